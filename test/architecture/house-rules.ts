@@ -89,6 +89,8 @@ export function checkSources(sources: readonly SourceText[], packages: Packages)
     for (const { specifier, line, kind } of importsOf(source)) {
       const at = { path: source.path, line };
       if (specifier.startsWith('.')) {
+        // A URL of a folder or of data finds a place on disk; only one of code is an import in disguise.
+        if (kind === 'url' && !/\.[cm]?[jt]s$/.test(specifier)) continue;
         const target = resolve(source.path, specifier, known);
         if (kind === 'import') targets.push(target);
         found.push(...checkFloor(at, target));
