@@ -1,0 +1,168 @@
+/**
+ * The table of settings: every name, where it may come from, its form, its default and what it is for. Flags, the
+ * environment, the configuration file, `--help` and the error messages are all read off this table.
+ *
+ * T1  A setting called `memory-budget` is the flag `--memory-budget`, the key `memory-budget` of the file and
+ *     `TROUPE_MEMORY_BUDGET` in the environment; `aliases` adds the names that others are used to (`PORT`).
+ */
+import { byteSize, type Form, oneOf, onOff, path, pattern, wholeNumber } from './setting-forms.js';
+
+/** What a default may depend on. */
+export interface Machine {
+  /** Processor cores that this process may use. */
+  readonly cores: number;
+}
+
+export interface Setting<T = unknown> {
+  readonly name: string;
+  /** Further environment names, after `TROUPE_…`, in order of precedence. */
+  readonly aliases?: readonly string[];
+  /** `value` takes an argument, `switch` is `--name` or `--no-name`, `path` is a value made absolute. */
+  readonly type: 'value' | 'switch' | 'path';
+  readonly form: Form<T>;
+  readonly default: (machine: Machine) => T;
+  /** As help shows it. */
+  readonly defaultText: string;
+  readonly doc: string;
+  /** What may be shown of a refused value; default: all of it. */
+  readonly shown?: (text: string) => string;
+}
+
+function value<T>(setting: Omit<Setting<T>, 'type'>): Setting<T> {
+  return { type: 'value', ...setting };
+}
+
+function toggle(
+  setting: Omit<Setting<boolean>, 'type' | 'form' | 'default' | 'defaultText'>,
+): Setting<boolean> {
+  return { type: 'switch', form: onOff, default: () => true, defaultText: 'on', ...setting };
+}
+
+function file<T extends string | undefined>(setting: Omit<Setting<T>, 'type' | 'form'>): Setting<T> {
+  // A path is a string, which every T admits.
+  return { type: 'path', form: path as Form<T>, ...setting };
+}
+
+const storeForm: Form<'embedded'> = {
+  allowed: 'embedded',
+  parse: (text) => {
+    if (text === 'embedded') return { value: text };
+    return { refused: /^rediss?:\/\//.test(text) ? 'the Redis store is not there yet' : '' };
+  },
+};
+
+/** Nobody's password belongs on a terminal: `redis://user:secret@host` is shown without what stands before the `@`. */
+const withoutCredentials = (text: string): string => text.replace(/\/\/[^/]*@/, '//');
+
+export const settings = {
+  port: value({
+    name: 'port',
+    aliases: ['PORT'],
+    form: wholeNumber(0, 65_535),
+    default: () => 8080,
+    defaultText: '8080',
+    doc: 'TCP port of the gateway; 0 takes any free one and the banner says which',
+  }),
+  host: value({
+    name: 'host',
+    aliases: ['HOST'],
+    form: pattern('a host name or address', /^[A-Za-z0-9._:-]{1,253}$/),
+    default: () => '127.0.0.1',
+    defaultText: '127.0.0.1',
+    doc: 'address to listen on; 0.0.0.0 for every interface',
+  }),
+  dataDirectory: file<string>({
+    name: 'data',
+    aliases: ['DATA_DIR'],
+    default: () => 'data',
+    defaultText: './data',
+    doc: 'directory of the embedded store and of the development key',
+  }),
+  store: value({
+    name: 'store',
+    aliases: ['STORE'],
+    form: storeForm,
+    default: () => 'embedded' as const,
+    defaultText: 'embedded',
+    doc: 'where the journal lives: embedded (LMDB in the data directory)',
+    shown: withoutCredentials,
+  }),
+  shards: value({
+    name: 'shards',
+    form: wholeNumber(0, 64),
+    default: ({ cores }) => Math.min(64, Math.max(1, cores - 1)),
+    defaultText: 'cores - 1, at least 1',
+    doc: 'worker threads that run actors; 0 runs them on the main thread',
+  }),
+  partitions: value({
+    name: 'partitions',
+    form: wholeNumber(1, 256),
+    default: () => 16,
+    defaultText: '16',
+    doc: 'slices of the address space; fixed when a store is created',
+  }),
+  durability: value({
+    name: 'durability',
+    form: oneOf('disk', 'none'),
+    default: () => 'disk' as const,
+    defaultText: 'disk',
+    doc: 'disk: an answer waits for fsync; none: a power cut may lose acknowledged work',
+  }),
+  memoryBudgetBytes: value({
+    name: 'memory-budget',
+    form: byteSize(16 * 2 ** 20, 64 * 2 ** 30),
+    default: () => 512 * 2 ** 20,
+    defaultText: '512mb',
+    doc: 'memory for resident actors, per shard',
+  }),
+  mode: value({
+    name: 'mode',
+    aliases: ['TROUPE_ENV', 'NODE_ENV'],
+    form: oneOf('development', 'production'),
+    default: () => 'development' as const,
+    defaultText: 'development',
+    doc: 'development keeps a signing key in the data directory; production needs --token-key-file',
+  }),
+  tokenKeyFile: file<string | undefined>({
+    name: 'token-key-file',
+    aliases: ['TOKEN_KEY_FILE'],
+    default: () => undefined,
+    defaultText: 'development.key in the data directory',
+    doc: 'file with the key that signs tokens: base64 of 32 bytes or more',
+  }),
+  logLevel: value({
+    name: 'log-level',
+    aliases: ['LOG_LEVEL'],
+    form: oneOf('debug', 'info', 'warn', 'error', 'silent'),
+    default: () => 'info' as const,
+    defaultText: 'info',
+    doc: 'least severe log line that is written',
+  }),
+  app: file<string | undefined>({
+    name: 'app',
+    default: () => undefined,
+    defaultText: 'the bank',
+    doc: 'JavaScript file whose default export is a module or a list of modules, run instead of the bank',
+  }),
+  rateLimits: toggle({ name: 'rate-limits', doc: 'limit requests per caller and address' }),
+  supervise: toggle({ name: 'supervise', doc: 'restart after a crash; switch off under an orchestrator' }),
+  configFile: file<string | undefined>({
+    name: 'config',
+    default: () => undefined,
+    defaultText: './troupe.config.json if there is one',
+    doc: 'JSON file with any of these settings by name',
+  }),
+} as const;
+
+export type Settings = typeof settings;
+export type SettingKey = keyof Settings;
+
+/** Every setting with its value. Paths are absolute. */
+export type Config = {
+  readonly [K in SettingKey]: Settings[K] extends Setting<infer T> ? T : never;
+};
+
+/** Environment names of a setting, in order of precedence (T1). */
+export function environmentNames(setting: Setting): readonly string[] {
+  return [`TROUPE_${setting.name.toUpperCase().replaceAll('-', '_')}`, ...(setting.aliases ?? [])];
+}
