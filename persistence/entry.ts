@@ -154,12 +154,14 @@ export class EntryReader {
 
   constructor(bytes: Uint8Array) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    if (bytes.length < headerBytes || this.#bytes.readUInt8(0) !== entryFormat) throw new EntryDamaged('no entry header');
+    if (bytes.length < headerBytes || this.#bytes.readUInt8(0) !== entryFormat)
+      throw new EntryDamaged('no entry header');
     this.recordCount = this.#bytes.readUInt32LE(40);
     this.#siblingCount = this.#bytes.readUInt32LE(44);
     this.#watermarkCount = this.#bytes.readUInt32LE(48);
     this.#directoryOffset = this.#bytes.readUInt32LE(52);
-    if (this.#directoryOffset + this.recordCount * directoryBytes > bytes.length) throw new EntryDamaged('directory past the end');
+    if (this.#directoryOffset + this.recordCount * directoryBytes > bytes.length)
+      throw new EntryDamaged('directory past the end');
   }
 
   get partition(): number {
@@ -185,7 +187,10 @@ export class EntryReader {
     const siblings: Sibling[] = [];
     for (let index = 0; index < this.#siblingCount; index++) {
       const offset = headerBytes + index * siblingBytes;
-      siblings.push({ partition: this.#bytes.readUInt32LE(offset), position: this.#bytes.readDoubleLE(offset + 4) });
+      siblings.push({
+        partition: this.#bytes.readUInt32LE(offset),
+        position: this.#bytes.readDoubleLE(offset + 4),
+      });
     }
     return siblings;
   }
@@ -223,7 +228,9 @@ export class EntryReader {
     const offset = this.#directoryOffset + index * directoryBytes;
     const start = this.#bytes.readUInt32LE(offset + 8);
     const end =
-      index + 1 < this.recordCount ? this.#bytes.readUInt32LE(offset + directoryBytes + 8) : this.#bytes.length;
+      index + 1 < this.recordCount
+        ? this.#bytes.readUInt32LE(offset + directoryBytes + 8)
+        : this.#bytes.length;
     return this.#bytes.subarray(start, end);
   }
 }
@@ -234,6 +241,9 @@ export class EntryDamaged extends Error {
 }
 
 /** The directory's hashes for an address. */
-export function directoryKey(kind: string, id: string): { readonly placement: number; readonly actor: number } {
+export function directoryKey(
+  kind: string,
+  id: string,
+): { readonly placement: number; readonly actor: number } {
   return { placement: placementHash(id), actor: actorHash(kind, id) };
 }

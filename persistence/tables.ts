@@ -58,7 +58,11 @@ export interface TableRow {
 
 export interface Tables {
   /** Values in the order of `keys`. One round trip. */
-  get(partition: number, table: TableName, keys: readonly TableKey[]): Promise<readonly (Uint8Array | undefined)[]>;
+  get(
+    partition: number,
+    table: TableName,
+    keys: readonly TableKey[],
+  ): Promise<readonly (Uint8Array | undefined)[]>;
   /** In ascending order of keys. */
   range(partition: number, query: RangeQuery): Promise<readonly TableRow[]>;
   commit(commit: TableCommit): Promise<TableCommitResult>;

@@ -1,0 +1,225 @@
+/**
+ * A whole store in memory, for tests, the simulator and single runs that may forget. It has no clock and no chance of its own:
+ * without faults every promise settles within microtasks.
+ *
+ * M4  Writes of one store reach the disk in the order of the calls; journal and tables each have their own order.
+ */
+import { assertPartition, type Refusal, refused, sameFence } from '../append-check.js';
+import { noHash } from '../entry.js';
+import type { AppendResult, GroupAppend, Head, Journal, ReadLimits, StoredEntry } from '../journal.js';
+import type { Ownership } from '../ownership.js';
+import type { Store } from '../store.js';
+import { StoreFailure } from '../store-failure.js';
+import { assertTableKey, assertTableName } from '../table-key.js';
+import type { TableCommit, TableCommitResult, Tables } from '../tables.js';
+import { MemoryDisk } from './memory-disk.js';
+import type { MemoryFaults, WriteFault } from './memory-faults.js';
+
+export interface MemoryStoreOptions {
+  readonly partitionCount: number;
+  /** Where the data live; a fresh one when absent. Its partition count must be the same. */
+  readonly disk?: MemoryDisk;
+  readonly faults?: MemoryFaults;
+  /** See `Store`; false by default, so that the runtime looks after an unknown outcome. */
+  readonly failsWithProcess?: boolean;
+}
+
+export interface MemoryStore extends Store {
+  readonly disk: MemoryDisk;
+}
+
+export function createMemoryStore(options: MemoryStoreOptions): MemoryStore {
+  const disk = options.disk ?? new MemoryDisk(options.partitionCount);
+  if (disk.partitionCount !== options.partitionCount) {
+    const detail = `the disk has ${disk.partitionCount} partitions, not ${options.partitionCount}`;
+    throw new StoreFailure('store-incompatible', detail);
+  }
+  const access = new DiskAccess(disk);
+  const faults = options.faults ?? {};
+  return {
+    disk,
+    journal: memoryJournal(access, faults),
+    tables: memoryTables(access, faults),
+    ownership: memoryOwnership(access),
+    partitionCount: disk.partitionCount,
+    durability: 'none',
+    description: 'memory (nothing is kept)',
+    failsWithProcess: options.failsWithProcess ?? false,
+    readManifest: async () => access.open().readManifest(),
+    replaceManifest: async (expected, next) => {
+      const open = access.open();
+      const replaced = open.replaceManifest(expected, next);
+      if (replaced) open.flush();
+      return replaced;
+    },
+    space: async () => ({ freeBytes: Number.MAX_SAFE_INTEGER, acceptsWrites: !access.open().halted }),
+    close: async () => access.close(),
+  };
+}
+
+/** This store's hold on the disk, gone after `close` or a crash. */
+class DiskAccess {
+  readonly #disk: MemoryDisk;
+  readonly #generation: number;
+  #closed = false;
+
+  constructor(disk: MemoryDisk) {
+    this.#disk = disk;
+    this.#generation = disk.generation;
+  }
+
+  get isOpen(): boolean {
+    return !this.#closed && this.#generation === this.#disk.generation;
+  }
+
+  open(): MemoryDisk {
+    if (!this.isOpen)
+      throw new StoreFailure('store-closed', 'this memory store is closed, or its disk crashed');
+    return this.#disk;
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+}
+
+type WriteResult =
+  | { readonly type: 'done' }
+  | Refusal
+  | { readonly type: 'unknown'; readonly cause: unknown };
+
+const done: WriteResult = { type: 'done' };
+
+/** Runs writes one after the other up to the disk (M4), with the fault that each was dealt. */
+class WriteQueue {
+  readonly #access: DiskAccess;
+  #reached: Promise<void> = Promise.resolve();
+
+  constructor(access: DiskAccess) {
+    this.#access = access;
+  }
+
+  async write(
+    apply: (disk: MemoryDisk) => Refusal | undefined,
+    fault: WriteFault | undefined,
+  ): Promise<WriteResult> {
+    const before = this.#reached;
+    let reached = (): void => {};
+    this.#reached = new Promise((resolve) => {
+      reached = resolve;
+    });
+    await before;
+    try {
+      if (fault?.type === 'delay' && fault.at === 'request') await fault.until;
+      if (fault?.type === 'lose-request') return unknown('the request was lost');
+      if (fault?.type === 'refuse') return refused('storage', fault.detail);
+      if (!this.#access.isOpen) return unknown('the store is closed');
+      const disk = this.#access.open();
+      if (disk.halted) return unknown('the disk failed');
+      const refusal = apply(disk);
+      if (refusal !== undefined) return refusal;
+    } finally {
+      reached();
+    }
+    return this.#settle(fault);
+  }
+
+  async #settle(fault: WriteFault | undefined): Promise<WriteResult> {
+    if (fault?.type === 'delay' && fault.at === 'flush') await fault.until;
+    if (!this.#access.isOpen) return unknown('the store is closed');
+    const disk = this.#access.open();
+    disk.write();
+    if (fault?.type === 'fail-flush') disk.halt();
+    if (disk.halted) return unknown('the flush failed');
+    disk.flush();
+    if (fault?.type === 'lose-reply') return unknown('the reply was lost');
+    if (fault?.type === 'delay' && fault.at === 'reply') await fault.until;
+    return done;
+  }
+}
+
+function memoryJournal(access: DiskAccess, faults: MemoryFaults): Journal {
+  const queue = new WriteQueue(access);
+  const visible = (partition: number): number => {
+    const durable = access.open().flushedPosition(partition);
+    return Math.min(durable, faults.visible?.(partition, durable) ?? durable);
+  };
+  return {
+    async append(group: GroupAppend): Promise<AppendResult> {
+      const result = await queue.write((disk) => disk.append(group), faults.append?.(group));
+      return result.type === 'done' ? { type: 'appended' } : result;
+    },
+    async read(partition: number, from: number, limits: ReadLimits): Promise<readonly StoredEntry[]> {
+      const last = Math.min(visible(partition), from + limits.entriesMax - 1);
+      const read: StoredEntry[] = [];
+      let bytes = 0;
+      for (let position = from; position <= last; position++) {
+        const entry = access.open().entry(partition, position);
+        if (entry === undefined) throw gapAt(partition, position);
+        bytes += entry.bytes.length;
+        if (read.length > 0 && bytes > limits.bytesMax) break;
+        read.push({ position, bytes: entry.bytes });
+      }
+      return read;
+    },
+    async head(partition: number): Promise<Head> {
+      const position = visible(partition);
+      const entry = access.open().entry(partition, position);
+      return { position, hash: entry?.hash ?? noHash };
+    },
+  };
+}
+
+function memoryTables(access: DiskAccess, faults: MemoryFaults): Tables {
+  const queue = new WriteQueue(access);
+  return {
+    async get(partition, table, keys) {
+      const disk = access.open();
+      return keys.map((key) => disk.get(partition, table, key));
+    },
+    async range(partition, query) {
+      return access.open().range(partition, query);
+    },
+    async commit(commit: TableCommit): Promise<TableCommitResult> {
+      for (const { table, key } of [...commit.puts, ...commit.deletes]) {
+        assertTableName(table);
+        assertTableKey(key);
+      }
+      const result = await queue.write((disk) => disk.commit(commit), faults.commit?.(commit));
+      return result.type === 'done' ? { type: 'committed' } : result;
+    },
+    async checkpoint(partition) {
+      return access.open().checkpoint(partition);
+    },
+  };
+}
+
+function memoryOwnership(access: DiskAccess): Ownership {
+  return {
+    async take(partition, nonce) {
+      const disk = access.open();
+      if (disk.halted) throw new StoreFailure('store-broken', 'the disk failed');
+      const taken = disk.take(partition, nonce);
+      disk.write();
+      disk.flush();
+      return taken;
+    },
+    async renew(partition, fence) {
+      return sameFence(access.open().fence(partition), fence);
+    },
+    async release(partition) {
+      assertPartition(partition, access.open().partitionCount);
+    },
+    async observe(partition) {
+      return access.open().fence(partition);
+    },
+  };
+}
+
+function gapAt(partition: number, position: number): StoreFailure {
+  return new StoreFailure('journal-gap', `partition ${partition} has no entry at ${position}`);
+}
+
+function unknown(detail: string): WriteResult {
+  return { type: 'unknown', cause: new StoreFailure('store-broken', detail) };
+}

@@ -1,0 +1,27 @@
+/**
+ * What goes wrong between us and a store, outside the answers that `append` and `commit` give as values. Compared by
+ * `code`; the class is only there to carry it.
+ */
+
+/**
+ * `store-locked`: another process has the directory. `store-incompatible`: written with another partition count or by a
+ * newer format. `store-address`: no store answers to that URL. `store-closed`: used after `close` or after its disk
+ * crashed. `store-broken`: an earlier write failed in a way only a new process settles. `journal-gap`: a position in the
+ * middle of a log is missing.
+ */
+export type StoreFailureCode =
+  | 'store-locked'
+  | 'store-incompatible'
+  | 'store-address'
+  | 'store-closed'
+  | 'store-broken'
+  | 'journal-gap';
+
+export class StoreFailure extends Error {
+  readonly code: StoreFailureCode;
+
+  constructor(code: StoreFailureCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
