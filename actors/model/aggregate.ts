@@ -43,7 +43,9 @@ export interface Acceptance<K extends Contract, Reply, State> {
   readonly timers?: readonly TimerOrder[];
 }
 
-export type Decision<K extends Contract, Reply, State> = Acceptance<K, Reply, State> | Rejection<RejectionCode<K>>;
+export type Decision<K extends Contract, Reply, State> =
+  | Acceptance<K, Reply, State>
+  | Rejection<RejectionCode<K>>;
 
 export type Decide<K extends Contract, State> = {
   readonly [N in CommandName<K>]: (

@@ -90,7 +90,11 @@ export interface SagaStatus {
   readonly definition_name: string;
   readonly state: SagaState;
   readonly current_step: string;
-  readonly step_results: readonly { readonly step: string; readonly result: unknown; readonly timestamp: number }[];
+  readonly step_results: readonly {
+    readonly step: string;
+    readonly result: unknown;
+    readonly timestamp: number;
+  }[];
   readonly errors: readonly string[];
   readonly started_at: number;
   readonly completed_at: number | null;
@@ -100,4 +104,3 @@ export interface SagaStatus {
 export function isFinal(state: SagaState): boolean {
   return state === 'completed' || state === 'compensated' || state === 'failed';
 }
-

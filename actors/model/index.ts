@@ -1,0 +1,107 @@
+/** The vocabulary for defining actors: everything a module imports. */
+export {
+  type Address,
+  isActorId,
+  isClientChosenId,
+  partitionOf,
+  placedId,
+  placementHash,
+} from './address.js';
+export {
+  type Acceptance,
+  type AggregateDefinition,
+  type Decide,
+  type DecideContext,
+  type Decision,
+  defineAggregate,
+  type Evolve,
+  type Read,
+  type SnapshotSpec,
+  type TaggedReply,
+} from './aggregate.js';
+export type {
+  ActorCall,
+  CommandCall,
+  Guard,
+  HistoryCall,
+  HistoryReply,
+  QueryCall,
+  RecordedEvent,
+} from './call.js';
+export {
+  type CommandInput,
+  type CommandName,
+  type CommandReply,
+  type CommandSpec,
+  type Contract,
+  defineContract,
+  type EventData,
+  type EventName,
+  type EventOf,
+  type EventSpec,
+  type QueryInput,
+  type QueryName,
+  type QueryReply,
+  type QuerySpec,
+  type RejectionCode,
+  send,
+  type Upcasters,
+} from './contract.js';
+export { currencyCodes, currencyDecimals } from './currency.js';
+export {
+  type ErrorCode,
+  type ErrorEntry,
+  errorEntry,
+  errorRegistry,
+  isErrorCode,
+  isOperatingError,
+  OperatingError,
+  type OperatingErrorOptions,
+  type OperatingErrorShape,
+  type RetryAdvice,
+} from './errors.js';
+export {
+  type Caller,
+  type MessageOrder,
+  type Outcome,
+  type Rejection,
+  reject,
+  type TimerOrder,
+  type Trail,
+} from './message.js';
+export { defineModule, type Module } from './module.js';
+export {
+  type AmountRules,
+  addMoney,
+  amountMinorMax,
+  canonicalAmount,
+  formatAmount,
+  formatSigned,
+  isMoneyProblem,
+  type Money,
+  type MoneyProblem,
+  money,
+  parseAmount,
+  subtractMoney,
+} from './money.js';
+export { AmountSchema, CurrencySchema } from './money-schema.js';
+export { defineReaction, type Reaction, type ReactionContext } from './reaction.js';
+export {
+  defineRoute,
+  type HttpMethod,
+  type Route,
+  type RouteAnswer,
+  type RouteRequest,
+} from './route.js';
+export {
+  type ClosingEvent,
+  defineSaga,
+  isFinal,
+  type SagaContext,
+  type SagaDefinition,
+  type SagaRefusal,
+  type SagaState,
+  type SagaStatus,
+  type SagaStep,
+} from './saga.js';
+export { type Check, compileValidator, type ValidationProblem } from './validation.js';
