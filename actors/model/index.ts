@@ -85,7 +85,18 @@ export {
   subtractMoney,
 } from './money.js';
 export { AmountSchema, CurrencySchema } from './money-schema.js';
+export {
+  limitOf,
+  type PageRejection,
+  pageLimitDefault,
+  pageLimitMax,
+  pageRejections,
+  timeOf,
+  versionCursorOf,
+  versionOf,
+} from './page-query.js';
 export { defineReaction, type Reaction, type ReactionContext } from './reaction.js';
+export { cursorOf, eventJson, eventPageJson } from './recorded-event.js';
 export {
   defineRoute,
   type HttpMethod,
