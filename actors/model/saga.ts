@@ -7,7 +7,7 @@
  *     do, and an attempt that timed out is awaited, never sent twice.
  */
 import type { Static, TObject } from 'typebox';
-import type { EventSpecs } from './contract.js';
+import type { EventSpecs, Upcasters } from './contract.js';
 import type { MessageOrder } from './message.js';
 
 /** What a step sees: the input, the results of the steps before it, and the saga's own id. */
@@ -63,6 +63,8 @@ export interface SagaDefinition<
   /** Stored in the first event; instances go on under the version they began with. */
   readonly version: number;
   readonly input: I;
+  /** Stored forms of the input under lower versions, one for each: positional fields → today's input. */
+  readonly upcast?: Upcasters<Static<I>>;
   readonly steps: readonly SagaStep<Static<I>>[];
   /** Default 300,000 (row 68). */
   readonly deadlineMs?: number;

@@ -1,0 +1,67 @@
+/**
+ * A saga instance and its events as clients see them.
+ */
+import type { SagaState, SagaStatus } from '../../actors/model/saga.js';
+import type { StatusReply } from './saga-contract.js';
+import type { SagaInstance } from './saga-instance.js';
+import type { SagaPlan } from './saga-plan.js';
+
+/** Row 75, with the results of `api.md`. */
+export function sagaStatus(plan: SagaPlan, instance: SagaInstance, id: string): StatusReply {
+  const results: { step: string; result: unknown; timestamp: number }[] = [];
+  for (const [index, { name }] of plan.steps.entries()) {
+    const timestamp = instance.resultTimes[index] ?? 0;
+    if (timestamp > 0) results.push({ step: name, result: instance.results[name], timestamp });
+  }
+  return {
+    saga_id: id,
+    definition_name: plan.definition.name,
+    state: instance.state,
+    current_step: plan.steps[instance.current]?.name ?? '',
+    step_results: results,
+    errors: [...instance.errors],
+    started_at: instance.startedAt,
+    completed_at: instance.completedAt === 0 ? null : instance.completedAt,
+  } satisfies SagaStatus;
+}
+
+/** Rows 69, 71 and 78: the input, and each result under `{step}_result`. */
+export function sagaContext(instance: SagaInstance): Record<string, unknown> {
+  const context: Record<string, unknown> = { ...instance.input };
+  for (const [step, result] of Object.entries(instance.results)) context[`${step}_result`] = result;
+  return context;
+}
+
+/** The state an instance is in with the event. Events missing here are the definition's own. */
+const stateWith: Readonly<Record<string, SagaState>> = {
+  SagaStarted: 'pending',
+  StepCompleted: 'running',
+  StepFailed: 'running',
+  StepRetried: 'running',
+  SagaCompensating: 'compensating',
+  StepCompensated: 'compensating',
+  UndoFailed: 'compensating',
+  UndoRetried: 'compensating',
+  CompensationFailed: 'compensating',
+  SagaCompleted: 'completed',
+  SagaCompensated: 'compensated',
+  SagaFailed: 'failed',
+};
+
+/**
+ * The data of a stored event with what its place tells added: saga_id, definition_name, state, current_step (row 31).
+ * The definition's own events are shown as they are.
+ */
+export function presentSagaEvent(plan: SagaPlan, id: string, type: string, data: unknown): unknown {
+  const state = Object.hasOwn(stateWith, type) ? stateWith[type] : undefined;
+  if (state === undefined) return data;
+  // Every event of the runtime's own has an object for data.
+  const fields = data as Readonly<Record<string, unknown>>;
+  return {
+    ...fields,
+    saga_id: id,
+    definition_name: plan.definition.name,
+    state,
+    current_step: type === 'SagaStarted' ? plan.steps[0]?.name : fields.step,
+  };
+}

@@ -1,0 +1,127 @@
+/**
+ * What a compiled saga shows to the outside: its contract, who may read it, its events, and definitions it refuses.
+ */
+
+import t from 'tap';
+import { type TObject, type TSchema, Type } from 'typebox';
+import type { Caller } from '../../../actors/model/message.js';
+import type { SagaDefinition } from '../../../actors/model/saga.js';
+import { compileSaga } from '../../../runtime/saga/saga-machine.js';
+import { stepsMax } from '../../../runtime/saga/saga-plan.js';
+import { presentSagaEvent } from '../../../runtime/saga/saga-view.js';
+import { payload, plain, sagaOf, transfer, undoable } from './saga-fixtures.js';
+import { alice, SagaWorld } from './saga-world.js';
+
+/** Every schema of the contract's inputs and events is an object's. */
+function fieldsOf(schema: TSchema | undefined): string[] {
+  return Object.keys((schema as TObject).properties);
+}
+
+const bob: Caller = { principal: 'bob', roles: ['customer'], internal: false };
+
+t.test(
+  'row 75: only its starter, an admin or the runtime sees a saga; for others there is none',
+  async (t) => {
+    const world = new SagaWorld(transfer);
+    const missing = { type: 'rejection', code: 'not-found', detail: 'Saga not found' };
+    const admin: Caller = { principal: 'root', roles: ['admin'], internal: false };
+    const runtime: Caller = { principal: '', roles: [], internal: true };
+    t.same(world.read('authorise', admin), missing, 'before the start');
+    world.start(payload);
+    for (const query of ['status', 'context', 'authorise']) t.same(world.read(query, bob), missing, query);
+    for (const caller of [alice, admin, runtime]) t.equal(world.read('authorise', caller), null);
+  },
+);
+
+t.test(
+  'the contract carries the kind, the input, the roles and the own events of the definition',
+  async (t) => {
+    const { contract } = compileSaga({ ...transfer, roles: ['customer'] });
+    t.equal(contract.kind, 'payment_test');
+    t.same(fieldsOf(contract.commands.start?.input), ['account_id', 'amount', 'note']);
+    t.same(contract.commands.start?.roles, ['customer']);
+    t.equal(contract.commands.wake?.internal, true);
+    t.ok(contract.events.TestCompleted);
+    t.same(contract.rejections, { 'not-found': 404, 'saga-exists': 409 });
+    t.same(fieldsOf(contract.events.SagaStarted?.schema), [
+      'definition_version',
+      'principal',
+      'account_id',
+      'amount',
+      'note',
+    ]);
+  },
+);
+
+t.test('row 31: every event of a saga shows saga_id, definition_name, state and current_step', async (t) => {
+  const world = new SagaWorld(sagaOf([undoable('a'), plain('b')]));
+  world.start(payload);
+  world.reply('a', 1);
+  world.refuse('b');
+  world.reply('undo:a');
+  const shown = world.log.map(({ type, data }) => presentSagaEvent(world.saga.plan, 'saga-1', type, data));
+  const common = { saga_id: 'saga-1', definition_name: 'payment_test' };
+  t.match(shown, [
+    { ...common, ...payload, state: 'pending', current_step: 'a' },
+    { ...common, state: 'running', current_step: 'a', step: 'a', result: 1 },
+    { ...common, state: 'running', current_step: 'b', code: 'no' },
+    { ...common, state: 'compensating', current_step: 'b', reason: 'no: b refused' },
+    { step: 'b', reason: 'no: b refused' },
+    { ...common, state: 'compensating', current_step: 'a', step: 'a' },
+    { ...common, state: 'compensated', current_step: 'a' },
+  ]);
+  t.same(world.types[4], 'TestRejected');
+  t.same(
+    Object.keys(shown[4] as object),
+    ['step', 'reason'],
+    "the definition's own events are left as they are",
+  );
+});
+
+t.test(
+  'an older input is read through its upcaster, in the first event and in a start under way',
+  async (t) => {
+    const { contract } = compileSaga({
+      ...transfer,
+      version: 2,
+      upcast: { 1: ([account_id, cents]) => ({ account_id, amount: String(cents) }) },
+    });
+    t.equal(contract.events.SagaStarted?.version, 2);
+    t.same(contract.events.SagaStarted?.upcast?.[1]?.([1, 'alice', 'a-1', 100]), {
+      definition_version: 1,
+      principal: 'alice',
+      account_id: 'a-1',
+      amount: '100',
+    });
+    t.same(contract.commands.start?.upcast?.[1]?.(['a-1', 100]), { account_id: 'a-1', amount: '100' });
+  },
+);
+
+t.test('a definition that cannot run is refused when it is compiled', async (t) => {
+  const wrong: readonly (readonly [string, SagaDefinition, RegExp])[] = [
+    ['no steps', sagaOf([]), /between 1 and/],
+    [
+      'too many steps',
+      sagaOf(Array.from({ length: stepsMax + 1 }, (_, index) => plain(`s${index}`))),
+      /between 1 and/,
+    ],
+    ['a step twice', sagaOf([plain('a'), plain('a')]), /named twice/],
+    ['a name with a colon', sagaOf([plain('undo:a')]), /step name/],
+    ['two pivots', sagaOf([plain('a', { pivot: true }), plain('b', { pivot: true })]), /at most one pivot/],
+    ['an optional pivot', sagaOf([plain('a', { pivot: true, optional: true })]), /both pivot and optional/],
+    ['no attempts', sagaOf([plain('a', { attemptsMax: 0 })]), /at least one attempt/],
+    ['a version without its upcaster', { ...transfer, version: 2 }, /needs the upcaster/],
+    [
+      'an own event with a taken name',
+      { ...transfer, events: { SagaFailed: { version: 1, schema: Type.Null() } } },
+      /own/,
+    ],
+    [
+      'an input field with a taken name',
+      { ...transfer, input: Type.Object({ principal: Type.String() }) },
+      /own/,
+    ],
+  ];
+  for (const [name, definition, says] of wrong)
+    t.throws(() => compileSaga(definition), { message: says }, name);
+});

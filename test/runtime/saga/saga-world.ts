@@ -1,0 +1,210 @@
+/**
+ * The world around one saga instance, by hand: it keeps the messages that are not answered yet, what each of them
+ * really did, the one timer and the clock. Every acceptance is folded at once, and M2, M4, replay and snapshots are
+ * checked after each.
+ */
+import assert from 'node:assert/strict';
+import type { Acceptance, DecideContext } from '../../../actors/model/aggregate.js';
+import type { Contract } from '../../../actors/model/contract.js';
+import type { Caller, MessageOrder, Outcome } from '../../../actors/model/message.js';
+import { isFinal, type SagaDefinition, type SagaStatus } from '../../../actors/model/saga.js';
+import { dueAt, type SagaInstance } from '../../../runtime/saga/saga-instance.js';
+import { type CompiledSaga, compileSaga } from '../../../runtime/saga/saga-machine.js';
+
+export interface LoggedEvent {
+  readonly type: string;
+  readonly data: unknown;
+  readonly at: number;
+}
+
+export const startTime = 1_000_000;
+export const alice: Caller = { principal: 'alice', roles: ['customer'], internal: false };
+const runtimeCaller: Caller = { principal: 'alice', roles: [], internal: true };
+
+export class SagaWorld {
+  readonly saga: CompiledSaga;
+  now = startTime;
+  instance: SagaInstance;
+  log: LoggedEvent[] = [];
+  /** Messages sent and not answered, in order of sending. */
+  pending: MessageOrder[] = [];
+  /** Tags of everything sent, in order. */
+  sent: string[] = [];
+  /** Tags of messages that took effect, in order. */
+  effects: string[] = [];
+  timerAt: number | undefined;
+
+  constructor(definition: SagaDefinition | CompiledSaga) {
+    this.saga = 'plan' in definition ? definition : compileSaga(definition);
+    this.instance = this.saga.initial();
+  }
+
+  get state(): SagaInstance['state'] {
+    return this.instance.state;
+  }
+
+  get types(): string[] {
+    return this.log.map((event) => event.type);
+  }
+
+  status(caller: Caller = alice): SagaStatus {
+    // The query's reply schema is that of SagaStatus.
+    return this.read('status', caller) as SagaStatus;
+  }
+
+  read(query: string, caller: Caller = alice): unknown {
+    return this.saga.read[query]?.(this.instance, {}, this.context(caller));
+  }
+
+  start(input: object, caller: Caller = alice): unknown {
+    const decision = this.saga.decide.start?.(this.instance, input, this.context(caller));
+    assert(decision !== undefined);
+    return 'type' in decision ? decision : this.#accept(decision);
+  }
+
+  reply(tag: string, reply: unknown = `${tag} ok`): void {
+    this.#answer(tag, { type: 'reply', reply });
+  }
+
+  refuse(tag: string, code = 'no', detail = `${tag} refused`): void {
+    this.#answer(tag, { type: 'rejection', code, detail });
+  }
+
+  fail(tag: string, code = 'busy', detail = `${tag} not tried`): void {
+    this.#answer(tag, { type: 'failure', code, detail });
+  }
+
+  /** Hands over an answer that no message of this world asked for. */
+  strayAnswer(tag: string, outcome: Outcome): void {
+    this.#deliver(tag, outcome);
+  }
+
+  /** Runs the clock to the timer and fires it. */
+  wait(): void {
+    assert(this.timerAt !== undefined, 'a timer is live');
+    this.now = Math.max(this.now, this.timerAt);
+    this.timerAt = undefined;
+    this.repeatWake();
+  }
+
+  /** Lets time pass without a firing. */
+  pause(delayMs: number): void {
+    this.now += delayMs;
+  }
+
+  /** A `wake` beside the timer, due or not, as a second firing would be. */
+  repeatWake(): void {
+    const decision = this.saga.decide.wake?.(this.instance, {}, this.context(runtimeCaller));
+    assert(decision !== undefined && !('type' in decision));
+    this.#accept(decision);
+  }
+
+  clone(): SagaWorld {
+    const copy = new SagaWorld(this.saga);
+    copy.instance = structuredClone(this.instance);
+    copy.now = this.now;
+    copy.log = [...this.log];
+    copy.pending = [...this.pending];
+    copy.sent = [...this.sent];
+    copy.effects = [...this.effects];
+    copy.timerAt = this.timerAt;
+    return copy;
+  }
+
+  /** Equal for two worlds that cannot be told apart in the future, nor by what they have done. */
+  get fingerprint(): string {
+    const { now } = this;
+    const { state, current, waiting, attempt, marks, since, armedAt, startedAt } = this.instance;
+    return [
+      state,
+      current,
+      waiting,
+      attempt,
+      marks.join(''),
+      since - now,
+      Math.max(armedAt - now, -1),
+      startedAt - now,
+      this.pending.map((message) => message.tag),
+      this.sent,
+      this.effects,
+      this.timerAt === undefined ? '' : this.timerAt - now,
+    ].join('|');
+  }
+
+  /** The state that the log alone gives. */
+  replayed(): SagaInstance {
+    let state = this.saga.initial();
+    for (const { type, data, at } of this.log) {
+      state = this.saga.evolve[type]?.(state, data, at) as SagaInstance;
+    }
+    return state;
+  }
+
+  context(caller: Caller = runtimeCaller): DecideContext {
+    return {
+      id: 'saga-1',
+      now: this.now,
+      version: this.log.length,
+      caller,
+      trail: { correlationId: 'c', causationId: '', principal: caller.principal, traceparent: '' },
+      commandId: 'command',
+    };
+  }
+
+  #answer(tag: string, outcome: Outcome): void {
+    const index = this.pending.findIndex((message) => message.tag === tag);
+    assert(index >= 0, `${tag} is under way`);
+    this.pending.splice(index, 1);
+    if (outcome.type === 'reply') this.effects.push(tag);
+    this.#deliver(tag, outcome);
+  }
+
+  #deliver(tag: string, outcome: Outcome): void {
+    const acceptance = this.saga.onReply?.(this.instance, { tag, outcome }, this.context());
+    assert(acceptance !== undefined);
+    this.#accept(acceptance);
+  }
+
+  #accept(acceptance: Acceptance<Contract, unknown, SagaInstance>): unknown {
+    const { events = [], messages = [], timers = [], reply } = acceptance;
+    const wasFinal = isFinal(this.state);
+    for (const { type, data } of events) {
+      this.log.push({ type, data: structuredClone(data), at: this.now });
+      const evolve = this.saga.evolve[type];
+      assert(evolve !== undefined, `${type} has an evolve case`);
+      this.instance = evolve(this.instance, data, this.now);
+    }
+    for (const message of messages) {
+      const { tag } = message;
+      assert(tag !== undefined);
+      const underWay = this.pending.some((other) => other.tag === tag);
+      assert(!underWay, `M2: ${tag} is not sent again while it is under way`);
+      this.pending.push(message);
+      this.sent.push(tag);
+    }
+    for (const timer of timers) {
+      assert.equal(timer.name, 'wake');
+      this.timerAt = timer.type === 'set' ? timer.dueAt : undefined;
+    }
+    assert(!wasFinal || (events.length === 0 && messages.length === 0), 'M1: nothing follows the end');
+    this.#check();
+    return typeof reply === 'function' ? reply(this.instance, this.log.length) : reply;
+  }
+
+  #check(): void {
+    const due = dueAt(this.saga.plan, this.instance);
+    if (isFinal(this.state)) {
+      assert.equal(this.timerAt, undefined, 'M4: no timer after the end');
+    } else if (due !== Number.POSITIVE_INFINITY) {
+      assert(this.timerAt !== undefined && this.timerAt <= due, `M4: the timer is not later than ${due}`);
+    } else {
+      const busy = this.saga.plan.steps[this.instance.current];
+      const underWay = this.pending.some(({ tag }) => tag === busy?.tag);
+      assert(underWay, 'an instance without anything due has a message under way');
+    }
+    assert.deepEqual(this.replayed(), this.instance, 'replay gives the same state');
+    const { encode, decode } = this.saga.snapshot;
+    assert(encode !== undefined && decode !== undefined);
+    assert.deepEqual(decode(structuredClone(encode(this.instance))), this.instance, 'so does a snapshot');
+  }
+}
