@@ -1,0 +1,105 @@
+/**
+ * The one way in which this driver writes: a block of writes that LMDB executes only if every condition holds, encoded in
+ * one synchronous stretch, and the wait until its fate is known. Never `transaction(callback)`: its writer holds LMDB's lock
+ * while it waits for JavaScript.
+ *
+ * B1  A condition is "the record under this key has exactly this version". Conditions are nested and the writes stand in
+ *     the innermost block, so a condition that fails anywhere leaves nothing written.
+ * B2  Blocks of one thread are executed in the order in which they were encoded.
+ *
+ * lmdb-js: a block's promise resolves after the flush, sometimes one flush late; its `flushed` resolves at the flush that
+ * covers it, but stays open for ever when that fails; then the promise rejects. Data of a failed flush stay visible, so
+ * a rejection says nothing about them.
+ */
+import type { Database } from 'lmdb';
+import type { StoreClock } from '../store-clock.js';
+import { StoreFailure } from '../store-failure.js';
+
+/** Records with a version number, by partition. */
+export type VersionedRecords = Database<Buffer, number>;
+
+export interface Condition {
+  readonly partition: number;
+  readonly version: number;
+}
+
+export interface SentBlock {
+  /** True when every condition held, after the flush; rejects when the transaction failed. */
+  readonly held: Promise<boolean>;
+  /** Resolves at the flush of the transaction that executed the block, whether its conditions held or not; or never. */
+  readonly flushed: Promise<unknown>;
+}
+
+export type BlockFate =
+  | { readonly type: 'durable' }
+  | { readonly type: 'unmet' }
+  | { readonly type: 'unknown'; readonly cause: unknown };
+
+/** A slow disk flushes in tens of ms; a flush that takes longer than this is a store that cannot be asked. */
+export const flushDeadlineMs = 5_000;
+
+/** Sends `write`'s puts and removes under the conditions; at least one. `write` must not throw: its part would be executed. */
+export function sendBlock(
+  records: VersionedRecords,
+  conditions: readonly Condition[],
+  write: () => void,
+): SentBlock {
+  let held: Promise<boolean> | undefined;
+  const enter = (depth: number): void => {
+    const condition = conditions[depth];
+    if (condition === undefined) {
+      write();
+      return;
+    }
+    const block = records.ifVersion(condition.partition, condition.version, () => enter(depth + 1));
+    if (depth === conditions.length - 1) held = block;
+    // The innermost promise tells all: it is false when any condition failed and rejects with the transaction.
+    else block.catch(ignore);
+  };
+  enter(0);
+  if (held === undefined) throw new RangeError('a block has at least one condition');
+  // `flushed` is there because the environments are opened with `separateFlushed`; the declarations leave it out.
+  const { flushed } = held as Promise<boolean> & { readonly flushed: Promise<unknown> };
+  return { held, flushed };
+}
+
+/**
+ * Waits until a block is known to be in and flushed, not in, or beyond knowing. `isIn` looks, after the flush, whether it was
+ * executed; it may answer false when it cannot tell, then the block's own promise decides.
+ */
+export function fateOf(block: SentBlock, clock: StoreClock, isIn: () => boolean): Promise<BlockFate> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(flushDeadlineMs, () => {
+      resolve({
+        type: 'unknown',
+        cause: new StoreFailure('store-broken', `no flush within ${flushDeadlineMs} ms`),
+      });
+    });
+    const settle = (fate: BlockFate): void => {
+      cancel();
+      resolve(fate);
+    };
+    block.flushed.then(() => {
+      if (isIn()) settle({ type: 'durable' });
+    }, ignore);
+    block.held.then(
+      (held) => settle({ type: held ? 'durable' : 'unmet' }),
+      (error: unknown) => {
+        causeOf(error).then((cause) => settle({ type: 'unknown', cause }), ignore);
+      },
+    );
+  });
+}
+
+/** lmdb-js keeps the real error in a promise of its own, which rejects unhandled unless somebody listens. */
+async function causeOf(error: unknown): Promise<unknown> {
+  if (typeof error !== 'object' || error === null || !('commitError' in error)) return error;
+  try {
+    await error.commitError;
+    return error;
+  } catch (cause) {
+    return new StoreFailure('store-broken', 'the store could not write', { cause });
+  }
+}
+
+function ignore(): void {}

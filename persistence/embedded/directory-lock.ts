@@ -1,0 +1,112 @@
+/**
+ * The lock file of a data directory: one process at a time. Holds the pid and, where the kernel tells, when that process
+ * started, so that a pid used again does not look like the old owner.
+ */
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { StoreFailure } from '../store-failure.js';
+
+const lockName = 'LOCK';
+/** Other processes that die or start while we try; more is a fault somewhere else. */
+const attemptsMax = 10;
+/** What this process holds: a lock with our pid that we do not hold is left over from an earlier life (containers start at the same pid). */
+const held = new Set<string>();
+
+/** Takes the lock or throws `store-locked`, naming the pid. The returned function gives it back. */
+export function lockDirectory(directory: string): () => void {
+  const file = path.join(path.resolve(directory), lockName);
+  const content = `${process.pid} ${startOf(process.pid) ?? '-'}\n`;
+  for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    if (create(file, content)) {
+      held.add(file);
+      return () => release(file, content);
+    }
+    const found = readLock(file);
+    if (found === undefined) continue;
+    if (isAlive(file, found)) {
+      throw new StoreFailure('store-locked', `${directory} is in use by process ${found.split(' ')[0]}`);
+    }
+    removeStale(file, found);
+  }
+  throw new StoreFailure('store-locked', `the lock of ${directory} keeps changing hands`);
+}
+
+/** By a link, so that the file is never seen without its content. */
+function create(file: string, content: string): boolean {
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, content);
+  try {
+    linkSync(draft, file);
+    return true;
+  } catch (error) {
+    if (isCode(error, 'EEXIST')) return false;
+    throw error;
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+function readLock(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+function isAlive(file: string, content: string): boolean {
+  const [pidText, start] = content.trim().split(' ');
+  const pid = Number(pidText);
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  if (pid === process.pid) return held.has(file);
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if (isCode(error, 'ESRCH')) return false;
+    // EPERM: it lives and belongs to somebody else.
+  }
+  const startNow = startOf(pid);
+  return start === undefined || start === '-' || startNow === undefined || startNow === start;
+}
+
+/** Moves the file away first: of several who saw it stale one moves it, and who moved a fresh one puts it back. */
+function removeStale(file: string, content: string): void {
+  const aside = `${file}.stale.${process.pid}`;
+  try {
+    renameSync(file, aside);
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return;
+    throw error;
+  }
+  if (readFileSync(aside, 'utf8') !== content) {
+    try {
+      linkSync(aside, file);
+    } catch (error) {
+      if (!isCode(error, 'EEXIST')) throw error;
+    }
+  }
+  rmSync(aside, { force: true });
+}
+
+function release(file: string, content: string): void {
+  held.delete(file);
+  if (readLock(file) === content) rmSync(file, { force: true });
+}
+
+/** Ticks since boot at which a process started, with the boot's id; undefined where there is no /proc. */
+function startOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // Field 22; the name in field 2 may hold spaces, so count after its closing parenthesis.
+    const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}:${ticks}`;
+  } catch {
+    // No such process, or no /proc on this system: the pid alone decides.
+    return undefined;
+  }
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

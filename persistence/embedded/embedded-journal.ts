@@ -1,0 +1,254 @@
+/**
+ * Journal and ownership over the log environment.
+ *
+ * An append is judged against the ledger, then sent as one condition block: for every partition of the group its fence
+ * record must still have the version this thread last gave it. The group in flight before it gave versions too, so it
+ * is refused whenever that one was; when the two share no partition, one of the predecessor's is checked as well (it
+ * went in whole or not at all, so one is enough).
+ */
+import {
+  assertGroup,
+  assertPartition,
+  type Refusal,
+  refused,
+  refuseEntry,
+  sameFence,
+} from '../append-check.js';
+import { hashEntry, sameHash } from '../entry.js';
+import type {
+  AppendResult,
+  EntryAppend,
+  EntryIdentity,
+  Fence,
+  GroupAppend,
+  Head,
+  Journal,
+  ReadLimits,
+  StoredEntry,
+} from '../journal.js';
+import type { StoreClock } from '../store-clock.js';
+import { StoreFailure } from '../store-failure.js';
+import { type BlockFate, type Condition, fateOf, type SentBlock, sendBlock } from './condition-block.js';
+import { encodeFenceRecord } from './fence-record.js';
+import { indexKey, type LogEnvironment, logKey, type VersionedFence } from './log-environment.js';
+import { PartitionLedger, type PartitionState } from './partition-ledger.js';
+import { encodeBlock, sequencesPerBlock } from './sequence-tail.js';
+import type { WriteDoor } from './write-door.js';
+
+/** Takers of one partition that keep overtaking each other; more than this is a fault somewhere else. */
+const takeAttemptsMax = 100;
+
+interface Share {
+  readonly entry: EntryAppend;
+  readonly state: PartitionState;
+}
+
+export class EmbeddedJournal implements Journal {
+  readonly #environment: LogEnvironment;
+  readonly #door: WriteDoor;
+  readonly #clock: StoreClock;
+  readonly #partitionCount: number;
+  readonly #ledger: PartitionLedger;
+
+  constructor(options: {
+    readonly environment: LogEnvironment;
+    readonly door: WriteDoor;
+    readonly clock: StoreClock;
+    readonly partitionCount: number;
+  }) {
+    this.#environment = options.environment;
+    this.#door = options.door;
+    this.#clock = options.clock;
+    this.#partitionCount = options.partitionCount;
+    this.#ledger = new PartitionLedger(options.environment, options.clock);
+  }
+
+  append(group: GroupAppend): Promise<AppendResult> {
+    assertGroup(group, this.#partitionCount);
+    const closed = this.#door.refusal();
+    if (closed !== undefined) return Promise.resolve(closed);
+    const shares = group.entries.map(
+      (entry): Share => ({ entry, state: this.#ledger.load(entry.partition) }),
+    );
+    for (const { entry, state } of shares) {
+      const refusal = refuseEntry(entry, state);
+      if (refusal !== undefined) return Promise.resolve(this.#judgeAgain(refusal, shares));
+    }
+    const missing = this.#missing(group.after);
+    if (missing !== undefined) return Promise.resolve(missing);
+    const conditions = shares.map(({ entry, state }) => ({
+      partition: entry.partition,
+      version: state.version,
+    }));
+    conditions.push(...this.#conditionsOn(group.after, conditions));
+    const block = this.#send(shares, conditions);
+    return this.#door.enter(this.#settle(shares, block));
+  }
+
+  async read(partition: number, from: number, limits: ReadLimits): Promise<readonly StoredEntry[]> {
+    const { position: durable } = await this.head(partition);
+    const last = Math.min(durable, from + limits.entriesMax - 1);
+    if (from > last) return [];
+    // Read after the head, so the record knows of every position up to `last`.
+    const record = this.#environment.readFence(partition);
+    const entries: StoredEntry[] = [];
+    let bytesRead = 0;
+    for (let position = from; position <= last; position++) {
+      const bytes = this.#environment.readEntry(record, partition, position);
+      if (bytes === undefined) {
+        throw new StoreFailure('journal-gap', `partition ${partition} has no entry at ${position}`);
+      }
+      bytesRead += bytes.length;
+      if (entries.length > 0 && bytesRead > limits.bytesMax) break;
+      entries.push({ position, bytes });
+    }
+    return entries;
+  }
+
+  /** For a partition this thread owns, what it knows to be flushed; else what is there, after a flush of it (J4). */
+  async head(partition: number): Promise<Head> {
+    assertPartition(partition, this.#partitionCount);
+    const durable = this.#ledger.find(partition)?.durable;
+    if (durable !== undefined) return durable;
+    const { head } = this.#environment.readFence(partition);
+    await this.#environment.barrier();
+    return head;
+  }
+
+  /**
+   * Raises the epoch. Its flush covers everything written to the environment before it, so the head it returns, and every
+   * entry below, is durable, whoever wrote it.
+   */
+  async raiseEpoch(
+    partition: number,
+    nonce: string,
+  ): Promise<{ readonly fence: Fence; readonly head: Head }> {
+    assertPartition(partition, this.#partitionCount);
+    for (let attempt = 0; attempt < takeAttemptsMax; attempt++) {
+      const closed = this.#door.refusal();
+      if (closed !== undefined) throw new StoreFailure('store-broken', closed.detail);
+      const stored = this.#environment.readFence(partition);
+      const fence: Fence = { epoch: stored.fence.epoch + 1, nonce };
+      const version = this.#ledger.nextSequence([stored.version]);
+      const record = encodeFenceRecord({ ...stored, fence });
+      const block = sendBlock(this.#environment.fences, [{ partition, version: stored.version }], () => {
+        void this.#environment.fences.put(partition, record, version);
+      });
+      const fate = await this.#door.enter(fateOf(block, this.#clock, () => false));
+      if (fate.type === 'unknown') throw this.#broken(fate);
+      if (fate.type === 'unmet') continue;
+      this.#ledger.set(partition, { ...stored, fence, version, durable: stored.head });
+      return { fence, head: stored.head };
+    }
+    throw new StoreFailure(
+      'store-broken',
+      `partition ${partition} was taken by others ${takeAttemptsMax} times in a row`,
+    );
+  }
+
+  /** The token in the store, by whoever wrote it. */
+  observe(partition: number): Fence | undefined {
+    assertPartition(partition, this.#partitionCount);
+    const { fence } = this.#environment.readFence(partition);
+    return fence.epoch === 0 ? undefined : fence;
+  }
+
+  /** Forgets what this thread knew of the partition. */
+  forget(partition: number): void {
+    this.#ledger.drop(partition, this.#ledger.find(partition));
+  }
+
+  /** The ledger refused. If another thread has the partition by now, that is the true reason. */
+  #judgeAgain(refusal: Refusal, shares: readonly Share[]): Refusal {
+    return this.#fencedBy(shares) ?? refusal;
+  }
+
+  #fencedBy(shares: readonly Share[]): Refusal | undefined {
+    for (const { entry } of shares) {
+      const { fence } = this.#environment.readFence(entry.partition);
+      if (!sameFence(fence, entry.fence)) {
+        return refused(
+          'fenced',
+          `partition ${entry.partition} belongs to epoch ${fence.epoch}, not ${entry.fence.epoch}`,
+        );
+      }
+    }
+    return undefined;
+  }
+
+  #missing(after: readonly EntryIdentity[]): Refusal | undefined {
+    const missing = after.find((entry) => !this.#stands(entry));
+    if (missing === undefined) return undefined;
+    return refused(
+      'conflict',
+      `the group before is not in: partition ${missing.partition}, position ${missing.position}`,
+    );
+  }
+
+  /** The extra condition that the group before this one is in, if this one's own conditions do not say so already. */
+  #conditionsOn(after: readonly EntryIdentity[], own: readonly Condition[]): Condition[] {
+    const [first] = after;
+    if (first === undefined) return [];
+    if (after.some((entry) => own.some(({ partition }) => partition === entry.partition))) return [];
+    return [{ partition: first.partition, version: this.#ledger.load(first.partition).version }];
+  }
+
+  /** True when that entry is at its position, or will be when what is under way goes in. */
+  #stands({ partition, position, hash }: EntryIdentity): boolean {
+    const { head } = this.#ledger.load(partition);
+    if (position === head.position) return sameHash(hash, head.hash);
+    const bytes = this.#environment.readEntry(this.#environment.readFence(partition), partition, position);
+    return bytes !== undefined && sameHash(hash, hashEntry(bytes));
+  }
+
+  #send(shares: readonly Share[], conditions: readonly Condition[]): SentBlock {
+    const { log, index, fences } = this.#environment;
+    const sequence = this.#ledger.nextSequence(conditions.map(({ version }) => version));
+    return sendBlock(fences, conditions, () => {
+      for (const { entry, state } of shares) {
+        const { partition, position, hash, bytes } = entry;
+        void log.put(logKey(sequence, partition), bytes as Buffer);
+        state.head = { position, hash };
+        state.version = sequence;
+        state.tail.add(sequence);
+        if (state.tail.count === sequencesPerBlock) {
+          void index.put(indexKey(partition, position), encodeBlock(state.tail.list()));
+          state.tail.clear();
+        }
+        void fences.put(partition, encodeFenceRecord(state), sequence);
+      }
+    });
+  }
+
+  async #settle(shares: readonly Share[], block: SentBlock): Promise<AppendResult> {
+    const fate = await fateOf(block, this.#clock, () => this.#isIn(shares));
+    switch (fate.type) {
+      case 'durable':
+        for (const { entry, state } of shares) {
+          if (entry.position > (state.durable?.position ?? 0)) {
+            state.durable = { position: entry.position, hash: entry.hash };
+          }
+        }
+        return { type: 'appended' };
+      case 'unmet':
+        for (const { entry, state } of shares) this.#ledger.drop(entry.partition, state);
+        return this.#fencedBy(shares) ?? refused('conflict', 'a head moved, or the group before was refused');
+      case 'unknown':
+        this.#door.shut('a write failed; the process must be restarted');
+        return fate;
+    }
+  }
+
+  /** One entry proves the group (J2), and this owner appends each position once. */
+  #isIn(shares: readonly Share[]): boolean {
+    const [share] = shares;
+    if (share === undefined) return false;
+    const stored: VersionedFence = this.#environment.readFence(share.entry.partition);
+    return sameFence(stored.fence, share.entry.fence) && stored.head.position >= share.entry.position;
+  }
+
+  #broken(fate: BlockFate & { readonly type: 'unknown' }): StoreFailure {
+    this.#door.shut('a write failed; the process must be restarted');
+    return new StoreFailure('store-broken', 'the epoch could not be raised', { cause: fate.cause });
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * `manifest.json` in the data directory: the format and partition count a store was created with. Written last at creation,
+ * so a directory without it is one whose creation did not finish.
+ */
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import { StoreFailure } from '../store-failure.js';
+
+export const embeddedFormat = 1;
+const manifestName = 'manifest.json';
+
+export interface StoreManifest {
+  readonly format: number;
+  readonly partitionCount: number;
+  /** RFC 3339. */
+  readonly createdAt: string;
+}
+
+export function readManifestFile(directory: string): StoreManifest | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path.join(directory, manifestName), 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+  return decodeManifest(directory, text);
+}
+
+/** Throws `store-incompatible` when the store was made otherwise than we are asked to open it. */
+export function checkManifest(directory: string, manifest: StoreManifest, partitionCount: number): void {
+  if (manifest.format !== embeddedFormat) {
+    const detail = `${directory} has store format ${manifest.format}; this version reads format ${embeddedFormat}`;
+    throw new StoreFailure('store-incompatible', detail);
+  }
+  if (manifest.partitionCount !== partitionCount) {
+    const detail = `${directory} was created with ${manifest.partitionCount} partitions, not ${partitionCount}; the count is fixed`;
+    throw new StoreFailure('store-incompatible', detail);
+  }
+}
+
+/** Durable when it returns, the name included. */
+export function writeManifestFile(directory: string, manifest: StoreManifest): void {
+  const file = path.join(directory, manifestName);
+  const draft = `${file}.new`;
+  const descriptor = openSync(draft, 'w');
+  try {
+    writeSync(descriptor, `${JSON.stringify(manifest, undefined, 2)}\n`);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  renameSync(draft, file);
+  const folder = openSync(directory, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+function decodeManifest(directory: string, text: string): StoreManifest {
+  const damaged = new StoreFailure(
+    'store-incompatible',
+    `${path.join(directory, manifestName)} is no manifest of a store`,
+  );
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new StoreFailure('store-incompatible', damaged.message, { cause });
+  }
+  if (typeof value !== 'object' || value === null) throw damaged;
+  if (!('format' in value && 'partitionCount' in value && 'createdAt' in value)) throw damaged;
+  const { format, partitionCount, createdAt } = value;
+  if (typeof format !== 'number' || typeof partitionCount !== 'number' || typeof createdAt !== 'string')
+    throw damaged;
+  return { format, partitionCount, createdAt };
+}

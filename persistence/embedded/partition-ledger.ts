@@ -1,0 +1,62 @@
+/**
+ * What this thread last wrote or took, per partition, groups under way included: the ground on which the next append is
+ * judged and its conditions are set. Nothing here is a promise; LMDB's comparison of versions is.
+ *
+ * P1  A state is dropped as soon as one of its groups was refused; the next use reads the store again.
+ */
+import type { Head } from '../journal.js';
+import type { StoreClock } from '../store-clock.js';
+import type { FenceRecord } from './fence-record.js';
+import type { LogEnvironment } from './log-environment.js';
+
+export interface PartitionState extends FenceRecord {
+  /** Follows groups under way. */
+  head: Head;
+  /** Commit sequence of the last change, sent or stored. */
+  version: number;
+  /** What is known to be flushed; undefined until this thread took the partition or appended to it. */
+  durable: Head | undefined;
+}
+
+export class PartitionLedger {
+  readonly #environment: LogEnvironment;
+  readonly #clock: StoreClock;
+  readonly #states = new Map<number, PartitionState>();
+  #lastSequence = 0;
+
+  constructor(environment: LogEnvironment, clock: StoreClock) {
+    this.#environment = environment;
+    this.#clock = clock;
+  }
+
+  find(partition: number): PartitionState | undefined {
+    return this.#states.get(partition);
+  }
+
+  /** The state, from the store if this thread has none. */
+  load(partition: number): PartitionState {
+    let state = this.#states.get(partition);
+    if (state === undefined) {
+      state = { ...this.#environment.readFence(partition), durable: undefined };
+      this.#states.set(partition, state);
+    }
+    return state;
+  }
+
+  set(partition: number, state: PartitionState): void {
+    this.#states.set(partition, state);
+  }
+
+  /** Forgets `state` unless the partition was taken anew meanwhile (P1). */
+  drop(partition: number, state: PartitionState | undefined): void {
+    if (this.#states.get(partition) === state) this.#states.delete(partition);
+  }
+
+  /** Above everything in `versions` and everything this thread wrote, and near the end of the log for all threads. */
+  nextSequence(versions: Iterable<number>): number {
+    let sequence = Math.max(this.#lastSequence + 1, Math.floor(this.#clock.now() * 1000));
+    for (const version of versions) if (version >= sequence) sequence = version + 1;
+    this.#lastSequence = sequence;
+    return sequence;
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * The LMDB environment of the tables, apart from the logs so that a sweep's pages are not flushed under an append.
+ *
+ *     rows    (partition u16 BE, length of the table's name u8, name, key) → value, ordered byte by byte
+ *     marks   partition → mark record (token copy and checkpoint), versioned
+ */
+import type { Database, RootDatabase } from 'lmdb';
+import type { Durability } from '../store.js';
+import { StoreFailure } from '../store-failure.js';
+import type { VersionedRecords } from './condition-block.js';
+import { openEnvironment } from './log-environment.js';
+import { decodeMarkRecord, type MarkRecord } from './mark-record.js';
+
+/** Keys are strings of one character per byte (T3), written as they are. */
+const latin1Keys = {
+  writeKey: (key: string, target: Buffer, start: number): number =>
+    start + target.write(key, start, 'latin1'),
+  readKey: (source: Buffer, start: number, end: number): string => source.toString('latin1', start, end),
+};
+
+export interface VersionedMark extends MarkRecord {
+  readonly version: number;
+}
+
+export class TablesEnvironment {
+  readonly root: RootDatabase<Buffer, Buffer>;
+  readonly rows: Database<Buffer, string>;
+  readonly marks: VersionedRecords;
+
+  constructor(path: string, durability: Durability) {
+    this.root = openEnvironment(path, durability);
+    // The declarations know no `keyEncoder`; the README of lmdb-js does.
+    const rowOptions = { name: 'rows', encoding: 'binary' as const, keyEncoder: latin1Keys };
+    this.rows = this.root.openDB<Buffer, string>(rowOptions);
+    this.marks = this.root.openDB({
+      name: 'marks',
+      encoding: 'binary',
+      keyEncoding: 'uint32',
+      useVersions: true,
+    });
+  }
+
+  readMark(partition: number): VersionedMark {
+    this.root.resetReadTxn();
+    const entry = this.marks.getEntry(partition);
+    if (entry?.version === undefined)
+      throw new StoreFailure('store-incompatible', `no mark record of partition ${partition}`);
+    return { ...decodeMarkRecord(entry.value), version: entry.version };
+  }
+}
+
+/** What stands before the keys of a table. */
+export function rowPrefix(partition: number, table: string): string {
+  return String.fromCharCode(partition >>> 8, partition & 0xff, table.length) + table;
+}
+
+/** The first string after everything that starts with `prefix`, which does not consist of U+00FF alone. */
+export function prefixEnd(prefix: string): string {
+  let length = prefix.length;
+  while (prefix.charCodeAt(length - 1) === 0xff) length -= 1;
+  return prefix.slice(0, length - 1) + String.fromCharCode(prefix.charCodeAt(length - 1) + 1);
+}

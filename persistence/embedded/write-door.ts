@@ -1,0 +1,42 @@
+/**
+ * Whether this thread's store may write at all. Closed for good by `close` and by the first write whose fate is unknown: LMDB
+ * goes on serving data of a failed flush, so only a new process can tell what is there.
+ */
+import { type Refusal, refused } from '../append-check.js';
+import type { SpaceGuard } from './space-guard.js';
+
+export class WriteDoor {
+  readonly #space: SpaceGuard;
+  readonly #underWay = new Set<Promise<unknown>>();
+  #closed: string | undefined;
+
+  constructor(space: SpaceGuard) {
+    this.#space = space;
+  }
+
+  /** Why a write is refused before it is sent, if it is. */
+  refusal(): Refusal | undefined {
+    if (this.#closed !== undefined) return refused('storage', this.#closed);
+    if (!this.#space.hasReserve()) return refused('storage', this.#space.describe());
+    return undefined;
+  }
+
+  shut(reason: string): void {
+    this.#closed ??= reason;
+  }
+
+  /** Remembers a write under way, for `idle`. */
+  enter<Result>(write: Promise<Result>): Promise<Result> {
+    this.#underWay.add(write);
+    const leave = (): void => {
+      this.#underWay.delete(write);
+    };
+    write.then(leave, leave);
+    return write;
+  }
+
+  /** Resolves when no write is under way. */
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.#underWay);
+  }
+}
