@@ -198,10 +198,11 @@ export class MemoryDisk {
     this.#halted = false;
   }
 
-  /** Flips one bit of an entry's bytes. */
-  corrupt(partition: number, position: number, byteOffset: number): void {
+  /** Flips one bit of an entry's bytes, by default in the last byte. */
+  corrupt(partition: number, position: number, byteOffset?: number): void {
     this.#damage(partition, position, (bytes) => {
-      bytes[byteOffset % bytes.length]! ^= 1;
+      const offset = byteOffset ?? bytes.length - 1;
+      bytes[offset] = (bytes[offset] ?? 0) ^ 1;
       return bytes;
     });
   }
