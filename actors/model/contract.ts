@@ -26,6 +26,8 @@ export interface CommandSpec<I extends TSchema = TSchema, R extends TSchema = TS
   readonly input: I;
   readonly reply: R;
   readonly upcast?: Upcasters<Static<I>>;
+  /** Replies are recorded under the command's version and answered again for as long as outcomes are kept. */
+  readonly upcastReply?: Upcasters<Static<R>>;
   readonly internal?: boolean;
   readonly roles?: readonly string[];
 }
@@ -74,6 +76,17 @@ export type EventOf<K extends Contract> = {
   [N in EventName<K>]: { readonly type: N; readonly data: EventData<K, N> };
 }[EventName<K>];
 
+/** Upcasters have to make today's data; `EventSpec` alone cannot say so once its schema is one of many. */
+type WithUpcasters<E extends EventSpecs, C extends CommandSpecs> = {
+  readonly events: { readonly [N in keyof E]: { readonly upcast?: Upcasters<Static<E[N]['schema']>> } };
+  readonly commands: {
+    readonly [N in keyof C]: {
+      readonly upcast?: Upcasters<Static<C[N]['input']>>;
+      readonly upcastReply?: Upcasters<Static<C[N]['reply']>>;
+    };
+  };
+};
+
 /** Declares a contract; returns it unchanged with its exact type. */
 export function defineContract<
   const K extends string,
@@ -81,7 +94,7 @@ export function defineContract<
   C extends CommandSpecs,
   Q extends QuerySpecs,
   const J extends RejectionSpecs,
->(contract: Contract<K, E, C, Q, J>): Contract<K, E, C, Q, J> {
+>(contract: Contract<K, E, C, Q, J> & WithUpcasters<E, C>): Contract<K, E, C, Q, J> {
   return contract;
 }
 

@@ -53,25 +53,35 @@ interface Shape {
   readonly fromStored?: Convert;
 }
 
-/** Compiles a schema once; the result walks no schema. */
+const compiled = new WeakMap<TSchema, Form>();
+
+/** The form of a schema; compiled at its first call, the same object ever after. The result walks no schema. */
 export function compileForm(schema: TSchema): Form {
+  const known = compiled.get(schema);
+  if (known !== undefined) return known;
   // A TypeBox schema is an object of JSON Schema keywords; its own type names none of them.
   const keywords = schema as Keywords;
-  if (isClosedObject(keywords)) {
-    const object = objectShape(keywords);
-    return {
-      fields: Object.keys(keywords.properties),
-      description: object.description,
-      hash: hashOf(object.description),
-      toFields: object.toStored as Form['toFields'],
-      fromFields: object.fromStored as Form['fromFields'],
-    };
-  }
-  const { description, toStored = same, fromStored = same } = shapeOf(keywords);
+  const form = isClosedObject(keywords) ? objectForm(keywords) : valueForm(shapeOf(keywords));
+  compiled.set(schema, form);
+  return form;
+}
+
+function objectForm(schema: ClosedObject): Form {
+  const { description, toStored, fromStored } = objectShape(schema);
+  return {
+    fields: Object.keys(schema.properties),
+    description,
+    hash: fieldListHash(description),
+    toFields: toStored as Form['toFields'],
+    fromFields: fromStored as Form['fromFields'],
+  };
+}
+
+function valueForm({ description, toStored = same, fromStored = same }: Shape): Form {
   return {
     fields: ['value'],
     description,
-    hash: hashOf(description),
+    hash: fieldListHash(description),
     toFields: (data) => [toStored(data)],
     fromFields: (fields) => {
       if (fields.length !== 1) throw wrongCount(1, fields.length);
@@ -224,7 +234,8 @@ function wrongCount(expected: number, found: number): OperatingError {
   );
 }
 
-function hashOf(description: string): string {
+/** First 16 hex digits of SHA-256 over a field list. */
+export function fieldListHash(description: string): string {
   return createHash('sha256').update(description).digest('hex').slice(0, 16);
 }
 
