@@ -104,10 +104,16 @@ export interface AggregateDefinition<K extends Contract = Contract, State = unkn
   readonly mailboxMax?: number;
 }
 
+/** What an aggregate does. The state's type is what `initial` returns, whatever the functions beside it return. */
+export type Behaviour<K extends Contract, State> = Omit<
+  AggregateDefinition<K, NoInfer<State>>,
+  'type' | 'contract' | 'initial'
+> & { readonly initial: () => State };
+
 /** Declares an aggregate; everything is checked against the contract. */
 export function defineAggregate<K extends Contract, State>(
   contract: K,
-  behaviour: Omit<AggregateDefinition<K, State>, 'type' | 'contract'>,
+  behaviour: Behaviour<K, State>,
 ): AggregateDefinition<K, State> {
   return { type: 'aggregate', contract, ...behaviour };
 }

@@ -2,6 +2,15 @@
  * What can be asked of one actor from outside: a command, a query, its state at an earlier moment, or its history.
  */
 import type { Address } from './address.js';
+import type {
+  CommandInput,
+  CommandName,
+  CommandReply,
+  Contract,
+  QueryInput,
+  QueryName,
+  QueryReply,
+} from './contract.js';
 
 /** A query of a neighbour (an actor with the same placement) that must not be rejected, else its rejection is the answer. */
 export interface Guard extends Address {
@@ -65,4 +74,41 @@ export interface HistoryReply {
   readonly events: readonly RecordedEvent[];
   /** Version to go on from, or null at the end. */
   readonly next: number | null;
+}
+
+/** Carries the type of the reply from a call to the function that answers it. Never a value. */
+export interface Answered<Reply> {
+  readonly '~reply'?: Reply;
+}
+
+/** A command of a contract's actor; the payload is checked here and the reply known where the answer is made. */
+export function commandCall<K extends Contract, N extends CommandName<K>>(
+  contract: K,
+  id: string,
+  command: N,
+  payload: CommandInput<K, N>,
+  options: Pick<CommandCall, 'guard' | 'waitMs'> = {},
+): CommandCall & Answered<CommandReply<K, N>> {
+  return { type: 'command', kind: contract.kind, id, command, payload, ...options };
+}
+
+/** A query of a contract's actor. */
+export function queryCall<K extends Contract, N extends QueryName<K>>(
+  contract: K,
+  id: string,
+  query: N,
+  payload: QueryInput<K, N>,
+  options: Pick<QueryCall, 'guard' | 'at' | 'waitMs'> = {},
+): QueryCall & Answered<QueryReply<K, N>> {
+  return { type: 'query', kind: contract.kind, id, query, payload, ...options };
+}
+
+/** A query that must not be rejected before another call runs (an ownership check). */
+export function guardOf<K extends Contract, N extends QueryName<K>>(
+  contract: K,
+  id: string,
+  query: N,
+  payload: QueryInput<K, N>,
+): Guard {
+  return { kind: contract.kind, id, query, payload };
 }

@@ -10,6 +10,7 @@ export {
 export {
   type Acceptance,
   type AggregateDefinition,
+  type Behaviour,
   type Decide,
   type DecideContext,
   type Decision,
@@ -19,14 +20,18 @@ export {
   type SnapshotSpec,
   type TaggedReply,
 } from './aggregate.js';
-export type {
-  ActorCall,
-  CommandCall,
-  Guard,
-  HistoryCall,
-  HistoryReply,
-  QueryCall,
-  RecordedEvent,
+export {
+  type ActorCall,
+  type Answered,
+  type CommandCall,
+  commandCall,
+  type Guard,
+  guardOf,
+  type HistoryCall,
+  type HistoryReply,
+  type QueryCall,
+  queryCall,
+  type RecordedEvent,
 } from './call.js';
 export {
   type CommandInput,
@@ -60,6 +65,7 @@ export {
   type OperatingErrorShape,
   type RetryAdvice,
 } from './errors.js';
+export { compileForm, type Form } from './form.js';
 export {
   type Caller,
   type MessageOrder,
@@ -97,13 +103,7 @@ export {
 } from './page-query.js';
 export { defineReaction, type Reaction, type ReactionContext } from './reaction.js';
 export { cursorOf, eventJson, eventPageJson } from './recorded-event.js';
-export {
-  defineRoute,
-  type HttpMethod,
-  type Route,
-  type RouteAnswer,
-  type RouteRequest,
-} from './route.js';
+export { defineRoute, type HttpMethod, type Route, type RouteAnswer, type RouteRequest } from './route.js';
 export {
   type ClosingEvent,
   defineSaga,
@@ -115,4 +115,6 @@ export {
   type SagaStatus,
   type SagaStep,
 } from './saga.js';
+export { compileSnapshot, type SnapshotForm } from './snapshot.js';
+export { decodeCommand, decodeEvent, decodeReply } from './upcast.js';
 export { type Check, compileValidator, type ValidationProblem } from './validation.js';

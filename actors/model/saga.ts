@@ -40,10 +40,9 @@ export interface SagaStep<Input = unknown> {
 }
 
 /** An event of the saga's own domain, written beside its last one (PaymentCompleted, PaymentRejected). */
-export interface ClosingEvent {
-  readonly type: string;
-  readonly data: unknown;
-}
+export type ClosingEvent<E extends EventSpecs = EventSpecs> = {
+  [N in keyof E & string]: { readonly type: N; readonly data: Static<E[N]['schema']> };
+}[keyof E & string];
 
 /** Why a saga did not complete: the refusing step with its code and detail. */
 export interface SagaRefusal {
@@ -70,8 +69,11 @@ export interface SagaDefinition<
   readonly deadlineMs?: number;
   /** Events of the saga's own domain that the two functions below may write. */
   readonly events: E;
-  readonly onCompleted?: (saga: SagaContext<Static<I>>) => readonly ClosingEvent[];
-  readonly onCompensating?: (saga: SagaContext<Static<I>>, refusal: SagaRefusal) => readonly ClosingEvent[];
+  readonly onCompleted?: (saga: SagaContext<Static<I>>) => readonly ClosingEvent<E>[];
+  readonly onCompensating?: (
+    saga: SagaContext<Static<I>>,
+    refusal: SagaRefusal,
+  ) => readonly ClosingEvent<E>[];
   /** Refuses a start from outside before anything is written (the caller does not own the sender). */
   readonly roles?: readonly string[];
 }
