@@ -120,6 +120,10 @@ const entries = {
     retryAfterSeconds: 1,
   },
 
+  // The process cannot serve.
+  'transport-unavailable': { status: 500, title: 'No HTTP server for this platform', retry: 'never' },
+  'listen-failed': { status: 500, title: 'The address cannot be listened on', retry: 'never' },
+
   // Something is broken and stays so until a person acts.
   internal: { status: 500, title: 'Internal error', retry: 'never' },
   'actor-parked': { status: 503, title: 'The actor is parked until somebody looks at it', retry: 'never' },
