@@ -1,0 +1,308 @@
+/**
+ * The transport on uWebSockets.js, and the only file that imports it.
+ *
+ * U1  `onAborted` is registered before anything else; after it ran, the native response is never touched again.
+ * U2  The native request dies with its callback: method, path, query and header fields are copied first, body chunks
+ *     as they come.
+ * U3  One cork per answer: status, headers and body leave in one write.
+ * U4  A second pipelined request while the first is pending makes uWS close the connection; the first one's command
+ *     goes on and its answer is dropped.
+ *
+ * uWS answers malformed HTTP by itself and closes: 400, 431 for oversized heads, 505 for anything whose request line
+ * it cannot read; a head with an illegal field or without Host it leaves unanswered until its own 10 s timeout.
+ */
+
+import type {
+  HttpRequest,
+  HttpResponse,
+  TemplatedApp,
+  us_listen_socket,
+  us_socket_local_port,
+} from 'uWebSockets.js';
+import { OperatingError } from '../actors/model/errors.js';
+import type {
+  Transport,
+  TransportAnswer,
+  TransportExchange,
+  TransportHandler,
+  TransportRequest,
+} from './transport.js';
+
+/** The part of the package that this file uses. */
+interface UwsPackage {
+  readonly App: () => TemplatedApp;
+  readonly us_listen_socket_close: (socket: us_listen_socket) => void;
+  readonly us_socket_local_port: typeof us_socket_local_port;
+}
+
+/** Loads the binary. Rejects with `transport-unavailable`, which says what to do, where there is none for this Node. */
+export async function createUwsTransport(): Promise<Transport> {
+  let uws: UwsPackage;
+  try {
+    uws = await import('uWebSockets.js');
+  } catch (cause) {
+    throw unavailable(cause);
+  }
+  return new UwsTransport(uws);
+}
+
+/** Exported for its test: the message must name the remedy. */
+export function unavailable(cause: unknown): OperatingError {
+  return new OperatingError(
+    'transport-unavailable',
+    `uWebSockets.js has no binary for Node ${process.versions.node} on ${process.platform} ${process.arch}: ` +
+      'run on Node 20 or 22 with glibc, or install the official uWebSockets.js package over the alias.',
+    { cause },
+  );
+}
+
+class UwsTransport implements Transport {
+  readonly #uws: UwsPackage;
+  readonly #app: TemplatedApp;
+  #socket: us_listen_socket | undefined;
+  #handler: TransportHandler | undefined;
+  #closing = false;
+  #drained: (() => void) | undefined;
+  openCount = 0;
+
+  constructor(uws: UwsPackage) {
+    this.#uws = uws;
+    this.#app = uws.App();
+    this.#app.any('/*', (res, req) => this.#accept(res, req));
+  }
+
+  listen(host: string, port: number, handler: TransportHandler): Promise<number> {
+    this.#handler = handler;
+    return new Promise((resolve, reject) => {
+      this.#app.listen(host, port, (socket) => {
+        if (socket === false) {
+          reject(
+            new OperatingError(
+              'listen-failed',
+              `cannot listen on ${host}:${port}: address in use or not allowed`,
+            ),
+          );
+          return;
+        }
+        this.#socket = socket;
+        resolve(this.#uws.us_socket_local_port(socket));
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    if (this.#socket !== undefined) this.#uws.us_listen_socket_close(this.#socket);
+    if (this.openCount > 0) await new Promise<void>((resolve) => (this.#drained = resolve));
+    // One turn for the kernel to take the last answer: `close` drops what is still buffered.
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#app.close();
+  }
+
+  #accept(res: HttpResponse, req: HttpRequest): void {
+    const exchange = new UwsExchange(this, res);
+    res.onAborted(() => exchange.abort());
+    // Routes exist only after `listen` set the handler.
+    const handler = this.#handler!;
+    const request = new UwsRequest(res, req);
+    exchange.isHead = request.method === 'HEAD';
+    const refusal = handler.head(request);
+    if (refusal !== undefined) {
+      exchange.sendAndClose(refusal);
+      return;
+    }
+    if (request.contentLength === '' || request.contentLength === '0') {
+      handler.request(request, exchange);
+      return;
+    }
+    let chunks: Buffer[] | undefined;
+    res.onData((chunk, isLast) => {
+      if (!isLast) {
+        chunks ??= [];
+        chunks.push(Buffer.from(new Uint8Array(chunk)));
+        return;
+      }
+      const last = Buffer.from(new Uint8Array(chunk));
+      request.body = chunks === undefined ? last : Buffer.concat([...chunks, last]);
+      handler.request(request, exchange);
+    });
+  }
+
+  /** One exchange has ended, answered or abandoned. */
+  settle(): void {
+    this.openCount -= 1;
+    if (this.openCount === 0) this.#drained?.();
+  }
+
+  get closing(): boolean {
+    return this.#closing;
+  }
+}
+
+class UwsExchange implements TransportExchange {
+  readonly #transport: UwsTransport;
+  readonly #res: HttpResponse;
+  #done = false;
+  aborted = false;
+  isHead = false;
+
+  constructor(transport: UwsTransport, res: HttpResponse) {
+    this.#transport = transport;
+    this.#res = res;
+    transport.openCount += 1;
+  }
+
+  abort(): void {
+    this.aborted = true;
+    if (this.#done) return;
+    this.#done = true;
+    this.#transport.settle();
+  }
+
+  send(answer: TransportAnswer): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#write(answer, this.#transport.closing);
+    this.#transport.settle();
+  }
+
+  sendAndClose(answer: TransportAnswer): void {
+    this.#done = true;
+    this.#write(answer, true);
+    this.#transport.settle();
+  }
+
+  #write({ status, headers, body }: TransportAnswer, close: boolean): void {
+    const res = this.#res;
+    res.cork(() => {
+      res.writeStatus(statusLines[status] ?? `${status} Status`);
+      for (let index = 0; index < headers.length; index += 2) {
+        // Both indexes are inside: names and values come in pairs.
+        res.writeHeader(headers[index]!, headers[index + 1]!);
+      }
+      if (status === 204 || status === 304) res.endWithoutBody(undefined, close);
+      else if (this.isHead) res.endWithoutBody(Buffer.byteLength(body), close);
+      else res.end(body, close);
+    });
+  }
+}
+
+const noBody = Buffer.alloc(0);
+
+class UwsRequest implements TransportRequest {
+  readonly #res: HttpResponse;
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  body: Buffer = noBody;
+  host = '';
+  authorization = '';
+  contentType = '';
+  contentEncoding = '';
+  contentLength = '';
+  transferEncoding = '';
+  idempotencyKey = '';
+  ifMatch = '';
+  ifNoneMatch = '';
+  prefer = '';
+  traceparent = '';
+  correlationId = '';
+  origin = '';
+  requestedMethod = '';
+  repeated = '';
+  #address: string | undefined;
+
+  constructor(res: HttpResponse, req: HttpRequest) {
+    this.#res = res;
+    this.method = req.getCaseSensitiveMethod();
+    this.path = req.getUrl();
+    // Declared as a string, and undefined without a `?`.
+    const query: string | undefined = req.getQuery();
+    this.query = query ?? '';
+    // One call with the fields that came costs half of asking for each by name, and shows repeats.
+    req.forEach((name, value) => {
+      this.#field(name, value);
+    });
+  }
+
+  remoteAddress(): string {
+    this.#address ??= Buffer.from(this.#res.getRemoteAddressAsText()).toString('latin1');
+    return this.#address;
+  }
+
+  #field(name: string, value: string): void {
+    switch (name) {
+      case 'host':
+        this.host = this.#once(name, this.host, value);
+        break;
+      case 'authorization':
+        this.authorization = this.#once(name, this.authorization, value);
+        break;
+      case 'content-type':
+        this.contentType = this.#once(name, this.contentType, value);
+        break;
+      case 'content-length':
+        this.contentLength = this.#once(name, this.contentLength, value);
+        break;
+      case 'idempotency-key':
+        this.idempotencyKey = this.#once(name, this.idempotencyKey, value);
+        break;
+      case 'prefer':
+        this.prefer = this.prefer === '' ? value : `${this.prefer}, ${value}`;
+        break;
+      case 'if-match':
+        this.ifMatch = this.#once(name, this.ifMatch, value);
+        break;
+      case 'if-none-match':
+        this.ifNoneMatch = this.#once(name, this.ifNoneMatch, value);
+        break;
+      case 'traceparent':
+        this.traceparent = value;
+        break;
+      case 'x-correlation-id':
+        this.correlationId = value;
+        break;
+      case 'transfer-encoding':
+        this.transferEncoding = value;
+        break;
+      case 'content-encoding':
+        this.contentEncoding = value;
+        break;
+      case 'origin':
+        this.origin = value;
+        break;
+      case 'access-control-request-method':
+        this.requestedMethod = value;
+        break;
+    }
+  }
+
+  #once(name: string, before: string, value: string): string {
+    if (before !== '') this.repeated = name;
+    return value;
+  }
+}
+
+const statusLines: Readonly<Record<number, string>> = {
+  200: '200 OK',
+  201: '201 Created',
+  202: '202 Accepted',
+  204: '204 No Content',
+  304: '304 Not Modified',
+  400: '400 Bad Request',
+  401: '401 Unauthorized',
+  403: '403 Forbidden',
+  404: '404 Not Found',
+  405: '405 Method Not Allowed',
+  409: '409 Conflict',
+  411: '411 Length Required',
+  412: '412 Precondition Failed',
+  413: '413 Content Too Large',
+  415: '415 Unsupported Media Type',
+  422: '422 Unprocessable Content',
+  426: '426 Upgrade Required',
+  429: '429 Too Many Requests',
+  500: '500 Internal Server Error',
+  503: '503 Service Unavailable',
+};
