@@ -1,0 +1,178 @@
+/**
+ * From checked input to an actor and back: the route plans a call, the answer becomes HTTP.
+ *
+ * V1  `plan` decides what is asked; here only wait, condition, key and trace are added to it.
+ * V2  A 304 or a 412 is answered from the actor's durable answer, never from what is known here.
+ * V3  What broke inside (status 500) is told to the log, not to the caller.
+ */
+import { isActorId } from '../actors/model/address.js';
+import type { ActorCall } from '../actors/model/call.js';
+import { errorEntry, isErrorCode } from '../actors/model/errors.js';
+import type { Rejection } from '../actors/model/message.js';
+import type { Route, RouteAnswer, RouteRequest } from '../actors/model/route.js';
+import type { ActorAnswer, ActorClient, ActorRequest } from '../runtime/actor-client.js';
+import type { Clock, Report } from '../runtime/clock.js';
+import type { CompiledRoute } from './compiled-route.js';
+import { entityTag, ifNoneMatchHolds, parsePreferWait } from './conditions.js';
+import { errorPlace } from './error-place.js';
+import type { HttpExchange } from './http-exchange.js';
+import type { Problem } from './problem.js';
+import { type Admitted, type InputSettings, type RequestInput, readInput } from './request-input.js';
+
+export interface ActorExchangeParts extends InputSettings {
+  readonly client: ActorClient;
+  /** Kinds whose answers can be waited for. */
+  readonly sagaKinds: ReadonlySet<string>;
+  readonly clock: Clock;
+  readonly report: Report;
+}
+
+/** Every command's deadline (decision D22); waits extend it. */
+export const deadlineMsDefault = 10_000;
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** What of a request is needed again when its answer comes. */
+interface Asked {
+  readonly route: CompiledRoute;
+  readonly request: RouteRequest;
+  readonly call: ActorCall;
+  /** Seconds of `Prefer: wait` that the call took over. */
+  readonly waitApplied: number | undefined;
+}
+
+export class ActorExchange {
+  readonly #parts: ActorExchangeParts;
+
+  constructor(parts: ActorExchangeParts) {
+    this.#parts = parts;
+  }
+
+  run(exchange: HttpExchange, admitted: Admitted): void {
+    const input = readInput(exchange.request, admitted, this.#parts, this.#parts.clock.now());
+    if (input.type === 'refused') {
+      exchange.refuse(input.problem);
+      return;
+    }
+    const { route } = admitted.route;
+    // `plan` is declared for a body of the route's own type, which the input's check has just proved.
+    const planned = route.plan(input.request as RouteRequest<never>);
+    if (planned.type === 'rejection') exchange.refuse(plannedProblem(route, planned));
+    else this.#submit(exchange, admitted, input, planned);
+  }
+
+  #submit(
+    exchange: HttpExchange,
+    { route, caller }: Admitted,
+    input: RequestInput,
+    planned: ActorCall,
+  ): void {
+    const { request, fingerprint, expectedVersion } = input;
+    const { call, waitApplied } = this.#withWait(planned, exchange.request.prefer);
+    const asked: Mutable<ActorRequest> = { call, caller, commandId: request.commandId };
+    const { correlationId } = exchange.request;
+    if (fingerprint !== undefined) asked.fingerprint = fingerprint;
+    if (expectedVersion !== undefined && call.type === 'command') asked.expectedVersion = expectedVersion;
+    if (exchange.traceparent !== '') asked.traceparent = exchange.traceparent;
+    if (correlationId !== '' && isActorId(correlationId)) asked.correlationId = correlationId;
+    if (call.type !== 'history' && call.waitMs !== undefined)
+      asked.deadlineMs = deadlineMsDefault + call.waitMs;
+    this.#parts.client.submit(asked, (answer) => {
+      try {
+        give(exchange, { route, request, call, waitApplied }, answer);
+      } catch (error) {
+        this.#parts.report('error', 'answer-failed', { route: route.operation, place: errorPlace(error) });
+        exchange.refuse({ code: 'internal' });
+      }
+    });
+  }
+
+  /** `Prefer: wait` goes into a call to a saga, unless the plan has set a wait. */
+  #withWait(call: ActorCall, prefer: string): Pick<Asked, 'call' | 'waitApplied'> {
+    const isWaitable =
+      call.type !== 'history' && call.waitMs === undefined && this.#parts.sagaKinds.has(call.kind);
+    const seconds = isWaitable ? parsePreferWait(prefer) : undefined;
+    if (!isWaitable || seconds === undefined) return { call, waitApplied: undefined };
+    return { call: { ...call, waitMs: seconds * 1000 }, waitApplied: seconds };
+  }
+}
+
+const replayedHeader: readonly string[] = ['idempotency-replayed', 'true'];
+const noHeaders: readonly string[] = [];
+
+function give(exchange: HttpExchange, asked: Asked, answer: ActorAnswer): void {
+  switch (answer.type) {
+    case 'reply':
+      giveReply(exchange, asked, answer);
+      return;
+    case 'rejection': {
+      const { route } = asked.route;
+      const status = route.rejectionStatus ?? route.rejections?.[answer.code] ?? answer.status;
+      const problem = { code: answer.code, detail: answer.detail, status };
+      exchange.refuse(problem, answer.replayed ? replayedHeader : noHeaders);
+      return;
+    }
+    case 'failure':
+      exchange.refuse(failureProblem(answer));
+      return;
+    default:
+      assertNever(answer);
+  }
+}
+
+function giveReply(exchange: HttpExchange, asked: Asked, answer: ActorAnswer & { type: 'reply' }): void {
+  const { route, request, call } = asked;
+  const headers: string[] = [];
+  if (route.route.etag === true) headers.push('etag', entityTag(answer.version));
+  if (isNotModified(exchange, asked, answer.version)) {
+    exchange.send(304, '', '', headers);
+    return;
+  }
+  // The contract fixed the reply's type, and the route was declared against it.
+  const answered = route.route.answer(answer.reply as never, request as RouteRequest<never>, answer.version);
+  if (answer.replayed) headers.push(...replayedHeader);
+  if (asked.waitApplied !== undefined) headers.push('preference-applied', `wait=${asked.waitApplied}`);
+  pushRouteHeaders(headers, answered, route.operation);
+  const isOpen = route.isGeneric || call.type === 'history';
+  const body = isOpen ? JSON.stringify(answered.body, bigintsAsText) : JSON.stringify(answered.body);
+  exchange.json(answered.status, body, headers);
+}
+
+function isNotModified({ request }: HttpExchange, { route, call }: Asked, version: number): boolean {
+  if (request.ifNoneMatch === '' || route.route.etag !== true || call.type !== 'query') return false;
+  return ifNoneMatchHolds(request.ifNoneMatch, version);
+}
+
+const lineBreak = /[\r\n]/;
+
+function pushRouteHeaders(headers: string[], answered: RouteAnswer, operation: string): void {
+  if (answered.headers === undefined) return;
+  for (const [name, value] of Object.entries(answered.headers)) {
+    if (lineBreak.test(value)) throw new TypeError(`a header of ${operation} holds a line break`);
+    headers.push(name.toLowerCase(), value);
+  }
+}
+
+/** Bodies made of actors' own data may hold whole numbers that JSON has no exact form for. */
+function bigintsAsText(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? value.toString() : value;
+}
+
+function plannedProblem(route: Route, { code, detail }: Rejection): Problem {
+  const declared = route.rejectionStatus ?? route.rejections?.[code];
+  // Without a declaration the registry knows its own codes; any other "no" before an actor was asked is about the input.
+  const status = declared ?? (isErrorCode(code) ? errorEntry(code).status : 422);
+  return { code, detail, status };
+}
+
+function failureProblem(answer: ActorAnswer & { type: 'failure' }): Problem {
+  const code = isErrorCode(answer.code) ? answer.code : 'internal';
+  const problem: Mutable<Problem> = { code };
+  if (errorEntry(code).status !== 500) problem.detail = answer.detail;
+  if (answer.retryAfterSeconds !== undefined) problem.retryAfterSeconds = answer.retryAfterSeconds;
+  return problem;
+}
+
+function assertNever(answer: never): never {
+  throw new TypeError(`unknown answer ${String(answer)}`);
+}
