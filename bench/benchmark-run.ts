@@ -1,0 +1,229 @@
+/**
+ * One benchmark from beginning to end: a fresh server on a temporary directory (or a running one), the disk's flush
+ * time, the load process, readings at both ends of the measured window, the books.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
+import path from 'node:path';
+import { type DiskFigures, probeDisk } from './disk-probe.js';
+import { countFlushes, flushTraceWrapper } from './flush-trace.js';
+import { HttpClient } from './http-client.js';
+import type { Endpoint } from './http-connection.js';
+import { runLoad } from './load-child.js';
+import type { LoadProgress, LoadResult } from './load-generator.js';
+import type { LoadPhase } from './load-messages.js';
+import type { BooksReport, ScenarioName } from './scenarios/scenario.js';
+import { readServer, type ServerReading, workingPid } from './server-figures.js';
+import { ServerProcess } from './server-process.js';
+
+export interface BenchmarkOptions {
+  readonly scenario: ScenarioName;
+  readonly connections: number;
+  readonly seconds: number;
+  readonly warmUpSeconds: number;
+  /** Absent: closed loop. */
+  readonly rate?: number;
+  readonly schedule: 'poisson' | 'constant';
+  readonly accounts: number;
+  readonly hot: boolean;
+  readonly keys: boolean;
+  readonly seed: number;
+  /** `--store` of the server. */
+  readonly store: string;
+  readonly shards?: number;
+  /** Count flushes from outside. */
+  readonly strace: boolean;
+  /** Where the temporary directory is made: a real disk, else durability costs nothing. */
+  readonly dataParent?: string;
+  /** A server that somebody else started, with a token for it. */
+  readonly url?: string;
+  readonly token?: string;
+}
+
+/** Counts of the window, from the server's metrics; `undefined` where it does not export them. */
+export interface WindowCounts {
+  readonly commands: number | undefined;
+  readonly events: number | undefined;
+  readonly entries: number | undefined;
+  readonly groups: number | undefined;
+  readonly tableSlices: number | undefined;
+}
+
+export interface BenchmarkReport {
+  readonly options: BenchmarkOptions;
+  readonly machine: string;
+  readonly durability: string;
+  readonly disk: DiskFigures | undefined;
+  readonly load: LoadResult;
+  readonly books: BooksReport;
+  readonly counts: WindowCounts;
+  /** Flushes in the window, counted by strace. */
+  readonly flushes: number | undefined;
+  /** Processor use in the window, 100 % being one core. */
+  readonly cpuPercent: {
+    readonly gateway: number;
+    readonly otherThreads: number;
+    readonly generator: number;
+  };
+  readonly residentBytes: number;
+  readonly writtenBytesPerCommand: number;
+  readonly readyMs: number | undefined;
+}
+
+export interface BenchmarkListener {
+  readonly phase: (phase: LoadPhase | 'starting the server' | 'stopping the server') => void;
+  readonly second: (progress: LoadProgress) => void;
+}
+
+interface Target {
+  readonly endpoint: Endpoint;
+  readonly token: string;
+  readonly server: ServerProcess | undefined;
+  readonly disk: DiskFigures | undefined;
+  readonly traceFile: string | undefined;
+  readonly durability: string;
+}
+
+/** Rejects when the run could not be done; books that do not balance are part of the report. */
+export async function runBenchmark(
+  options: BenchmarkOptions,
+  listener: BenchmarkListener,
+): Promise<BenchmarkReport> {
+  if (options.url !== undefined)
+    return await measure(options, listener, foreignServer(options.url, options.token));
+  mkdirSync(options.dataParent ?? tmpdir(), { recursive: true });
+  const directory = mkdtempSync(path.join(options.dataParent ?? tmpdir(), 'troupe-bench-'));
+  let server: ServerProcess | undefined;
+  try {
+    listener.phase('starting the server');
+    const target = await freshServer(options, directory);
+    server = target.server;
+    return await measure(options, listener, target);
+  } finally {
+    listener.phase('stopping the server');
+    await server?.stop();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+async function freshServer(options: BenchmarkOptions, directory: string): Promise<Target> {
+  const disk = probeDisk(directory);
+  const traceFile = options.strace ? path.join(directory, 'flushes.trace') : undefined;
+  const args = ['--store', options.store, '--log-level', 'warn'];
+  if (options.shards !== undefined) args.push('--shards', String(options.shards));
+  const server = await ServerProcess.start({
+    dataDirectory: path.join(directory, 'data'),
+    args,
+    ...(traceFile === undefined ? {} : { wrapper: flushTraceWrapper(traceFile) }),
+  });
+  const token = await server.token('bench', 'bench');
+  return {
+    endpoint: server.endpoint,
+    token,
+    server,
+    disk,
+    traceFile,
+    durability: 'disk (fdatasync before every answer)',
+  };
+}
+
+function foreignServer(url: string, token: string | undefined): Target {
+  const { hostname, port, protocol } = new URL(url);
+  if (protocol !== 'http:') throw new Error('--url must be http://host:port');
+  if (token === undefined) throw new Error('--url needs a token of role bench: --token or TROUPE_TOKEN');
+  const endpoint = { host: hostname, port: Number(port === '' ? 80 : port) };
+  return {
+    endpoint,
+    token,
+    server: undefined,
+    disk: undefined,
+    traceFile: undefined,
+    durability: 'as the server has it',
+  };
+}
+
+async function measure(
+  options: BenchmarkOptions,
+  listener: BenchmarkListener,
+  target: Target,
+): Promise<BenchmarkReport> {
+  const { server } = target;
+  const client = new HttpClient(target.endpoint, 1);
+  const pid = server === undefined ? undefined : workingPid(server.pid);
+  const readings: { readonly atMs: number; readonly reading: Promise<ServerReading> }[] = [];
+  const read = () => readings.push({ atMs: Date.now(), reading: readServer(client, pid) });
+  try {
+    const { result, books } = await runLoad(orderOf(options, target), {
+      phase: (phase) => {
+        if (phase === 'measuring' || phase === 'draining') read();
+        listener.phase(phase);
+      },
+      second: listener.second,
+    });
+    const [first, last] = readings;
+    if (first === undefined || last === undefined) throw new Error('the run ended before its window began');
+    const windowed = { before: await first.reading, after: await last.reading, seconds: options.seconds };
+    const flushes =
+      target.traceFile === undefined ? undefined : countFlushes(target.traceFile, first.atMs, last.atMs);
+    return report(options, target, { result, books, flushes, ...windowed });
+  } finally {
+    client.close();
+  }
+}
+
+function orderOf(options: BenchmarkOptions, target: Target) {
+  const { scenario, accounts, hot, keys, connections, seed, warmUpSeconds, seconds, rate, schedule } =
+    options;
+  const run = Date.now().toString(36);
+  return {
+    endpoint: target.endpoint,
+    scenario: { name: scenario, accounts, hot, keys, connections, token: target.token, seed, run },
+    plan: { connections, warmUpSeconds, seconds, schedule, seed, ...(rate === undefined ? {} : { rate }) },
+  };
+}
+
+interface Measured {
+  readonly result: LoadResult;
+  readonly books: BooksReport;
+  readonly flushes: number | undefined;
+  readonly before: ServerReading;
+  readonly after: ServerReading;
+  readonly seconds: number;
+}
+
+function report(options: BenchmarkOptions, target: Target, measured: Measured): BenchmarkReport {
+  const { result, books, flushes, before, after, seconds } = measured;
+  const percent = (used: number) => (used / seconds) * 100;
+  return {
+    options: { ...options, ...(options.token === undefined ? {} : { token: 'hidden' }) },
+    machine: `${availableParallelism()} × ${cpus()[0]?.model.trim() ?? 'unknown'}, Node ${process.versions.node}`,
+    durability: target.durability,
+    disk: target.disk,
+    load: result,
+    books,
+    counts: windowCounts(before, after),
+    flushes,
+    cpuPercent: {
+      gateway: percent(after.mainThreadSeconds - before.mainThreadSeconds),
+      otherThreads: percent(after.otherThreadsSeconds - before.otherThreadsSeconds),
+      generator: percent(result.cpuSeconds),
+    },
+    residentBytes: after.residentBytes,
+    writtenBytesPerCommand: result.done === 0 ? 0 : (after.writtenBytes - before.writtenBytes) / result.done,
+    readyMs: target.server?.startMs,
+  };
+}
+
+function windowCounts(before: ServerReading, after: ServerReading): WindowCounts {
+  const difference = (name: string): number | undefined => {
+    const last = after.metrics.get(name);
+    return last === undefined ? undefined : last - (before.metrics.get(name) ?? 0);
+  };
+  return {
+    commands: difference('troupe_commands_total'),
+    events: difference('troupe_events_total'),
+    entries: difference('troupe_entries_total'),
+    groups: difference('troupe_groups_total'),
+    tableSlices: difference('troupe_table_slices_total'),
+  };
+}
