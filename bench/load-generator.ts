@@ -103,7 +103,9 @@ export class LoadGenerator<Command> {
   readonly #random: () => number;
   #phase: Phase = 'connecting';
   #inFlight = 0;
-  #windowStart = 0;
+  /** Real beginning and real length; the planned end only bounds the schedule of the open loop. */
+  #windowStart = Number.POSITIVE_INFINITY;
+  #windowSeconds = 0;
   #windowEnd = 0;
   #nextDue = 0;
   #doneInSecond = 0;
@@ -160,8 +162,7 @@ export class LoadGenerator<Command> {
   #drive(): Promise<void> {
     const { warmUpSeconds, seconds, rate } = this.#plan;
     const start = performance.now();
-    this.#windowStart = start + warmUpSeconds * 1_000;
-    this.#windowEnd = this.#windowStart + seconds * 1_000;
+    this.#windowEnd = start + (warmUpSeconds + seconds) * 1_000;
     this.#nextDue = start;
     this.#lastOpenAt = start;
     this.#phase = 'warm-up';
@@ -185,6 +186,7 @@ export class LoadGenerator<Command> {
 
   #beginWindow(): void {
     this.#phase = 'measuring';
+    this.#windowStart = performance.now();
     this.#doneInSecond = 0;
     this.#countSecondsAnew();
     this.#cpuSeconds = -cpuSecondsNow();
@@ -193,7 +195,9 @@ export class LoadGenerator<Command> {
 
   #endWindow(): void {
     if (this.#phase !== 'measuring') return;
+    this.#windowSeconds = (performance.now() - this.#windowStart) / 1_000;
     if (this.#perSecond.length < this.#plan.seconds) this.#everySecond();
+    else this.#perSecond[this.#perSecond.length - 1]! += this.#doneInSecond;
     this.#phase = 'draining';
     this.#countSecondsAnew();
     this.#cpuSeconds += cpuSecondsNow();
@@ -253,10 +257,10 @@ export class LoadGenerator<Command> {
     const error = this.#workload.answered(command, answer);
     const since = this.#since[connection.index] as number;
     if (error !== undefined) this.#countError(error);
-    else if (now >= this.#windowStart && now < this.#windowEnd) {
-      this.#done++;
+    else {
       this.#doneInSecond++;
-    } else if (now < this.#windowStart) this.#doneInSecond++;
+      if (this.#phase === 'measuring') this.#done++;
+    }
     const micros = Math.max(1, Math.round((now - since) * 1_000));
     if (since >= this.#windowStart && since < this.#windowEnd) this.#latencies.recordValue(micros);
     this.#secondLatencies.recordValue(micros);
@@ -351,7 +355,7 @@ export class LoadGenerator<Command> {
     }
     return {
       done: this.#done,
-      rate: this.#done / this.#plan.seconds,
+      rate: this.#windowSeconds === 0 ? 0 : this.#done / this.#windowSeconds,
       latency: summarise(this.#latencies),
       errors: Object.fromEntries(this.#errors),
       errorCount: this.#errorCount,
