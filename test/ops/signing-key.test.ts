@@ -1,9 +1,10 @@
-/** Rules K1 and K2 of `ops/signing-key.ts`. */
+/** Rules K1–K3 of `ops/signing-key.ts` and S1, S2 of `ops/secret-file.ts`. */
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import { keyBytesMin, loadSigningKey } from '../../ops/signing-key.js';
+import { secretBytesMin } from '../../ops/secret-file.js';
+import { loadFingerprintSecret, loadSigningKey } from '../../ops/signing-key.js';
 
 function directory(t: Test): string {
   const made = mkdtempSync(path.join(tmpdir(), 'troupe-key-'));
@@ -22,7 +23,7 @@ t.test('K2: the first start makes a key of 256 bits for its owner only, later st
   t.same(second.bytes, first.bytes);
 });
 
-t.test('K2: of many that start at once one makes the key, all use it and no draft stays', async (t) => {
+t.test('S1: of many that start at once one makes the key, all use it and no draft stays', async (t) => {
   const dataDirectory = directory(t);
   const keys = await Promise.all(
     Array.from({ length: 20 }, () => loadSigningKey({ dataDirectory, tokenKeyFile: undefined })),
@@ -50,7 +51,7 @@ t.test('K1: a named file that is missing, too short or no base64 is refused and 
   const tokenKeyFile = path.join(folder, 'key');
   const load = () => loadSigningKey({ dataDirectory: folder, tokenKeyFile });
   await t.rejects(load(), /cannot be read/);
-  writeFileSync(tokenKeyFile, Buffer.alloc(keyBytesMin - 1, 1).toString('base64'));
+  writeFileSync(tokenKeyFile, Buffer.alloc(secretBytesMin - 1, 1).toString('base64'));
   await t.rejects(load(), /is not base64 of 32/);
   writeFileSync(tokenKeyFile, 'correct horse battery staple, correct horse battery staple');
   await t.rejects(load(), /is not base64 of 32/);
@@ -58,8 +59,18 @@ t.test('K1: a named file that is missing, too short or no base64 is refused and 
   t.same(readdirSync(folder).sort(), ['empty', 'key']);
 });
 
-t.test('a broken development key is refused, not replaced: tokens in use would die with it', async (t) => {
+t.test('S2: a broken development key is refused, not replaced', async (t) => {
   const dataDirectory = directory(t);
   writeFileSync(path.join(dataDirectory, 'development.key'), 'short');
   await t.rejects(loadSigningKey({ dataDirectory, tokenKeyFile: undefined }), /is not base64/);
+});
+
+t.test('K3: the fingerprint secret stays when the signing key changes', async (t) => {
+  const dataDirectory = directory(t);
+  const first = await loadFingerprintSecret(dataDirectory);
+  t.equal(first.length, 32);
+  const { bytes, file } = await loadSigningKey({ dataDirectory, tokenKeyFile: undefined });
+  t.notSame(first, bytes);
+  rmSync(file);
+  t.same(await loadFingerprintSecret(dataDirectory), first);
 });
