@@ -1,0 +1,26 @@
+/**
+ * A JavaScript file that brings modules: its default export or its export `modules`, one module or a list.
+ *
+ * The main thread loads it for the routes and every shard for the actors, each by the same URL.
+ */
+import type { Module } from '../actors/model/module.js';
+
+/** Rejects with a message for the author of the file. */
+export async function loadModuleFile(url: string): Promise<readonly Module[]> {
+  const exports: Readonly<Record<string, unknown>> = await import(url);
+  const exported = exports.default ?? exports.modules;
+  const modules: readonly unknown[] = Array.isArray(exported) ? exported : [exported];
+  if (modules.length === 0 || !modules.every(isModule)) {
+    throw new TypeError(
+      `${url} must export a module (defineModule) or a list of modules as its default or as "modules"`,
+    );
+  }
+  return modules;
+}
+
+/** What the compiler checks for whoever uses it; the rest of a module is checked where it is compiled. */
+function isModule(value: unknown): value is Module {
+  if (typeof value !== 'object' || value === null) return false;
+  const { name, aggregates } = value as Partial<Record<keyof Module, unknown>>;
+  return typeof name === 'string' && Array.isArray(aggregates);
+}
