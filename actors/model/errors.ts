@@ -131,6 +131,12 @@ const entries = {
   'event-too-large': { status: 500, title: 'An event of the command is too large', retry: 'never' },
   'command-too-large': { status: 500, title: 'The command produced too much', retry: 'never' },
   'not-storable': { status: 500, title: 'A value has no stored form', retry: 'never' },
+  'store-went-back': {
+    status: 503,
+    title: 'The store holds an older history than was acknowledged',
+    retry: 'never',
+  },
+  'history-too-long': { status: 422, title: 'The history is too long for this request', retry: 'never' },
   'schema-unknown': { status: 500, title: 'A stored form is not known to this program', retry: 'never' },
   'schema-changed': { status: 500, title: 'A field list changed under an old version', retry: 'never' },
   'bytes-damaged': { status: 500, title: 'Stored bytes cannot be decoded', retry: 'never' },

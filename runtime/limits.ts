@@ -1,0 +1,69 @@
+/**
+ * Every bound of the runtime by name, with its default. Each has a test that reaches it.
+ */
+export interface Limits {
+  /** Encoded bytes of one event. */
+  readonly eventBytesMax: number;
+  readonly eventsPerCommandMax: number;
+  readonly messagesPerCommandMax: number;
+  /** Records of one partition in one group; past it the partition's next command waits for the next group. */
+  readonly entryBytesMax: number;
+  readonly groupBytesMax: number;
+  readonly groupCommandsMax: number;
+  /** Encoded bytes of an actor's state: above the first a warning, above the second its commands are refused. */
+  readonly stateBytesWarn: number;
+  readonly stateBytesMax: number;
+  /** Commands that wait for one actor to load. */
+  readonly mailboxMax: number;
+  /** Calls that one shard holds unanswered; above it the edge answers `overloaded`. */
+  readonly callsPerShardMax: number;
+  /** Messages between actors executed before the loop looks at outside commands again. */
+  readonly internalHopsPerTurnMax: number;
+  /** Groups sent and not yet durable. Two hide the flush behind the work; more only add latency. */
+  readonly groupsInFlightMax: number;
+  /** Activations that a shard keeps; the least recently used clean ones go first. */
+  readonly activationsMax: number;
+  /** A sweep of a partition's dirty rows takes this long over this many buckets, at most so many rows a slice. */
+  readonly sweepPeriodMs: number;
+  readonly sweepBuckets: number;
+  readonly sliceRowsMax: number;
+  /** Entries that the tables may lag behind the log before outside commands are refused. */
+  readonly tableLagEntriesMax: number;
+  /** Messages of one channel kept in memory while their receiver is on another shard; the rest is read again later. */
+  readonly channelPendingMax: number;
+  /** An append without an answer for this long is settled by looking. */
+  readonly appendDeadlineMs: number;
+  readonly callDeadlineMs: number;
+  /** Filter in front of the recorded outcomes, all generations together: 16 bits an id. */
+  readonly filterBytes: number;
+  /** A throwing `evolve` or recovery parks its actor at this many strikes. */
+  readonly strikesMax: number;
+  /** Events folded for one `at_version` query or read for one history page. */
+  readonly historyEventsMax: number;
+}
+
+export const defaultLimits: Limits = {
+  eventBytesMax: 16_384,
+  eventsPerCommandMax: 256,
+  messagesPerCommandMax: 64,
+  entryBytesMax: 262_144,
+  groupBytesMax: 1_048_576,
+  groupCommandsMax: 4_096,
+  stateBytesWarn: 1_048_576,
+  stateBytesMax: 4_194_304,
+  mailboxMax: 1_024,
+  callsPerShardMax: 16_384,
+  internalHopsPerTurnMax: 1_000,
+  groupsInFlightMax: 2,
+  activationsMax: 100_000,
+  sweepPeriodMs: 1_000,
+  sweepBuckets: 64,
+  sliceRowsMax: 500,
+  tableLagEntriesMax: 250_000,
+  channelPendingMax: 4_096,
+  appendDeadlineMs: 5_000,
+  callDeadlineMs: 10_000,
+  filterBytes: 64 * 1_048_576,
+  strikesMax: 3,
+  historyEventsMax: 100_000,
+};
