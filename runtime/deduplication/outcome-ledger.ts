@@ -1,0 +1,142 @@
+/**
+ * The outcome index of one partition with its rows: writes new segments with the sweep, reads old ones for a look,
+ * merges them in the background, and tells the filter what it may hold after a restart.
+ *
+ * L1  A look finds the recorded outcome of every id within the retention; the caller compares the full id.
+ * L2  Segments and their directory change in one slice, the last of a sweep.
+ */
+import type { TableDelete, TableKey, TablePut, Tables } from '../../persistence/tables.js';
+import type { FilterGenerations } from './filter-generations.js';
+import { idHash, idHashKey } from './id-hash.js';
+import { OutcomeIndex, type SegmentMerge } from './outcome-index.js';
+import { findInSegment, mergeSegments } from './outcome-segment.js';
+
+const outcomeTable = 'outcome';
+const directoryKey = 'directory';
+
+/**
+ * Command ids are digests already, and a collision only costs one more entry to compare: the key need not be secret, but
+ * it must be the same for ever, because segments hold these hashes.
+ */
+const hashKey = idHashKey(new Uint8Array(16));
+const hash = new Uint32Array(2);
+
+/** Rows of the ledger for the last slice of a sweep. `written` is called when they are durable. */
+export interface LedgerRows {
+  readonly puts: readonly TablePut[];
+  readonly deletes: readonly TableDelete[];
+  readonly written: () => void;
+}
+
+interface ReadyMerge {
+  readonly merge: SegmentMerge;
+  readonly bytes: Uint8Array;
+}
+
+export class OutcomeLedger {
+  readonly #tables: Tables;
+  readonly #partition: number;
+  readonly #index: OutcomeIndex;
+  #ready: ReadyMerge | undefined;
+
+  private constructor(tables: Tables, partition: number, index: OutcomeIndex) {
+    this.#tables = tables;
+    this.#partition = partition;
+    this.#index = index;
+  }
+
+  /** Reads the directory; segments themselves are read when they are looked into, or by `cover`. */
+  static async open(tables: Tables, partition: number, filter: FilterGenerations): Promise<OutcomeLedger> {
+    const [directory] = await tables.get(partition, outcomeTable, [directoryKey]);
+    return new OutcomeLedger(tables, partition, new OutcomeIndex(filter, undefined, directory));
+  }
+
+  /** Outcomes that a repeat can still find. */
+  get retainedCount(): number {
+    return this.#index.retainedCount;
+  }
+
+  note(commandId: string, position: number, at: number): void {
+    idHash(commandId, hashKey, hash);
+    this.#index.noteCommitted(hash[0] as number, hash[1] as number, position, at);
+  }
+
+  /** False: the id has certainly no recorded outcome within the retention. Reads no store. */
+  mayHold(commandId: string): boolean {
+    idHash(commandId, hashKey, hash);
+    return this.#index.candidates(hash[0] as number, hash[1] as number) !== undefined;
+  }
+
+  /** Positions at which the outcome of an id may stand, newest first. */
+  async candidates(commandId: string): Promise<readonly number[]> {
+    idHash(commandId, hashKey, hash);
+    const [high, low] = [hash[0] as number, hash[1] as number];
+    const found = this.#index.candidates(high, low);
+    if (found === undefined) return [];
+    const positions = [...found.positions];
+    for (const bytes of await this.#read(found.segments)) positions.push(...findInSegment(bytes, high, low));
+    return positions;
+  }
+
+  /** Takes what a sweep up to `position` is to write: a new segment, a finished merge, what has expired. */
+  takeRows(position: number, now: number): LedgerRows {
+    const puts: TablePut[] = [];
+    const expired = this.#index.expire(now);
+    const taken = this.#index.takeSegment(position);
+    if (taken !== undefined) {
+      puts.push({ table: outcomeTable, key: segmentKey(taken.number), value: taken.bytes });
+    }
+    const ready = this.#ready;
+    this.#ready = undefined;
+    if (ready !== undefined) {
+      puts.push({ table: outcomeTable, key: segmentKey(ready.merge.number), value: ready.bytes });
+    }
+    const replaced = ready?.merge.replaces.map(({ number }) => number) ?? [];
+    const deletes = [...expired, ...replaced].map((number) => ({
+      table: outcomeTable,
+      key: segmentKey(number),
+    }));
+    if (puts.length + deletes.length > 0) {
+      puts.push({ table: outcomeTable, key: directoryKey, value: this.#index.directory(ready?.merge) });
+    }
+    const written = (): void => {
+      if (taken !== undefined) this.#index.segmentWritten(taken.number);
+      if (ready !== undefined) this.#index.mergeWritten(ready.merge);
+      void this.#prepareMerge();
+    };
+    return { puts, deletes, written };
+  }
+
+  /**
+   * After a restart: tells the filter the ids of stored segments, newest first, one segment per call of `next`, so that
+   * the shard serves meanwhile. Until then looks search them.
+   */
+  async cover(next: () => Promise<void>): Promise<void> {
+    for (const number of this.#index.uncovered()) {
+      await next();
+      const [bytes] = await this.#read([number]);
+      if (bytes !== undefined) this.#index.cover(number, bytes);
+    }
+  }
+
+  async #prepareMerge(): Promise<void> {
+    const merge = this.#index.nextMerge();
+    if (merge === undefined) return;
+    try {
+      const segments = await this.#read(merge.replaces.map(({ number }) => number));
+      this.#ready = { merge, bytes: mergeSegments(segments) };
+    } catch {
+      // The store could not be read now: the segments stay as they are, and a later sweep plans again.
+      this.#index.mergeAbandoned();
+    }
+  }
+
+  async #read(numbers: readonly number[]): Promise<Uint8Array[]> {
+    const rows = await this.#tables.get(this.#partition, outcomeTable, numbers.map(segmentKey));
+    return rows.filter((row) => row !== undefined);
+  }
+}
+
+function segmentKey(number: number): TableKey {
+  return `s${number.toString(36).padStart(9, '0')}`;
+}

@@ -1,0 +1,139 @@
+/**
+ * The durable timers of a shard: applies what records say, tells which are due, and gives the rows that a sweep writes.
+ *
+ * D1  A timer lives in the log (its record) until a sweep has put it into the `timer` table; recovery reads the table and
+ *     then applies the tail, where the last word about a name wins.
+ * D2  A timer is gone once the record it fired is in a group; a crash before that fires it again, with the same cause.
+ *     Between leaving the queue and that record it stands in `#firing`, and sweeps go on keeping its row.
+ */
+import { packCopy, unpack } from '../../actors/model/codec.js';
+import type { TableDelete, TablePut } from '../../persistence/tables.js';
+import type { StoredTimer } from '../commit/record.js';
+import type { Partition } from '../partition.js';
+import { TimerQueue } from './timer-queue.js';
+
+export const timerTable = 'timer';
+
+export interface LiveTimer {
+  readonly partition: Partition;
+  readonly kindSchemaId: number;
+  readonly id: string;
+  readonly name: string;
+  readonly dueAt: number;
+  readonly schema: number;
+  readonly fields: readonly unknown[];
+}
+
+type TimerRow = readonly [
+  kindSchemaId: number,
+  id: string,
+  name: string,
+  dueAt: number,
+  schema: number,
+  fields: readonly unknown[],
+];
+
+export class TimerDesk {
+  readonly #queue = new TimerQueue<LiveTimer>();
+  readonly #firing = new Map<string, LiveTimer>();
+
+  get count(): number {
+    return this.#queue.size;
+  }
+
+  /** Unix ms of the next due timer; `Infinity` when there is none. */
+  get nextDueAt(): number {
+    return this.#queue.nextDueAt;
+  }
+
+  apply(partition: Partition, kindSchemaId: number, id: string, timer: StoredTimer): void {
+    const key = keyOf(partition, kindSchemaId, id, timer[0]);
+    partition.dirtyTimers.add(key);
+    this.#firing.delete(key);
+    if (timer.length === 1) {
+      this.#queue.cancel(key);
+      return;
+    }
+    const [name, dueAt, schema, fields] = timer;
+    this.#queue.set(key, dueAt, { partition, kindSchemaId, id, name, dueAt, schema, fields });
+  }
+
+  /** Removes a timer that fired, unless it has been set again since. */
+  consume(partition: Partition, kindSchemaId: number, id: string, name: string, dueAt: number): void {
+    const key = keyOf(partition, kindSchemaId, id, name);
+    if (this.#queue.get(key)?.dueAt !== dueAt) return;
+    this.#queue.cancel(key);
+    partition.dirtyTimers.add(key);
+  }
+
+  /** Up to `max` timers due at `now`, in due order. Each must be given to `fired` when its command runs. */
+  takeDue(now: number, max: number): readonly LiveTimer[] {
+    const due = this.#queue.takeDue(now, max).map(({ timer }) => timer);
+    for (const timer of due) this.#firing.set(keyOfTimer(timer), timer);
+    return due;
+  }
+
+  /** True when the timer still stands: its command runs now, and its record takes it off. False: it was cancelled or set anew. */
+  fired(timer: LiveTimer): boolean {
+    const key = keyOfTimer(timer);
+    if (this.#firing.get(key) !== timer) return false;
+    this.#firing.delete(key);
+    timer.partition.dirtyTimers.add(key);
+    return true;
+  }
+
+  /** Takes the partition's changed timers as rows to write and keys to delete. */
+  takeRows(partition: Partition): {
+    readonly puts: readonly TablePut[];
+    readonly deletes: readonly TableDelete[];
+  } {
+    const puts: TablePut[] = [];
+    const deletes: TableDelete[] = [];
+    for (const key of partition.dirtyTimers) {
+      const timer = this.#queue.get(key)?.timer ?? this.#firing.get(key);
+      const rowKey = key.slice(key.indexOf('/') + 1);
+      if (timer === undefined) {
+        deletes.push({ table: timerTable, key: rowKey });
+      } else {
+        const row: TimerRow = [
+          timer.kindSchemaId,
+          timer.id,
+          timer.name,
+          timer.dueAt,
+          timer.schema,
+          timer.fields,
+        ];
+        puts.push({ table: timerTable, key: rowKey, value: packCopy(row) });
+      }
+    }
+    partition.dirtyTimers.clear();
+    return { puts, deletes };
+  }
+
+  /** Takes a stored row back in at recovery. */
+  load(partition: Partition, value: Uint8Array): void {
+    const [kindSchemaId, id, name, dueAt, schema, fields] = unpack(value) as TimerRow;
+    this.#queue.set(keyOf(partition, kindSchemaId, id, name), dueAt, {
+      partition,
+      kindSchemaId,
+      id,
+      name,
+      dueAt,
+      schema,
+      fields,
+    });
+  }
+
+  clear(): void {
+    this.#firing.clear();
+    this.#queue.clear();
+  }
+}
+
+function keyOf(partition: Partition, kindSchemaId: number, id: string, name: string): string {
+  return `${partition.number}/${kindSchemaId}/${id}/${name}`;
+}
+
+function keyOfTimer(timer: LiveTimer): string {
+  return keyOf(timer.partition, timer.kindSchemaId, timer.id, timer.name);
+}
