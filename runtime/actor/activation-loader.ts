@@ -1,0 +1,157 @@
+/**
+ * Brings an activation to life: its row, then the events after it, walked back along the journal.
+ *
+ * O1  A loaded state holds exactly the events 1..version: versions must be contiguous, else the load fails.
+ * O2  Loads that are asked for in one turn ask the tables once per partition.
+ */
+import { OperatingError } from '../../actors/model/errors.js';
+import type { Domain } from '../domain.js';
+import type { EntrySource } from '../entry-source.js';
+import { type PlacedRecord, walkBack } from '../history.js';
+import type { Partition } from '../partition.js';
+import type { Activation, ActorRow } from './activation.js';
+import { actorRowKey, actorTable, decodeActorRow, isCurrent } from './actor-row.js';
+
+export class ActivationLoader {
+  readonly #domain: Domain;
+  readonly #entries: EntrySource;
+  readonly #onLoaded: (activation: Activation) => void;
+  readonly #onFailed: (activation: Activation, cause: unknown) => void;
+  #asked = new Map<Partition, Activation[]>();
+
+  constructor(options: {
+    readonly domain: Domain;
+    readonly entries: EntrySource;
+    readonly onLoaded: (activation: Activation) => void;
+    readonly onFailed: (activation: Activation, cause: unknown) => void;
+  }) {
+    this.#domain = options.domain;
+    this.#entries = options.entries;
+    this.#onLoaded = options.onLoaded;
+    this.#onFailed = options.onFailed;
+  }
+
+  /** Asks for a load; it starts with `flush`. What the actor had in flight must be durable. */
+  load(activation: Activation): void {
+    const asked = this.#asked.get(activation.partition);
+    if (asked === undefined) this.#asked.set(activation.partition, [activation]);
+    else asked.push(activation);
+  }
+
+  flush(): void {
+    if (this.#asked.size === 0) return;
+    const asked = this.#asked;
+    this.#asked = new Map();
+    for (const [partition, activations] of asked) void this.#loadAll(partition, activations);
+  }
+
+  clear(): void {
+    this.#asked.clear();
+  }
+
+  async #loadAll(partition: Partition, activations: readonly Activation[]): Promise<void> {
+    this.#domain.counters.loads += activations.length;
+    let values: readonly (Uint8Array | undefined)[];
+    try {
+      const keys = activations.map(({ placement, kind, id }) => actorRowKey(placement, kind.schemaId, id));
+      values = await this.#domain.store.tables.get(partition.number, actorTable, keys);
+    } catch (cause) {
+      for (const activation of activations) this.#onFailed(activation, cause);
+      return;
+    }
+    for (const [index, activation] of activations.entries()) {
+      try {
+        const value = values[index];
+        const row = value === undefined ? undefined : decodeActorRow(value);
+        activation.storedRow = row;
+        const isLagging = this.#latestPosition(activation) > (row?.lastPosition ?? 0);
+        if (isLagging || (row !== undefined && !isCurrent(row, activation.kind))) {
+          // Only these read the journal, each at its own pace.
+          void this.#fold(activation, row);
+        } else {
+          this.#adopt(activation, row);
+          this.#onLoaded(activation);
+        }
+      } catch (cause) {
+        this.#onFailed(activation, cause);
+      }
+    }
+  }
+
+  /** Newest entry known to hold events of the actor, from this incarnation or from the recovered tail. */
+  #latestPosition(activation: Activation): number {
+    const unswept = activation.partition.unswept.get(activation.key);
+    return Math.max(
+      activation.lastPosition,
+      unswept?.lastPosition ?? 0,
+      activation.storedRow?.newestPosition ?? 0,
+    );
+  }
+
+  #adopt(activation: Activation, row: ActorRow | undefined): void {
+    const { kind } = activation;
+    if (row === undefined || !isCurrent(row, kind)) {
+      activation.state = kind.definition.initial();
+      activation.version = 0;
+      activation.lastPosition = 0;
+    } else {
+      activation.state = kind.snapshot.decode(row.fields);
+      activation.version = row.version;
+      activation.lastPosition = row.lastPosition;
+    }
+  }
+
+  async #fold(activation: Activation, row: ActorRow | undefined): Promise<void> {
+    try {
+      const latest = this.#latestPosition(activation);
+      this.#adopt(activation, row);
+      const floor = activation.lastPosition;
+      const pages: (readonly PlacedRecord[])[] = [];
+      await walkBack(
+        this.#entries,
+        { kind: activation.kind, id: activation.id, partition: activation.partition.number },
+        latest,
+        (records) => {
+          const first = records[0] as PlacedRecord;
+          if (first.position <= floor) return 'stop';
+          pages.push(records);
+          return 'on';
+        },
+      );
+      for (const records of pages.reverse()) {
+        for (const placed of records) applyRecord(this.#domain, activation, placed);
+      }
+      this.#onLoaded(activation);
+    } catch (cause) {
+      this.#onFailed(activation, cause);
+    }
+  }
+}
+
+/** Folds one record's events into an activation (O1), none beyond `versionMax`. */
+export function applyRecord(
+  domain: Domain,
+  activation: Activation,
+  placed: PlacedRecord,
+  versionMax = Number.POSITIVE_INFINITY,
+): void {
+  const { record } = placed;
+  if (record[2] !== activation.version) {
+    throw new OperatingError(
+      'journal-gap',
+      `Version ${record[2]} follows ${activation.version} at position ${placed.position} of partition ${activation.partition.number}.`,
+    );
+  }
+  const stored = record[8];
+  if (stored === 0) return;
+  for (let index = 0; index < stored.length && activation.version < versionMax; index += 2) {
+    const { entry, data } = domain.kinds.event(
+      activation.kind,
+      stored[index] as number,
+      stored[index + 1] as readonly unknown[],
+    );
+    activation.state = entry.evolve(activation.state, data, placed.at);
+    activation.version++;
+  }
+  activation.lastPosition = placed.position;
+}

@@ -1,0 +1,156 @@
+/**
+ * An activation: the in-memory incarnation of one actor, and the table of those a shard keeps.
+ *
+ * V1  `touchedGroup` is the number of the group that last changed the state; what is computed from the state may leave
+ *     the shard once that group is durable. 0: everything is.
+ * V2  Only an activation that is ready, clean (its row holds every event) and without waiting work is dropped.
+ * V3  A broken activation (its `evolve` threw half way) is folded again from its row and the journal before it is used.
+ *
+ *     loading → ready ⇄ broken → … → parked
+ */
+
+import { placementHash } from '../../actors/model/address.js';
+import { actorHash } from '../../persistence/entry.js';
+import type { Kind } from '../kind-table.js';
+import type { Partition } from '../partition.js';
+
+export type ActivationPhase = 'loading' | 'ready' | 'parked';
+
+/** Work that waits for the actor. Exactly one of the two is called, once. */
+export interface Waiting {
+  /** The actor is ready or parked. */
+  readonly run: () => void;
+  /** The domain was reset: nothing of the work was or will be done. */
+  readonly refuse: () => void;
+}
+
+export class Activation {
+  readonly kind: Kind;
+  readonly id: string;
+  readonly key: string;
+  readonly partition: Partition;
+  readonly placement: number;
+  readonly hash: number;
+  phase: ActivationPhase = 'loading';
+  state: unknown;
+  version = 0;
+  /** Position of the newest entry with events of this actor; 0 when it has none. */
+  lastPosition = 0;
+  touchedGroup = 0;
+  /** Has events that its row lacks; the actor then stands in a dirty bucket of its partition. */
+  dirty = false;
+  /** Rows of this actor that are on their way to the tables. */
+  rowsPending = 0;
+  /** Second chance of the eviction: set by use, cleared by the hand. */
+  used = true;
+  strikes = 0;
+  /** The row as it was found when the actor could not be brought to life; only of a parked one. */
+  storedRow: ActorRow | undefined;
+  waiting: Waiting[] = [];
+  /** Calls that wait for the actor to come to rest (an open saga to end). */
+  watchers: Watcher[] | undefined;
+
+  constructor(kind: Kind, id: string, partition: Partition) {
+    this.kind = kind;
+    this.id = id;
+    this.key = activationKey(kind, id);
+    this.partition = partition;
+    this.placement = placementHash(id);
+    this.hash = actorHash(kind.name, id);
+    this.state = undefined;
+  }
+
+  get isEvictable(): boolean {
+    return (
+      this.phase === 'ready' &&
+      !this.dirty &&
+      this.rowsPending === 0 &&
+      this.waiting.length === 0 &&
+      this.watchers === undefined
+    );
+  }
+}
+
+/** What the tables hold of an actor. */
+export interface ActorRow {
+  readonly version: number;
+  /** Position of the last entry folded into the row: the newest with events of this actor. */
+  readonly lastPosition: number;
+  readonly snapshotVersion: number;
+  readonly fields: readonly unknown[];
+  readonly isOpen: boolean;
+  /** Newest entry with events of this actor; later than `lastPosition` in the row of a parked actor. */
+  readonly newestPosition: number;
+}
+
+/** A call held until the actor is no longer open. */
+export interface Watcher {
+  readonly requestId: number;
+  /** The call repeats an earlier one. */
+  readonly isReplay: boolean;
+  readonly cancelTimer: () => void;
+}
+
+export function activationKey(kind: Kind, id: string): string {
+  return `${kind.schemaId}/${id}`;
+}
+
+/** The activations of a shard, bounded by number. */
+export class ActivationTable {
+  readonly #byKey = new Map<string, Activation>();
+  readonly #max: number;
+  #hand: IterableIterator<Activation> | undefined;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  get count(): number {
+    return this.#byKey.size;
+  }
+
+  get(key: string): Activation | undefined {
+    return this.#byKey.get(key);
+  }
+
+  add(activation: Activation): void {
+    this.#byKey.set(activation.key, activation);
+  }
+
+  remove(activation: Activation): void {
+    this.#byKey.delete(activation.key);
+  }
+
+  clear(): void {
+    this.#byKey.clear();
+    this.#hand = undefined;
+  }
+
+  values(): IterableIterator<Activation> {
+    return this.#byKey.values();
+  }
+
+  /**
+   * Drops clean activations that were not used since the hand passed last, until the table is within its bound or
+   * `stepsMax` have been looked at. Returns how many went.
+   */
+  passivate(stepsMax: number): number {
+    let dropped = 0;
+    for (let steps = 0; steps < stepsMax && this.#byKey.size > this.#max; steps++) {
+      this.#hand ??= this.#byKey.values();
+      const next = this.#hand.next();
+      if (next.done === true) {
+        this.#hand = undefined;
+        continue;
+      }
+      const activation = next.value;
+      if (activation.used) {
+        activation.used = false;
+      } else if (activation.isEvictable) {
+        this.#byKey.delete(activation.key);
+        dropped++;
+      }
+    }
+    return dropped;
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * The row of an actor in the tables: its state at some version, and where its history ends.
+ *
+ * Keys begin with the placement hash, so that a bucket of a sweep is a range of adjacent pages.
+ */
+import { packCopy, unpack } from '../../actors/model/codec.js';
+import type { TableKey } from '../../persistence/tables.js';
+import type { Kind } from '../kind-table.js';
+import type { Activation, ActorRow } from './activation.js';
+
+export const actorTable = 'actor';
+
+export function actorRowKey(placement: number, kindSchemaId: number, id: string): TableKey {
+  return (
+    String.fromCharCode(
+      placement >>> 24,
+      (placement >>> 16) & 0xff,
+      (placement >>> 8) & 0xff,
+      placement & 0xff,
+    ) +
+    String.fromCharCode((kindSchemaId >>> 8) & 0xff, kindSchemaId & 0xff) +
+    id
+  );
+}
+
+/**
+ * The row of an activation as it stands now. A parked one keeps the state it was last stored with and says where its
+ * history goes on, so that it holds up neither the checkpoint nor a later recovery by mended code.
+ */
+export function encodeActorRow(activation: Activation): Uint8Array {
+  const { kind } = activation;
+  if (activation.phase === 'parked') {
+    const row = activation.storedRow;
+    return packCopy([
+      row?.version ?? 0,
+      row?.lastPosition ?? 0,
+      row?.snapshotVersion ?? 0,
+      row?.fields ?? [],
+      row?.isOpen ?? true,
+      activation.lastPosition,
+    ]);
+  }
+  return packCopy([
+    activation.version,
+    activation.lastPosition,
+    kind.snapshot.version,
+    kind.snapshot.encode(activation.state),
+    kind.definition.isOpen?.(activation.state) ?? false,
+    activation.lastPosition,
+  ]);
+}
+
+export function decodeActorRow(bytes: Uint8Array): ActorRow {
+  const [version, lastPosition, snapshotVersion, fields, isOpen, newestPosition] = unpack(bytes) as [
+    number,
+    number,
+    number,
+    readonly unknown[],
+    boolean,
+    number,
+  ];
+  return { version, lastPosition, snapshotVersion, fields, isOpen, newestPosition };
+}
+
+/** True when the row's state can be used as it is; otherwise the actor is folded from its first event. */
+export function isCurrent(row: ActorRow, kind: Kind): boolean {
+  return row.snapshotVersion === kind.snapshot.version;
+}

@@ -1,0 +1,105 @@
+/**
+ * A group: the work of many commands that is committed together, and what waits for it.
+ *
+ *     open ──seal──▸ sealed ──append──▸ in flight ──▸ durable | refused
+ *
+ * Y1  A sealed group never changes; its entries' positions, hashes and bytes are fixed.
+ * Y2  Whatever is in `gate` leaves the shard only when the group is durable.
+ */
+
+import { hashEntry } from '../../persistence/entry.js';
+import type { EntryAppend, EntryIdentity, GroupAppend } from '../../persistence/journal.js';
+import type { LinkAnswer, MessageItem } from '../link/link-protocol.js';
+import type { Partition, Place } from '../partition.js';
+
+/** A command id whose outcome this group records. */
+export interface KeyedRecord {
+  readonly partition: Partition;
+  readonly commandId: string;
+  readonly position: number;
+}
+
+/** Watermarks that become durable with a group. */
+export interface ConsumedShare {
+  readonly partition: Partition;
+  readonly consumed: ReadonlyMap<number, Place>;
+}
+
+export interface SealedEntry extends EntryAppend {
+  readonly owner: Partition;
+}
+
+export class Group {
+  readonly number: number;
+  readonly partitions: Partition[] = [];
+  /** Answers held until the group is durable. */
+  readonly gate: LinkAnswer[] = [];
+  /** Messages to partitions of other shards. */
+  readonly remote: MessageItem[] = [];
+  readonly keyed: KeyedRecord[] = [];
+  /** Run once the group is durable: row slices that hold its events, probes, stops. */
+  readonly afterDurable: (() => void)[] = [];
+  commandCount = 0;
+  eventCount = 0;
+  byteCount = 0;
+  entries: readonly SealedEntry[] = [];
+  consumed: readonly ConsumedShare[] = [];
+  sentAt = 0;
+
+  constructor(number: number) {
+    this.number = number;
+  }
+
+  get isEmpty(): boolean {
+    return this.partitions.length === 0;
+  }
+
+  /** Fixes the entries; the partitions' shares are taken. */
+  seal(): void {
+    const siblings = this.partitions.map((partition) => ({
+      partition: partition.number,
+      position: partition.share?.position ?? 0,
+    }));
+    const entries: SealedEntry[] = [];
+    const consumed: ConsumedShare[] = [];
+    for (const partition of this.partitions) {
+      const share = partition.share;
+      if (share === undefined) throw new Error('invariant: a partition of an open group has a share');
+      const watermarks = Array.from(share.consumed, ([source, place]) => ({ source, ...place }));
+      const bytes = partition.writer.finish({
+        partition: partition.number,
+        epoch: partition.fence.epoch,
+        position: share.position,
+        previousHash: partition.lastHash,
+        time: share.time,
+        group: this.number,
+        siblings: siblings.filter((sibling) => sibling.partition !== partition.number),
+        watermarks,
+      });
+      const hash = hashEntry(bytes);
+      entries.push({
+        owner: partition,
+        partition: partition.number,
+        position: share.position,
+        fence: partition.fence,
+        bytes,
+        hash,
+        previousHash: partition.lastHash,
+      });
+      if (share.consumed.size > 0) consumed.push({ partition, consumed: share.consumed });
+      partition.lastHash = hash;
+      partition.share = undefined;
+    }
+    this.entries = entries;
+    this.consumed = consumed;
+  }
+
+  identities(): EntryIdentity[] {
+    return this.entries.map(({ partition, position, hash }) => ({ partition, position, hash }));
+  }
+
+  /** The append of this group behind `predecessor` (the group in flight before it, if any). */
+  toAppend(predecessor: Group | undefined): GroupAppend {
+    return { entries: this.entries, after: predecessor === undefined ? [] : predecessor.identities() };
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * A record: what one command did to one actor, as it stands in a journal entry. Pure; the codec makes bytes of it.
+ *
+ * A record is one array, so that one pack call writes it:
+ *
+ *     [kind, id, versionBefore, previousPosition, timeOffset, cause, trail, outcome, events, messages, timers]
+ *
+ * `previousPosition` is the position of the entry with the actor's events before these (0: none): history walks back
+ * along it. `timeOffset` is `ctx.now` − the entry's time. Everything after `trail` is 0 when empty.
+ */
+import type { StoredOutcome } from './outcome.js';
+
+/** Why the record was written. Outside: `[0, commandId, fingerprint or 0]`. */
+export type Cause =
+  | readonly [type: typeof causeCommand, commandId: string, fingerprint: string | 0]
+  /** The message's place at its source. */
+  | readonly [type: typeof causeMessage, source: number, position: number, ordinal: number]
+  | readonly [type: typeof causeTimer, name: string, dueAt: number];
+
+export const causeCommand = 0;
+export const causeMessage = 1;
+export const causeTimer = 2;
+
+/** `[correlationId or 0 when it is the command id, causationId or 0, principal, traceparent or 0]`. */
+export type StoredTrail = readonly [
+  correlationId: string | 0,
+  causationId: string | 0,
+  principal: string,
+  traceparent: string | 0,
+];
+
+/** Flat: schema number, fields, schema number, fields … */
+export type StoredEvents = readonly unknown[];
+
+/**
+ * A message sent: `[kind, id, command schema or 0 for a reply, fields or outcome, tag or 0]`. Ordinals count from the
+ * record's first ordinal within the entry.
+ */
+export type StoredMessage = readonly [
+  kind: number,
+  id: string,
+  schema: number,
+  content: readonly unknown[] | StoredOutcome,
+  tag: string | 0,
+];
+
+/** `[name, dueAt, command schema, fields]` sets, `[name]` cancels. */
+export type StoredTimer =
+  | readonly [name: string]
+  | readonly [name: string, dueAt: number, schema: number, fields: readonly unknown[]];
+
+export type StoredRecord = readonly [
+  kind: number,
+  id: string,
+  versionBefore: number,
+  previousPosition: number,
+  timeOffset: number,
+  cause: Cause,
+  trail: StoredTrail,
+  outcome: StoredOutcome | 0,
+  events: StoredEvents | 0,
+  messages: readonly [firstOrdinal: number, ...messages: StoredMessage[]] | 0,
+  timers: readonly StoredTimer[] | 0,
+];
+
+/** Events in a record. */
+export function eventCount(record: StoredRecord): number {
+  return record[8] === 0 ? 0 : record[8].length / 2;
+}
+
+/** Gives every message of the record with its ordinal. */
+export function forEachMessage(
+  record: StoredRecord,
+  visit: (ordinal: number, message: StoredMessage) => void,
+): void {
+  const messages = record[9];
+  if (messages === 0) return;
+  const [firstOrdinal, ...stored] = messages;
+  for (const [index, message] of stored.entries()) visit(firstOrdinal + index, message);
+}

@@ -1,0 +1,412 @@
+/**
+ * One command on one actor: decide, evolve, and the record of both in the open group.
+ *
+ * X1  Nothing of a refused command is in the state, the group or a channel.
+ * X2  A command's events, outcome, messages and timers stand in one record.
+ * X3  A throw in `decide` changes nothing. A throw in `evolve` leaves a half-changed state: the activation is broken and
+ *     is folded again from what is durable before it is used.
+ */
+
+import { partitionOf } from '../actors/model/address.js';
+import type { Acceptance, DecideContext, Decision } from '../actors/model/aggregate.js';
+import { pack } from '../actors/model/codec.js';
+import type { Contract } from '../actors/model/contract.js';
+import type { Caller, MessageOrder, Outcome, Rejection, TimerOrder, Trail } from '../actors/model/message.js';
+import type { Activation } from './actor/activation.js';
+import type { Committer } from './commit/committer.js';
+import {
+  failureOutcome,
+  outcomeFailure,
+  outcomeRejection,
+  outcomeReply,
+  type StoredOutcome,
+} from './commit/outcome.js';
+import {
+  type Cause,
+  causeCommand,
+  causeMessage,
+  type StoredMessage,
+  type StoredTimer,
+  type StoredTrail,
+} from './commit/record.js';
+import type { Domain } from './domain.js';
+import type { CommandEntry, EventEntry, QueryEntry } from './kind-table.js';
+import { itemMessage, type MessageItem } from './link/link-protocol.js';
+import { noteSent } from './partition.js';
+import type { TimerDesk } from './timer/timer-desk.js';
+
+/** Where a command comes from and where its outcome goes. */
+export interface Origin {
+  readonly cause: Cause;
+  /** Not before this, Unix ms: the time on the message; 0 for outside commands. */
+  readonly time: number;
+  readonly caller: Caller;
+  readonly trail: StoredTrail;
+  readonly commandId: string;
+  /** The outcome must be recorded even when it is a rejection: the command carried a key, or is a message or timer. */
+  readonly mustRecord: boolean;
+  /** The actor that asked by a tagged message. */
+  readonly replyTo?: { readonly kindSchemaId: number; readonly id: string; readonly tag: string };
+}
+
+export interface Executed {
+  readonly outcome: StoredOutcome;
+  /** The outcome stands in the open group; otherwise it was computed from the activation's state alone. */
+  readonly recorded: boolean;
+  /** The actor's version after it. */
+  readonly version: number;
+}
+
+/** Called when an `evolve` threw; the activation must be loaded again before it is used. */
+export type OnBroken = (activation: Activation) => void;
+
+export class Executor {
+  readonly #domain: Domain;
+  readonly #committer: () => Committer;
+  readonly #timers: TimerDesk;
+  readonly #deliver: (item: MessageItem) => void;
+  readonly #onBroken: OnBroken;
+  readonly #markDirty: (activation: Activation) => void;
+
+  constructor(options: {
+    readonly domain: Domain;
+    readonly committer: () => Committer;
+    readonly timers: TimerDesk;
+    /** Hands a message to a partition of this domain, before its commit (design §2.4). */
+    readonly deliver: (item: MessageItem) => void;
+    readonly onBroken: OnBroken;
+    readonly markDirty: (activation: Activation) => void;
+  }) {
+    this.#domain = options.domain;
+    this.#committer = options.committer;
+    this.#timers = options.timers;
+    this.#deliver = options.deliver;
+    this.#onBroken = options.onBroken;
+    this.#markDirty = options.markDirty;
+  }
+
+  /** Runs a command on a ready activation. */
+  command(
+    activation: Activation,
+    command: CommandEntry,
+    fields: readonly unknown[],
+    origin: Origin,
+  ): Executed {
+    const now = activation.partition.timeFor(this.#domain.now, origin.time);
+    let decision: Decision<Contract, unknown, unknown>;
+    try {
+      const ctx = new Context(activation, now, origin);
+      decision = command.decide(activation.state, command.input.fromFields(fields), ctx);
+    } catch (cause) {
+      return this.refuse(activation, this.#thrown(activation, command.name, cause), origin, now);
+    }
+    if (isRejection(decision)) {
+      this.#domain.counters.rejections++;
+      return this.refuse(activation, [outcomeRejection, decision.code, decision.detail], origin, now);
+    }
+    return this.#accept(activation, decision, command, origin, now);
+  }
+
+  /** Gives an actor the outcome of a message it sent. */
+  reply(activation: Activation, tag: string, outcome: Outcome, origin: Origin): Executed {
+    const now = activation.partition.timeFor(this.#domain.now, origin.time);
+    const onReply = activation.kind.definition.onReply;
+    if (onReply === undefined)
+      return this.refuse(activation, failureOutcome('reply-unwanted', ''), origin, now);
+    let acceptance: Acceptance<Contract, undefined, unknown>;
+    try {
+      acceptance = onReply(activation.state, { tag, outcome }, new Context(activation, now, origin));
+    } catch (cause) {
+      return this.refuse(activation, this.#thrown(activation, 'onReply', cause), origin, now);
+    }
+    return this.#accept(activation, acceptance, undefined, origin, now);
+  }
+
+  /** Reads a ready activation. A rejection is an outcome like any other. */
+  query(
+    activation: Activation,
+    query: QueryEntry,
+    fields: readonly unknown[],
+    caller: Caller,
+  ): StoredOutcome {
+    try {
+      const ctx: DecideContext = {
+        id: activation.id,
+        now: Math.max(this.#domain.now, activation.partition.lastTime),
+        version: activation.version,
+        caller,
+        trail: noTrail,
+        commandId: '',
+      };
+      const answer = query.read(activation.state, query.input.fromFields(fields), ctx);
+      if (isRejection(answer)) return [outcomeRejection, answer.code, answer.detail];
+      return [outcomeReply, 0, query.reply.toFields(answer)];
+    } catch (cause) {
+      return this.#thrown(activation, query.name, cause);
+    }
+  }
+
+  /** Records a no where the origin needs it recorded; changes nothing else. */
+  refuse(activation: Activation, outcome: StoredOutcome, origin: Origin, now?: number): Executed {
+    if (outcome[0] === outcomeFailure) this.#domain.counters.failures++;
+    if (origin.mustRecord) {
+      const time = now ?? activation.partition.timeFor(this.#domain.now, origin.time);
+      this.#write(activation, origin, time, outcome, 0, [], []);
+    }
+    return { outcome, recorded: origin.mustRecord, version: activation.version };
+  }
+
+  #accept(
+    activation: Activation,
+    acceptance: Acceptance<Contract, unknown, unknown>,
+    command: CommandEntry | undefined,
+    origin: Origin,
+    now: number,
+  ): Executed {
+    const { limits } = this.#domain;
+    const events = acceptance.events ?? noEvents;
+    const orders: MessageOrder[] = acceptance.messages === undefined ? [] : [...acceptance.messages];
+    if (events.length > limits.eventsPerCommandMax || orders.length > limits.messagesPerCommandMax) {
+      return this.refuse(
+        activation,
+        failureOutcome('event-too-large', 'Too many events or messages.'),
+        origin,
+        now,
+      );
+    }
+    const stored: unknown[] = [];
+    const entries: EventEntry[] = [];
+    let messages: StoredMessage[];
+    let timers: StoredTimer[];
+    try {
+      for (const event of events) {
+        const entry = activation.kind.eventByName.get(event.type);
+        if (entry === undefined) throw new TypeError(`The contract has no event "${event.type}".`);
+        stored.push(entry.schemaId, entry.form.toFields(event.data));
+        entries.push(entry);
+        for (const reaction of entry.reactions) {
+          const order = reaction.react(event.data as never, {
+            id: activation.id,
+            now,
+            trail: trailOf(origin),
+          });
+          if (order !== undefined) orders.push(order);
+        }
+      }
+      messages = orders.map((order) => this.#storedMessage(order));
+      timers = (acceptance.timers ?? noTimers).map((timer) => this.#storedTimer(activation, timer));
+    } catch (cause) {
+      return this.refuse(
+        activation,
+        this.#thrown(activation, command?.name ?? 'onReply', cause),
+        origin,
+        now,
+      );
+    }
+    if (stored.length > 0 && this.#hasTooLargeEvent(stored)) {
+      return this.refuse(
+        activation,
+        failureOutcome('event-too-large', 'An event is too large.'),
+        origin,
+        now,
+      );
+    }
+    let state = activation.state;
+    let outcome: StoredOutcome;
+    try {
+      // The state changes in place: a throw from here on breaks the activation (X3).
+      for (const [index, entry] of entries.entries()) state = entry.evolve(state, events[index]?.data, now);
+      const version = activation.version + events.length;
+      const reply =
+        typeof acceptance.reply === 'function' ? acceptance.reply(state, version) : acceptance.reply;
+      outcome =
+        command === undefined
+          ? noReply
+          : [outcomeReply, command.replySchemaId, command.reply.toFields(reply)];
+    } catch (cause) {
+      this.#thrown(activation, command?.name ?? 'onReply', cause);
+      if (events.length > 0) this.#onBroken(activation);
+      return this.refuse(activation, failureOutcome('internal', 'The actor failed.'), origin, now);
+    }
+    const isRecorded = origin.mustRecord || stored.length > 0 || messages.length > 0 || timers.length > 0;
+    if (isRecorded)
+      this.#write(activation, origin, now, outcome, stored.length === 0 ? 0 : stored, messages, timers);
+    if (stored.length > 0) {
+      activation.state = state;
+      activation.version += events.length;
+      activation.lastPosition = activation.partition.share?.position ?? activation.lastPosition;
+      activation.touchedGroup = this.#committer().open.number;
+      this.#markDirty(activation);
+      for (const event of events) this.#count(event.type);
+    }
+    return { outcome, recorded: isRecorded, version: activation.version };
+  }
+
+  /** Appends the record to the partition's share and hands out its messages and timers. */
+  #write(
+    activation: Activation,
+    origin: Origin,
+    now: number,
+    outcome: StoredOutcome,
+    events: readonly unknown[] | 0,
+    messages: StoredMessage[],
+    timers: readonly StoredTimer[],
+  ): void {
+    const { partition } = activation;
+    const group = this.#committer().open;
+    if (partition.share === undefined) group.partitions.push(partition);
+    const share = partition.join(now);
+    const firstOrdinal = share.messageCount;
+    const { replyTo } = origin;
+    if (replyTo !== undefined) messages.push([replyTo.kindSchemaId, replyTo.id, 0, outcome, replyTo.tag]);
+    const record = pack([
+      activation.kind.schemaId,
+      activation.id,
+      activation.version,
+      activation.lastPosition,
+      now - share.time,
+      origin.cause,
+      origin.trail,
+      // A reply message carries the outcome already; a message without a tag has nobody to tell.
+      origin.cause[0] === causeCommand ? outcome : 0,
+      events,
+      messages.length === 0 ? 0 : [firstOrdinal, ...messages],
+      timers.length === 0 ? 0 : timers,
+    ]);
+    partition.writer.add(activation.placement, activation.hash, record);
+    share.messageCount += messages.length;
+    group.byteCount += record.length;
+    group.commandCount++;
+    if (events !== 0) group.eventCount += events.length / 2;
+    if (origin.cause[0] === causeCommand && origin.cause[2] !== 0) {
+      group.keyed.push({ partition, commandId: origin.commandId, position: share.position });
+    }
+    if (origin.cause[0] === causeMessage) {
+      partition.consume(origin.cause[1], { position: origin.cause[2], ordinal: origin.cause[3] });
+    }
+    for (const [index, message] of messages.entries()) {
+      this.#send(activation, share.position, firstOrdinal + index, now, message, origin);
+    }
+    for (const timer of timers) this.#timers.apply(partition, activation.kind.schemaId, activation.id, timer);
+  }
+
+  #storedMessage(order: MessageOrder): StoredMessage {
+    const kind = this.#domain.kinds.named(order.kind);
+    const command = kind?.commandByName.get(order.command);
+    if (kind === undefined || command === undefined) {
+      throw new TypeError(`No command "${order.command}" of kind "${order.kind}" is registered.`);
+    }
+    return [kind.schemaId, order.id, command.schemaId, command.input.toFields(order.payload), order.tag ?? 0];
+  }
+
+  #send(
+    from: Activation,
+    position: number,
+    ordinal: number,
+    now: number,
+    message: StoredMessage,
+    origin: Origin,
+  ): void {
+    const destination = partitionOf(message[1], this.#domain.partitionCount);
+    noteSent(from.partition, destination, { position, ordinal });
+    const item: MessageItem = [
+      itemMessage,
+      from.partition.number,
+      position,
+      ordinal,
+      now,
+      from.kind.schemaId,
+      from.id,
+      message[0],
+      message[1],
+      message[2],
+      message[3],
+      message[4],
+      onwardTrail(origin.trail, origin.commandId),
+    ];
+    if (this.#domain.partitions[destination] === undefined) this.#committer().open.remote.push(item);
+    else this.#deliver(item);
+  }
+
+  #storedTimer(activation: Activation, timer: TimerOrder): StoredTimer {
+    if (timer.type === 'cancel') return [timer.name];
+    const command = activation.kind.commandByName.get(timer.command);
+    if (command === undefined)
+      throw new TypeError(`No command "${timer.command}" for timer "${timer.name}".`);
+    return [timer.name, timer.dueAt, command.schemaId, command.input.toFields(timer.payload)];
+  }
+
+  /** True when one event alone is past its bound. Looks closer only when all together are. */
+  #hasTooLargeEvent(stored: readonly unknown[]): boolean {
+    const max = this.#domain.limits.eventBytesMax;
+    if (pack(stored).length <= max) return false;
+    for (let index = 1; index < stored.length; index += 2) {
+      if (pack(stored[index]).length > max) return true;
+    }
+    return false;
+  }
+
+  #thrown(activation: Activation, name: string, cause: unknown): StoredOutcome {
+    this.#domain.report('error', 'actor-threw', {
+      kind: activation.kind.name,
+      command: name,
+      message: cause instanceof Error ? cause.message : 'not an Error',
+      stack: cause instanceof Error ? cause.stack : undefined,
+    });
+    return failureOutcome('internal', 'The actor failed.');
+  }
+
+  #count(type: string): void {
+    const { eventsByType } = this.#domain.counters;
+    eventsByType.set(type, (eventsByType.get(type) ?? 0) + 1);
+  }
+}
+
+/** The context of one decision; ids and trail are made only when looked at. */
+class Context implements DecideContext {
+  readonly id: string;
+  readonly now: number;
+  readonly version: number;
+  readonly #origin: Origin;
+
+  constructor(activation: Activation, now: number, origin: Origin) {
+    this.id = activation.id;
+    this.now = now;
+    this.version = activation.version;
+    this.#origin = origin;
+  }
+
+  get caller(): Caller {
+    return this.#origin.caller;
+  }
+  get commandId(): string {
+    return this.#origin.commandId;
+  }
+  get trail(): Trail {
+    return trailOf(this.#origin);
+  }
+}
+
+const noEvents: readonly never[] = [];
+const noTimers: readonly TimerOrder[] = [];
+const noReply: StoredOutcome = [outcomeReply, 0, []];
+const noTrail: Trail = { correlationId: '', causationId: '', principal: '', traceparent: '' };
+
+function trailOf(origin: Origin): Trail {
+  const [correlationId, causationId, principal, traceparent] = origin.trail;
+  return {
+    correlationId: correlationId === 0 ? origin.commandId : correlationId,
+    causationId: causationId === 0 ? '' : causationId,
+    principal,
+    traceparent: traceparent === 0 ? '' : traceparent,
+  };
+}
+
+/** The trail of what a command sends on: same correlation, caused by that command. */
+export function onwardTrail(trail: StoredTrail, commandId: string): StoredTrail {
+  return [trail[0] === 0 ? commandId : trail[0], commandId, trail[2], trail[3]];
+}
+
+export function isRejection(value: unknown): value is Rejection {
+  return typeof value === 'object' && value !== null && (value as { type?: unknown }).type === 'rejection';
+}

@@ -1,0 +1,103 @@
+/**
+ * An actor's own history, walked back along its records: each names the position of the entry before it that holds
+ * events of the same actor, so no index is needed.
+ */
+
+import { placementHash } from '../actors/model/address.js';
+import type { RecordedEvent } from '../actors/model/call.js';
+import { unpack } from '../actors/model/codec.js';
+import { actorHash, type EntryReader } from '../persistence/entry.js';
+import { causeCommand, causeMessage, eventCount, type StoredRecord } from './commit/record.js';
+import type { EntrySource } from './entry-source.js';
+import type { Kind, KindTable } from './kind-table.js';
+
+/** A record with where it stands. */
+export interface PlacedRecord {
+  readonly record: StoredRecord;
+  readonly position: number;
+  /** Index of the record in its entry. */
+  readonly index: number;
+  /** Unix ms. */
+  readonly at: number;
+}
+
+export interface ActorName {
+  readonly kind: Kind;
+  readonly id: string;
+  readonly partition: number;
+}
+
+/** The actor's records with events in one entry, in order. */
+export function recordsOf(reader: EntryReader, actor: ActorName): PlacedRecord[] {
+  const placement = placementHash(actor.id);
+  const hash = actorHash(actor.kind.name, actor.id);
+  const records: PlacedRecord[] = [];
+  for (let index = 0; index < reader.recordCount; index++) {
+    if (!reader.isOf(index, placement, hash)) continue;
+    const record = unpack(reader.record(index)) as StoredRecord;
+    if (record[0] !== actor.kind.schemaId || record[1] !== actor.id || record[8] === 0) continue;
+    records.push({ record, position: reader.position, index, at: reader.time + record[4] });
+  }
+  return records;
+}
+
+/**
+ * Walks back from the entry at `from`, giving each entry's records (in their order) to `visit` until it says stop or
+ * the history ends.
+ */
+export async function walkBack(
+  source: EntrySource,
+  actor: ActorName,
+  from: number,
+  visit: (records: readonly PlacedRecord[]) => 'on' | 'stop',
+): Promise<void> {
+  let position = from;
+  while (position > 0) {
+    const records = recordsOf(await source.read(actor.partition, position), actor);
+    const first = records[0];
+    if (first === undefined || visit(records) === 'stop') return;
+    position = first.record[3];
+  }
+}
+
+/** The events of one record as history shows them. */
+export function recordedEvents(kinds: KindTable, actor: ActorName, placed: PlacedRecord): RecordedEvent[] {
+  const { record } = placed;
+  const events: RecordedEvent[] = [];
+  const stored = record[8];
+  if (stored === 0) return events;
+  const [correlationId, causationId, principal] = record[6];
+  const cause = causeId(record);
+  for (let index = 0; index < eventCount(record); index++) {
+    const schemaId = stored[index * 2] as number;
+    const { entry, data } = kinds.event(actor.kind, schemaId, stored[index * 2 + 1] as readonly unknown[]);
+    const place = `${actor.partition}-${placed.position}-${placed.index}-${index}`;
+    events.push({
+      eventId: `e${place}`,
+      type: entry.name,
+      aggregateId: actor.id,
+      aggregateType: actor.kind.name,
+      streamVersion: record[2] + index + 1,
+      schemaVersion: kinds.catalogue.entry(schemaId).version,
+      data,
+      correlationId: correlationId === 0 ? cause : correlationId,
+      causationId: causationId === 0 ? cause : causationId,
+      principal,
+      at: placed.at,
+      position: place,
+    });
+  }
+  return events;
+}
+
+/** The id of what caused a record, as trails name it. */
+export function causeId(record: StoredRecord): string {
+  const cause = record[5];
+  if (cause[0] === causeCommand) return cause[1];
+  if (cause[0] === causeMessage) return messageId(cause[1], cause[2], cause[3]);
+  return `timer.${record[1]}.${cause[1]}.${cause[2]}`;
+}
+
+export function messageId(source: number, position: number, ordinal: number): string {
+  return `m${source}.${position}.${ordinal}`;
+}
