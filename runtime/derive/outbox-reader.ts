@@ -1,0 +1,59 @@
+/**
+ * Reads from the log what a partition has sent and its destinations have not consumed: after a recovery, when a
+ * destination was reopened elsewhere, and for what did not fit into memory.
+ */
+import { partitionOf } from '../../actors/model/address.js';
+import { unpack } from '../../actors/model/codec.js';
+import { forEachMessage, type StoredRecord } from '../commit/record.js';
+import type { EntrySource } from '../entry-source.js';
+import { causeId } from '../history.js';
+import { itemMessage, type MessageItem } from '../link/link-protocol.js';
+import { isBefore, type Partition, type Place } from '../partition.js';
+
+/** What one destination has consumed; everything after it is read. */
+export type ConsumedPlaces = ReadonlyMap<number, Place>;
+
+/** Gives the durable messages to those destinations that lie after their places, in order of the log. */
+export async function readOutbox(
+  entries: EntrySource,
+  partition: Partition,
+  partitionCount: number,
+  consumed: ConsumedPlaces,
+  give: (item: MessageItem) => void,
+): Promise<void> {
+  let position = firstPosition(partition, consumed);
+  for (; position <= partition.durable; position++) {
+    const reader = await entries.read(partition.number, position);
+    for (let index = 0; index < reader.recordCount; index++) {
+      const record = unpack(reader.record(index)) as StoredRecord;
+      forEachMessage(record, (ordinal, message) => {
+        const place = consumed.get(partitionOf(message[1], partitionCount));
+        if (place === undefined || !isBefore(place, { position, ordinal })) return;
+        const [correlationId, , principal, traceparent] = record[6];
+        const cause = causeId(record);
+        give([
+          itemMessage,
+          partition.number,
+          position,
+          ordinal,
+          reader.time + record[4],
+          record[0],
+          record[1],
+          ...message,
+          [correlationId === 0 ? cause : correlationId, cause, principal, traceparent],
+        ]);
+      });
+    }
+  }
+}
+
+/** A position at or before the oldest message outstanding; past the log when there is none. */
+function firstPosition(partition: Partition, consumed: ConsumedPlaces): number {
+  let first = Number.POSITIVE_INFINITY;
+  for (const [destination, place] of consumed) {
+    const outbox = partition.outboxes.get(destination);
+    if (outbox === undefined || !isBefore(place, outbox.sent)) continue;
+    first = Math.min(first, Math.max(place.position, outbox.oldest, 1));
+  }
+  return first;
+}

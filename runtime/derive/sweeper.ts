@@ -1,0 +1,239 @@
+/**
+ * Writes what the log has made of each actor into the tables, at an even pace, and moves the checkpoint.
+ *
+ *     sweep of a partition: note (durable position, hash, state) → bucket 0 … n−1, one slice each → last slice with
+ *     timers, segment, state row and the noted position as the new checkpoint
+ *
+ * W1  A slice goes out only after every event in its rows is durable.
+ * W2  The checkpoint moves to the position noted when its sweep began: every event up to there belongs to an actor that
+ *     was dirty then, so some slice of the sweep has written its row.
+ * W3  One slice of a partition is under way at a time. A sweep with a failed slice never moves the checkpoint.
+ * W4  A partition whose tables lack nothing is not swept; an idle shard sets no timer.
+ */
+import type { EntryHash } from '../../persistence/journal.js';
+import type { Checkpoint, TablePut } from '../../persistence/tables.js';
+import type { Activation } from '../actor/activation.js';
+import { actorRowKey, actorTable, encodeActorRow } from '../actor/actor-row.js';
+import type { CancelTimer } from '../clock.js';
+import type { Domain } from '../domain.js';
+import type { Partition } from '../partition.js';
+import type { TimerDesk } from '../timer/timer-desk.js';
+import type { DirtyRows } from './dirty-rows.js';
+import {
+  capturePartitionState,
+  encodePartitionState,
+  type PartitionState,
+  stateKey,
+  stateTable,
+} from './partition-state.js';
+
+/** Partitions whose slices leave together: their commits share one flush. */
+const partitionsPerTick = 4;
+
+interface Sweep {
+  readonly position: number;
+  readonly hash: EntryHash;
+  readonly state: PartitionState;
+  nextBucket: number;
+  isWriting: boolean;
+  failed: boolean;
+}
+
+export interface SweeperHost {
+  /** Runs once everything up to and including the group is durable; at once when it is. */
+  whenDurable(group: number, run: () => void): void;
+  /** Number of the open group. */
+  openGroup(): number;
+  dirtyRows(partition: Partition): DirtyRows;
+  /** Loads actors that only the recovered tail knows, so that their rows can be written. */
+  loadUnswept(partition: Partition, done: () => void): void;
+  /** A slice was refused: the partition has another owner, or the store takes nothing. */
+  onRefused(partition: Partition, reason: 'fenced' | 'conflict' | 'storage', detail: string): void;
+  onFatal(cause: unknown): void;
+}
+
+export class Sweeper {
+  readonly #domain: Domain;
+  readonly #timers: TimerDesk;
+  readonly #host: SweeperHost;
+  readonly #sweeps = new Map<Partition, Sweep>();
+  /** Partitions whose next sweep waits for actors to load. */
+  readonly #loading = new Set<Partition>();
+  #cancelTick: CancelTimer | undefined;
+  #turn = 0;
+  #stopped = false;
+  #isFinishing = false;
+
+  constructor(domain: Domain, timers: TimerDesk, host: SweeperHost) {
+    this.#domain = domain;
+    this.#timers = timers;
+    this.#host = host;
+  }
+
+  /** Called after a commit: makes sure that the tables follow. */
+  wake(): void {
+    if (this.#cancelTick !== undefined || this.#stopped) return;
+    const { sweepPeriodMs, sweepBuckets } = this.#domain.limits;
+    const groups = Math.ceil(Math.max(1, this.#ownedCount()) / partitionsPerTick);
+    const delay = this.#isBehind() ? 0 : sweepPeriodMs / sweepBuckets / groups;
+    this.#cancelTick = this.#domain.clock.after(delay, () => this.#tick());
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancelTick?.();
+    this.#cancelTick = undefined;
+  }
+
+  /** Writes everything dirty now and moves every checkpoint to the durable position; for a clean stop. */
+  async finish(): Promise<void> {
+    this.#isFinishing = true;
+    this.#cancelTick?.();
+    const owned = [...this.#domain.owned()];
+    for (let pass = 0; pass < 2; pass++) {
+      for (const partition of owned) {
+        while (this.#needsSweep(partition) || this.#sweeps.has(partition)) {
+          if (!(await this.#advance(partition))) break;
+        }
+      }
+    }
+  }
+
+  #tick(): void {
+    this.#cancelTick = undefined;
+    const owned = [...this.#domain.owned()];
+    let isBusy = false;
+    for (let count = 0; count < Math.min(partitionsPerTick, owned.length); count++) {
+      const partition = owned[this.#turn++ % owned.length] as Partition;
+      if (this.#sweeps.has(partition) || this.#needsSweep(partition)) void this.#advance(partition);
+    }
+    for (const partition of owned) isBusy ||= this.#sweeps.has(partition) || this.#needsSweep(partition);
+    if (isBusy) this.wake();
+  }
+
+  #needsSweep(partition: Partition): boolean {
+    return partition.tableLag > 0;
+  }
+
+  /** Writes the partition's next slice. Resolves false when nothing could be done now. */
+  async #advance(partition: Partition): Promise<boolean> {
+    let sweep = this.#sweeps.get(partition);
+    if (sweep?.isWriting === true || this.#loading.has(partition)) return false;
+    if (sweep === undefined) {
+      if (partition.unswept.size > 0) {
+        this.#loading.add(partition);
+        await new Promise<void>((done) => this.#host.loadUnswept(partition, done));
+        this.#loading.delete(partition);
+      }
+      sweep = {
+        position: partition.durable,
+        hash: partition.durableHash,
+        state: capturePartitionState(partition),
+        nextBucket: 0,
+        isWriting: false,
+        failed: false,
+      };
+      this.#sweeps.set(partition, sweep);
+    }
+    const rows = this.#host.dirtyRows(partition);
+    let activations: readonly Activation[] = [];
+    // Empty buckets cost nothing: go on to the next one that holds something.
+    while (sweep.nextBucket < rows.bucketCount && activations.length === 0)
+      activations = rows.take(sweep.nextBucket++);
+    const isLast = sweep.nextBucket >= rows.bucketCount;
+    sweep.isWriting = true;
+    await this.#write(partition, sweep, activations, isLast);
+    sweep.isWriting = false;
+    if (isLast) this.#sweeps.delete(partition);
+    return true;
+  }
+
+  async #write(
+    partition: Partition,
+    sweep: Sweep,
+    activations: readonly Activation[],
+    isLast: boolean,
+  ): Promise<void> {
+    const { sliceRowsMax } = this.#domain.limits;
+    for (let start = 0; start < activations.length || (isLast && start === 0); start += sliceRowsMax) {
+      const slice = activations.slice(start, start + sliceRowsMax);
+      const closes = isLast && start + sliceRowsMax >= activations.length;
+      await this.#writeSlice(partition, sweep, slice, closes);
+    }
+  }
+
+  async #writeSlice(
+    partition: Partition,
+    sweep: Sweep,
+    slice: readonly Activation[],
+    closes: boolean,
+  ): Promise<void> {
+    const puts: TablePut[] = [];
+    let group = closes ? this.#host.openGroup() : 0;
+    for (const activation of slice) {
+      if (activation.phase === 'loading') {
+        // Its state is being folded again; the next sweep finds it ready.
+        sweep.failed = true;
+        this.#host.dirtyRows(partition).mark(activation);
+        continue;
+      }
+      group = Math.max(group, activation.touchedGroup);
+      activation.rowsPending++;
+      puts.push({
+        table: actorTable,
+        key: actorRowKey(activation.placement, activation.kind.schemaId, activation.id),
+        value: encodeActorRow(activation),
+      });
+    }
+    const from = partition.checkpoint;
+    let to: Checkpoint = from;
+    let deletes: readonly { readonly table: string; readonly key: string }[] = [];
+    let finishSegment: (() => void) | undefined;
+    if (closes && !sweep.failed) {
+      to = { position: sweep.position, hash: sweep.hash, epoch: partition.fence.epoch };
+      const timers = this.#timers.takeRows(partition);
+      const ledger = partition.ledger.takeRows(sweep.position, this.#domain.clock.now());
+      finishSegment = ledger.written;
+      puts.push(...timers.puts, ...ledger.puts);
+      puts.push({ table: stateTable, key: stateKey, value: encodePartitionState(sweep.state) });
+      deletes = [...timers.deletes, ...ledger.deletes];
+    }
+    await new Promise<void>((resolve) => this.#host.whenDurable(group, resolve));
+    if (this.#stopped && !this.#isFinishing) return;
+    const result = await this.#domain.store.tables.commit({
+      partition: partition.number,
+      fence: partition.fence,
+      from,
+      to,
+      puts,
+      deletes,
+    });
+    for (const activation of slice) if (activation.rowsPending > 0) activation.rowsPending--;
+    if (result.type === 'committed') {
+      partition.checkpoint = to;
+      finishSegment?.();
+      this.#domain.counters.slices++;
+      this.#domain.counters.rowsWritten += puts.length;
+      return;
+    }
+    sweep.failed = true;
+    const rows = this.#host.dirtyRows(partition);
+    for (const activation of slice) rows.mark(activation);
+    if (result.type === 'unknown') this.#host.onFatal(result.cause);
+    else this.#host.onRefused(partition, result.reason, result.detail);
+  }
+
+  #ownedCount(): number {
+    let count = 0;
+    for (const _ of this.#domain.owned()) count++;
+    return count;
+  }
+
+  /** Past half of the allowed lag, sweeps follow each other without a pause. */
+  #isBehind(): boolean {
+    const allowed = this.#domain.limits.tableLagEntriesMax / 2;
+    let lag = 0;
+    for (const partition of this.#domain.owned()) lag += partition.tableLag;
+    return lag > allowed;
+  }
+}
