@@ -1,0 +1,407 @@
+/**
+ * Calls from outside: commands with their deduplication, queries, history, and waits for an actor to come to rest.
+ *
+ * L1  An answer waits for the group that last touched whatever it was computed from.
+ * L2  Of several commands with one id one runs; the others attach to it or get the recorded outcome.
+ * L3  Every call taken is answered once, by its outcome or by a refusal; after a reset nothing of it stays behind.
+ */
+import { unpack } from '../actors/model/codec.js';
+import { isOperatingError } from '../actors/model/errors.js';
+import type { Caller } from '../actors/model/message.js';
+import type { Activation } from './actor/activation.js';
+import { failureOutcome, outcomeRejection, outcomeReply, type StoredOutcome } from './commit/outcome.js';
+import { causeCommand, eventCount, type StoredRecord } from './commit/record.js';
+import type { Domain } from './domain.js';
+import type { EntrySource } from './entry-source.js';
+import type { Executed, Executor } from './execution.js';
+import { foldedAt, historyPage } from './history-page.js';
+import type { CommandEntry, Kind, QueryEntry } from './kind-table.js';
+import {
+  answerFailure,
+  answerHistory,
+  answerRejection,
+  answerReply,
+  answerStatus,
+  type CallItem,
+  type CommandItem,
+  type GuardItem,
+  type HistoryItem,
+  itemCommand,
+  itemQuery,
+  type LinkAnswer,
+  type QueryItem,
+} from './link/link-protocol.js';
+import type { Partition } from './partition.js';
+
+/** What the desk needs of its shard. */
+export interface CallDeskHost {
+  /** The activation of an address, loading if it was not resident; undefined when another shard owns it. */
+  obtain(kind: Kind, id: string): Activation | undefined;
+  /** Gives an answer out once that group is durable. */
+  answer(answer: LinkAnswer, group: number): void;
+  /** Number of the open group. */
+  openGroup(): number;
+  /** Runs as a turn of the shard once the group is durable. */
+  whenDurable(group: number, run: () => void): void;
+  /** Runs as a turn of the shard. */
+  turn(run: () => void): void;
+  /** Why new commands are refused now, if they are. */
+  refusal(): { readonly code: string; readonly detail: string } | undefined;
+}
+
+/** A command with a key that is under way: from its arrival until its group is durable. */
+interface Running {
+  readonly fingerprint: string;
+  readonly attached: { readonly requestId: number; readonly waitMs: number }[];
+  executed: Executed | undefined;
+  group: number;
+}
+
+export class CallDesk {
+  readonly #domain: Domain;
+  readonly #executor: Executor;
+  readonly #entries: EntrySource;
+  readonly #host: CallDeskHost;
+  readonly #running = new Map<string, Running>();
+
+  constructor(domain: Domain, executor: Executor, entries: EntrySource, host: CallDeskHost) {
+    this.#domain = domain;
+    this.#executor = executor;
+    this.#entries = entries;
+    this.#host = host;
+  }
+
+  /** Takes one call; `receivedAt` is the monotonic ms of its arrival. */
+  take(item: CallItem, receivedAt: number): void {
+    const kind = this.#domain.kinds.kinds[item[2]];
+    const deadlineMs = item[0] === itemCommand ? item[13] : item[0] === itemQuery ? item[8] : item[6];
+    if (kind === undefined) return this.#refuse(item[1], 'internal', 'Unknown kind.');
+    // A caller whose deadline has passed has its answer already; running the command would only surprise it.
+    if (this.#domain.clock.monotonic() - receivedAt > deadlineMs) {
+      return this.#refuse(item[1], 'deadline-passed', 'The deadline passed before the command ran.');
+    }
+    if (item[0] === itemCommand) this.#command(kind, item);
+    else if (item[0] === itemQuery) this.#query(kind, item);
+    else this.#history(kind, item);
+  }
+
+  /** A group with recorded outcomes is durable: its command ids are answered from the log from now on. */
+  settled(commandId: string): void {
+    this.#running.delete(commandId);
+  }
+
+  /** The activation's state changed: whoever waits for it to come to rest may be answered. */
+  changed(activation: Activation): void {
+    if (activation.watchers === undefined || this.#isOpen(activation)) return;
+    for (const watcher of activation.watchers) {
+      watcher.cancelTimer();
+      this.#answerStatus(activation, watcher.requestId, watcher.isReplay);
+    }
+    activation.watchers = undefined;
+  }
+
+  /** The domain was reset. Attached callers and waits get their refusal; those in a group's gate are settled with it. */
+  reset(activations: Iterable<Activation>): void {
+    for (const running of this.#running.values()) {
+      if (running.executed !== undefined) continue;
+      for (const { requestId } of running.attached)
+        this.#host.answer(toAnswer(requestId, resetOutcome, 0, false), 0);
+    }
+    this.#running.clear();
+    for (const activation of activations) {
+      for (const watcher of activation.watchers ?? []) {
+        watcher.cancelTimer();
+        this.#refuse(watcher.requestId, 'outcome-unknown', 'The shard was reset while the call waited.');
+      }
+      activation.watchers = undefined;
+    }
+  }
+
+  #command(kind: Kind, item: CommandItem): void {
+    const refusal = this.#host.refusal();
+    if (refusal !== undefined) return this.#refuse(item[1], refusal.code, refusal.detail);
+    const command = kind.commands[item[4]];
+    const activation = this.#host.obtain(kind, item[3]);
+    if (command === undefined || activation === undefined) {
+      return this.#refuse(
+        item[1],
+        command === undefined ? 'internal' : 'moved',
+        'The shard does not have this actor.',
+      );
+    }
+    const commandId = item[6];
+    const fingerprint = item[7];
+    const run = () =>
+      this.#guarded(activation, item[15], item, () => this.#execute(activation, command, item));
+    if (fingerprint === 0) return run();
+    const running = this.#running.get(commandId);
+    if (running !== undefined) return this.#attach(activation, running, item);
+    this.#running.set(commandId, { fingerprint, attached: [], executed: undefined, group: 0 });
+    if (!activation.partition.ledger.mayHold(commandId)) return run();
+    this.#findRecorded(activation.partition, commandId).then(
+      (found) =>
+        this.#host.turn(() => {
+          // A reset in the meantime has refused the command already.
+          if (!this.#running.has(commandId)) return;
+          if (found === undefined) run();
+          else this.#replay(activation, command, item, found);
+        }),
+      (cause: unknown) => this.#host.turn(() => this.#end(item, this.#failure(cause))),
+    );
+  }
+
+  #attach(activation: Activation, running: Running, item: CommandItem): void {
+    if (running.fingerprint !== item[7]) {
+      return this.#refuse(item[1], 'idempotency-key-reused', 'The key was used with another request.');
+    }
+    this.#domain.counters.deduplicated++;
+    if (running.executed === undefined) running.attached.push({ requestId: item[1], waitMs: item[14] });
+    else this.#give(activation, item[1], item[14], running.executed, running.group, true);
+  }
+
+  /** The record of an earlier command with this id, found through the ledger and compared in full. */
+  async #findRecorded(partition: Partition, commandId: string): Promise<StoredRecord | undefined> {
+    for (const position of await partition.ledger.candidates(commandId)) {
+      const reader = await this.#entries.read(partition.number, position);
+      for (let index = 0; index < reader.recordCount; index++) {
+        const record = unpack(reader.record(index)) as StoredRecord;
+        if (record[5][0] === causeCommand && record[5][1] === commandId) return record;
+      }
+    }
+    return undefined;
+  }
+
+  #replay(activation: Activation, command: CommandEntry, item: CommandItem, record: StoredRecord): void {
+    const running = this.#running.get(item[6]);
+    this.#running.delete(item[6]);
+    this.#domain.counters.deduplicated++;
+    const cause = record[5];
+    const isSame = cause[0] === causeCommand && cause[2] === item[7];
+    const outcome: StoredOutcome = isSame
+      ? record[7] === 0
+        ? [outcomeReply, command.replySchemaId, []]
+        : record[7]
+      : failureOutcome('idempotency-key-reused', 'The key was used with another request.');
+    const executed: Executed = { outcome, recorded: true, version: record[2] + eventCount(record) };
+    const callers = [{ requestId: item[1], waitMs: item[14] }, ...(running?.attached ?? [])];
+    const giveAll = () => {
+      for (const { requestId, waitMs } of callers)
+        this.#give(activation, requestId, waitMs, executed, 0, true);
+    };
+    // Only a wait looks at the actor itself.
+    if (activation.phase === 'loading') activation.waiting.push({ run: giveAll, refuse: giveAll });
+    else giveAll();
+  }
+
+  #execute(activation: Activation, command: CommandEntry, item: CommandItem): void {
+    if (activation.phase === 'parked') return this.#end(item, parked);
+    if (item[12] >= 0 && item[12] !== activation.version) {
+      const conflict = failureOutcome('version-conflict', `The actor is at version ${activation.version}.`);
+      return this.#end(item, conflict, activation.touchedGroup);
+    }
+    this.#domain.counters.commands++;
+    const executed = this.#executor.command(activation, command, item[5], {
+      cause: [causeCommand, item[6], item[7]],
+      time: 0,
+      caller: callerOf(item),
+      trail: [item[10], 0, item[8], item[11]],
+      commandId: item[6],
+      mustRecord: item[7] !== 0,
+    });
+    const group = executed.recorded ? this.#host.openGroup() : activation.touchedGroup;
+    this.#give(activation, item[1], item[14], executed, group, false);
+    const running = this.#running.get(item[6]);
+    if (running === undefined) return;
+    running.executed = executed;
+    running.group = group;
+    for (const { requestId, waitMs } of running.attached)
+      this.#give(activation, requestId, waitMs, executed, group, true);
+    running.attached.length = 0;
+  }
+
+  /** Ends a command with an outcome that nothing records; a repeat will run anew. */
+  #end(item: CommandItem, outcome: StoredOutcome, group = 0): void {
+    const running = this.#running.get(item[6]);
+    this.#running.delete(item[6]);
+    this.#host.answer(toAnswer(item[1], outcome, 0, false), group);
+    for (const { requestId } of running?.attached ?? [])
+      this.#host.answer(toAnswer(requestId, outcome, 0, false), group);
+  }
+
+  #give(
+    activation: Activation,
+    requestId: number,
+    waitMs: number,
+    executed: Executed,
+    group: number,
+    isReplay: boolean,
+  ): void {
+    const { outcome } = executed;
+    if (waitMs >= 0 && outcome[0] === outcomeReply && activation.phase === 'ready') {
+      this.#watch(activation, requestId, waitMs, isReplay);
+    } else {
+      this.#host.answer(toAnswer(requestId, outcome, executed.version, isReplay), group);
+    }
+  }
+
+  #query(kind: Kind, item: QueryItem): void {
+    const query = kind.queries[item[4]];
+    const activation = this.#host.obtain(kind, item[3]);
+    if (query === undefined || activation === undefined) {
+      return this.#refuse(
+        item[1],
+        query === undefined ? 'internal' : 'moved',
+        'The shard does not have this actor.',
+      );
+    }
+    this.#domain.counters.queries++;
+    this.#guarded(activation, item[10], item, () => {
+      if (activation.phase === 'parked') return this.#host.answer(toAnswer(item[1], parked, 0, false), 0);
+      if (item[11] !== 0) return this.#queryPast(activation, query, item, item[11]);
+      const outcome = this.#executor.query(activation, query, item[5], callerOf(item));
+      if (item[9] >= 0 && outcome[0] === outcomeReply && this.#isOpen(activation)) {
+        return this.#watch(activation, item[1], item[9], false);
+      }
+      this.#host.answer(toAnswer(item[1], outcome, activation.version, false), activation.touchedGroup);
+    });
+  }
+
+  /** Answers from the journal, folded up to a version or a time. */
+  #queryPast(activation: Activation, query: QueryEntry, item: QueryItem, at: readonly [0 | 1, number]): void {
+    this.#afterDurable(activation, item[1], async () => {
+      const past = await foldedAt(this.#domain, this.#entries, activation, at);
+      const outcome = this.#executor.query(past, query, item[5], callerOf(item));
+      return toAnswer(item[1], outcome, past.version, false);
+    });
+  }
+
+  #history(kind: Kind, item: HistoryItem): void {
+    const activation = this.#host.obtain(kind, item[3]);
+    if (activation === undefined)
+      return this.#refuse(item[1], 'moved', 'The shard does not have this actor.');
+    this.#domain.counters.queries++;
+    this.#guarded(activation, item[7], item, () => {
+      this.#afterDurable(activation, item[1], async () => {
+        const page = await historyPage(this.#domain, this.#entries, activation, {
+          isBackward: item[8],
+          fromVersion: item[9],
+          limit: item[10],
+        });
+        return [item[1], answerHistory, page.events, page.next];
+      });
+    });
+  }
+
+  /** Reads the journal for an answer once everything the activation holds is in it. */
+  #afterDurable(activation: Activation, requestId: number, read: () => Promise<LinkAnswer>): void {
+    this.#host.whenDurable(activation.touchedGroup, () => {
+      read().then(
+        (answer) => this.#host.turn(() => this.#host.answer(answer, 0)),
+        (cause: unknown) =>
+          this.#host.turn(() => this.#host.answer(toAnswer(requestId, this.#failure(cause), 0, false), 0)),
+      );
+    });
+  }
+
+  /** Runs `then` with the activation at rest and the guard's consent. */
+  #guarded(activation: Activation, guard: GuardItem | 0, item: CallItem, then: () => void): void {
+    if (guard === 0) return this.#whenReady(activation, item, then);
+    const kind = this.#domain.kinds.kinds[guard[0]];
+    const query = kind?.queries[guard[2]];
+    const neighbour = kind === undefined ? undefined : this.#host.obtain(kind, guard[1]);
+    if (query === undefined || neighbour === undefined) {
+      return this.#endCall(item, failureOutcome('internal', 'The guard is not on this shard.'), 0);
+    }
+    this.#whenReady(neighbour, item, () => {
+      if (neighbour.phase === 'parked') return this.#endCall(item, parked, 0);
+      const outcome = this.#executor.query(neighbour, query, guard[3], callerOf(item));
+      if (outcome[0] === outcomeReply) this.#whenReady(activation, item, then);
+      else this.#endCall(item, outcome, neighbour.touchedGroup);
+    });
+  }
+
+  #whenReady(activation: Activation, item: CallItem, run: () => void): void {
+    if (activation.phase !== 'loading') return run();
+    if (activation.waiting.length >= this.#domain.limits.mailboxMax) {
+      return this.#endCall(item, failureOutcome('mailbox-full', 'Too many commands wait for this actor.'), 0);
+    }
+    activation.waiting.push({ run, refuse: () => this.#endCall(item, resetOutcome, 0) });
+  }
+
+  #endCall(item: CallItem, outcome: StoredOutcome, group: number): void {
+    if (item[0] === itemCommand) this.#end(item, outcome, group);
+    else this.#host.answer(toAnswer(item[1], outcome, 0, false), group);
+  }
+
+  /** Holds a call until the actor is at rest or the wait is over; then answers its `status`. */
+  #watch(activation: Activation, requestId: number, waitMs: number, isReplay: boolean): void {
+    if (!this.#isOpen(activation) || waitMs === 0) return this.#answerStatus(activation, requestId, isReplay);
+    const watcher = {
+      requestId,
+      isReplay,
+      cancelTimer: this.#domain.clock.after(waitMs, () =>
+        this.#host.turn(() => {
+          const left = activation.watchers?.filter((other) => other !== watcher) ?? [];
+          activation.watchers = left.length === 0 ? undefined : left;
+          if (activation.phase === 'ready') this.#answerStatus(activation, requestId, isReplay);
+          else this.#refuse(requestId, 'outcome-unknown', 'The actor is being loaded again.');
+        }),
+      ),
+    };
+    if (activation.watchers === undefined) activation.watchers = [watcher];
+    else activation.watchers.push(watcher);
+  }
+
+  #answerStatus(activation: Activation, requestId: number, isReplay: boolean): void {
+    const status = activation.kind.queryByName.get('status');
+    if (status === undefined)
+      return this.#refuse(requestId, 'internal', 'The kind has no status to wait for.');
+    const outcome = this.#executor.query(activation, status, [], internalCaller);
+    const answer: LinkAnswer =
+      outcome[0] === outcomeReply
+        ? [requestId, answerStatus, outcome[2], activation.version, isReplay]
+        : toAnswer(requestId, outcome, activation.version, isReplay);
+    this.#host.answer(answer, activation.touchedGroup);
+  }
+
+  #isOpen(activation: Activation): boolean {
+    return activation.kind.definition.isOpen?.(activation.state) ?? false;
+  }
+
+  #refuse(requestId: number, code: string, detail: string): void {
+    this.#host.answer([requestId, answerFailure, code, detail, false], 0);
+  }
+
+  #failure(cause: unknown): StoredOutcome {
+    const code = isOperatingError(cause) ? cause.code : 'internal';
+    this.#domain.report('error', 'call-failed', {
+      code,
+      message: cause instanceof Error ? cause.message : 'not an Error',
+    });
+    return failureOutcome(code, 'The journal could not be read.');
+  }
+}
+
+const parked = failureOutcome('actor-parked', 'The actor failed repeatedly and waits for an operator.');
+const resetOutcome = failureOutcome(
+  'storage-unavailable',
+  'The store refused; nothing of the call was done.',
+);
+const internalCaller: Caller = { principal: '', roles: [], internal: true };
+
+function callerOf(item: CallItem): Caller {
+  if (item[0] === itemCommand) return { principal: item[8], roles: item[9], internal: false };
+  if (item[0] === itemQuery) return { principal: item[6], roles: item[7], internal: false };
+  return { principal: item[4], roles: item[5], internal: false };
+}
+
+function toAnswer(requestId: number, outcome: StoredOutcome, version: number, isReplay: boolean): LinkAnswer {
+  if (outcome[0] === outcomeReply) return [requestId, answerReply, outcome[2], version, isReplay];
+  return [
+    requestId,
+    outcome[0] === outcomeRejection ? answerRejection : answerFailure,
+    outcome[1],
+    outcome[2],
+    isReplay,
+  ];
+}

@@ -1,0 +1,783 @@
+/**
+ * A shard: the loop that runs the actors of its partitions, one command at a time, and commits their work in groups.
+ *
+ *     closed ──open──▸ open ──refused──▸ reopening ──▸ open
+ *                       └──stop──▸ stopping ──▸ stopped
+ *
+ * Z1  Everything happens in turns: an input, then queued work (messages before calls), then one send of the open group
+ *     and one flush of each link. Nothing else touches the state.
+ * Z2  A refused group resets the whole domain: activations, channels, timers and the open group go; callers get a
+ *     definite refusal; the partitions are opened again from the store.
+ * Z3  After a reset a group that was in flight is settled by looking, after the epoch was raised.
+ */
+import { partitionOf } from '../actors/model/address.js';
+import type { Outcome } from '../actors/model/message.js';
+import type { Store } from '../persistence/store.js';
+import { Activation, ActivationTable, activationKey } from './actor/activation.js';
+import { ActivationLoader } from './actor/activation-loader.js';
+import { CallDesk } from './call-desk.js';
+import type { CancelTimer, Clock, Random, Report } from './clock.js';
+import { Committer, lookFor, type RefusalReason } from './commit/committer.js';
+import type { Group } from './commit/group.js';
+import { failureOutcome, outcomeReply, type StoredOutcome } from './commit/outcome.js';
+import { causeMessage, causeTimer } from './commit/record.js';
+import { type Counters, observe } from './counters.js';
+import { FilterGenerations } from './deduplication/filter-generations.js';
+import { DirtyRows } from './derive/dirty-rows.js';
+import { readOutbox } from './derive/outbox-reader.js';
+import { recoverPartition } from './derive/recovery.js';
+import { Sweeper } from './derive/sweeper.js';
+import { Domain } from './domain.js';
+import { EntrySource } from './entry-source.js';
+import { Executor, type Origin } from './execution.js';
+import { messageId } from './history.js';
+import type { Kind, KindTable } from './kind-table.js';
+import type { Limits } from './limits.js';
+import { type Channel, ChannelHub } from './link/channel-hub.js';
+import {
+  answerFailure,
+  type CallItem,
+  type ConsumedItem,
+  itemConsumed,
+  itemMessage,
+  itemOpened,
+  type LinkAnswer,
+  type MessageItem,
+  type OpenedItem,
+  type ShardItem,
+} from './link/link-protocol.js';
+import { noteConsumed, type Partition } from './partition.js';
+import { type LiveTimer, TimerDesk } from './timer/timer-desk.js';
+
+/** Bytes of entries kept for actors that are folded after a recovery. */
+const entryCacheBytes = 64 * 1_048_576;
+const timersPerTurn = 256;
+const passivationStepsPerTurn = 64;
+const reopenDelayMsMax = 5_000;
+const spaceCheckMs = 1_000;
+
+export interface ShardHost {
+  /** Gives answers to the gateway and items to other shards; flushed at the end of each turn. */
+  answer(answer: LinkAnswer): void;
+  /** −1: to every other shard. */
+  sendTo(partition: number, item: ShardItem): void;
+  flush(): void;
+  /** The process (or thread) must end: its store can only be trusted again by a new one. */
+  onFatal(code: string, cause: unknown): void;
+  /** Before and after user code runs: which actor has the thread, for the watchdog. */
+  onTurn?(isBusy: boolean): void;
+}
+
+export interface ShardOptions {
+  readonly store: Store;
+  readonly kinds: KindTable;
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly report: Report;
+  readonly host: ShardHost;
+  /** Numbers of the partitions this shard owns. */
+  readonly partitions: readonly number[];
+}
+
+type ShardPhase = 'closed' | 'open' | 'reopening' | 'stopping' | 'stopped';
+
+export class Shard {
+  readonly #domain: Domain;
+  readonly #host: ShardHost;
+  readonly #owned: readonly number[];
+  readonly #activations: ActivationTable;
+  readonly #entries: EntrySource;
+  readonly #timers = new TimerDesk();
+  /** Command ids of the last day, over all partitions. */
+  #filter: FilterGenerations;
+  readonly #hub: ChannelHub;
+  readonly #loader: ActivationLoader;
+  readonly #executor: Executor;
+  readonly #calls: CallDesk;
+  readonly #dirty = new Map<Partition, DirtyRows>();
+  /** The newest announcement of each partition of other shards. */
+  readonly #announced = new Map<number, OpenedItem>();
+  #queued: { readonly item: CallItem; readonly receivedAt: number }[] = [];
+  #queuedNext = 0;
+  #committer: Committer;
+  #sweeper: Sweeper;
+  #phase: ShardPhase = 'closed';
+  #inTurn = false;
+  #isContinuing = false;
+  #timerDueAt = Number.POSITIVE_INFINITY;
+  #cancelTimer: CancelTimer | undefined;
+  #acceptsWrites = true;
+  #reopenAttempts = 0;
+
+  constructor(options: ShardOptions) {
+    this.#domain = new Domain(options);
+    this.#host = options.host;
+    this.#owned = options.partitions;
+    this.#activations = new ActivationTable(options.limits.activationsMax);
+    this.#entries = new EntrySource(options.store.journal, entryCacheBytes);
+    this.#hub = new ChannelHub(this.#domain);
+    this.#filter = new FilterGenerations(options.limits.filterBytes);
+    this.#loader = new ActivationLoader({
+      domain: this.#domain,
+      entries: this.#entries,
+      onLoaded: (activation) => this.#turn(() => this.#loaded(activation)),
+      onFailed: (activation, cause) => this.#turn(() => this.#loadFailed(activation, cause)),
+    });
+    this.#executor = new Executor({
+      domain: this.#domain,
+      committer: () => this.#committer,
+      timers: this.#timers,
+      deliver: (item) => this.#hub.deliver(item),
+      onBroken: (activation) => this.#broken(activation),
+      markDirty: (activation) => this.#dirtyRows(activation.partition).mark(activation),
+    });
+    this.#calls = new CallDesk(this.#domain, this.#executor, this.#entries, {
+      obtain: (kind, id) => this.#obtain(kind, id),
+      answer: (answer, group) => this.#answer(answer, group),
+      openGroup: () => this.#committer.open.number,
+      whenDurable: (group, run) => this.#whenDurable(group, run),
+      turn: (run) => this.#turn(run),
+      refusal: () => this.#refusal(),
+    });
+    this.#committer = this.#newCommitter(1);
+    this.#sweeper = this.#newSweeper();
+  }
+
+  get counters(): Counters {
+    return this.#domain.counters;
+  }
+
+  /** What a metrics page shows beside the counters. */
+  gauges(): {
+    readonly activations: number;
+    readonly timers: number;
+    readonly callsQueued: number;
+    readonly messagesQueued: number;
+    readonly tableLagEntries: number;
+    readonly phase: string;
+  } {
+    return {
+      activations: this.#activations.count,
+      timers: this.#timers.count,
+      callsQueued: this.#queued.length - this.#queuedNext,
+      messagesQueued: this.#hub.depth,
+      tableLagEntries: this.#tableLag(),
+      phase: this.#phase,
+    };
+  }
+
+  /** Takes the partitions and recovers them. Resolves when the shard serves. */
+  async open(): Promise<void> {
+    await this.#recover();
+    this.#phase = 'open';
+    this.#watchSpace();
+    this.#turn(() => this.#opened());
+  }
+
+  /** Takes a batch from a link. */
+  receive(items: readonly ShardItem[]): void {
+    this.#turn(() => {
+      const receivedAt = this.#domain.clock.monotonic();
+      for (const item of items) {
+        if (item[0] === itemMessage) this.#receiveMessage(item);
+        else if (item[0] === itemConsumed) this.#receiveConsumed(item);
+        else if (item[0] === itemOpened) this.#receiveOpened(item);
+        else this.#receiveCall(item, receivedAt);
+      }
+    });
+  }
+
+  #receiveCall(item: CallItem, receivedAt: number): void {
+    if (this.#phase !== 'reopening' && this.#phase !== 'stopped') this.#queued.push({ item, receivedAt });
+    else this.#host.answer([item[1], answerFailure, 'storage-unavailable', refusedDetail, false]);
+  }
+
+  /**
+   * Runs what is queued, commits, writes the tables, releases the partitions. New commands are refused with
+   * `shutting-down` meanwhile. Resolves when everything is durable; rejects never.
+   */
+  async stop(): Promise<void> {
+    if (this.#phase === 'stopped') return;
+    this.#phase = 'stopping';
+    this.#cancelTimer?.();
+    await this.#idle();
+    await this.#sweeper.finish();
+    this.#sweeper.stop();
+    this.#phase = 'stopped';
+    for (const partition of this.#domain.owned()) {
+      await this.#domain.store.ownership.release(partition.number, partition.fence);
+    }
+  }
+
+  // ── turns ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Runs an input and everything that follows from it (Z1). Nested inputs join the turn under way. */
+  #turn(input: () => void): void {
+    if (this.#inTurn) return input();
+    this.#inTurn = true;
+    this.#host.onTurn?.(true);
+    this.#domain.now = this.#domain.clock.now();
+    try {
+      input();
+      this.#work();
+      this.#loader.flush();
+      this.#committer.send();
+      this.#activations.passivate(passivationStepsPerTurn);
+      this.#armTimer();
+      this.#host.flush();
+    } finally {
+      this.#inTurn = false;
+      this.#host.onTurn?.(false);
+    }
+  }
+
+  #work(): void {
+    let hops = 0;
+    const { internalHopsPerTurnMax, entryBytesMax } = this.#domain.limits;
+    while (this.#phase === 'open' || this.#phase === 'stopping') {
+      if (this.#committer.isFull || this.#hasFullShare(entryBytesMax)) {
+        this.#committer.send();
+        // Two groups are in flight: the answer of the first continues the loop.
+        if (this.#committer.isFull || this.#hasFullShare(entryBytesMax)) return;
+      }
+      const channel = this.#hub.peek();
+      if (channel !== undefined) {
+        if (hops++ >= internalHopsPerTurnMax) return this.#continue();
+        this.#consume(channel);
+        continue;
+      }
+      const next = this.#queued[this.#queuedNext];
+      if (next === undefined) break;
+      this.#queuedNext++;
+      this.#calls.take(next.item, next.receivedAt);
+    }
+    if (this.#queuedNext === this.#queued.length) {
+      this.#queued = [];
+      this.#queuedNext = 0;
+    }
+  }
+
+  /** Lets I/O in before more messages are run. */
+  #continue(): void {
+    if (this.#isContinuing) return;
+    this.#isContinuing = true;
+    this.#domain.clock.defer(() => {
+      this.#isContinuing = false;
+      this.#turn(() => undefined);
+    });
+  }
+
+  #hasFullShare(bytesMax: number): boolean {
+    for (const partition of this.#committer.open.partitions)
+      if (partition.writer.byteCount >= bytesMax) return true;
+    return false;
+  }
+
+  // ── messages and timers ──────────────────────────────────────────────────────────────────────────────────────────
+
+  #receiveMessage(item: MessageItem): void {
+    // A partition that is being opened announces its places when it is ready; the sender then sends again.
+    if (this.#phase !== 'open' && this.#phase !== 'stopping') return;
+    if (this.#domain.partitions[partitionOf(item[8], this.#domain.partitionCount)] !== undefined)
+      this.#hub.deliver(item);
+  }
+
+  #receiveConsumed(item: ConsumedItem): void {
+    const partition = this.#domain.partitions[item[1]];
+    if (partition !== undefined) noteConsumed(partition, item[2], { position: item[3], ordinal: item[4] });
+  }
+
+  #receiveOpened(item: OpenedItem): void {
+    const [, destination, places] = item;
+    // Kept for a shard that hears of its peers before it knows its own log.
+    this.#announced.set(destination, item);
+    if (this.#phase === 'closed' || this.#phase === 'reopening') return;
+    const consumed = new Map(places.map(([source, position, ordinal]) => [source, { position, ordinal }]));
+    for (const partition of this.#domain.owned()) {
+      const place = consumed.get(partition.number) ?? { position: 0, ordinal: 0 };
+      noteConsumed(partition, destination, place);
+      void readOutbox(
+        this.#entries,
+        partition,
+        this.#domain.partitionCount,
+        new Map([[destination, place]]),
+        (message) => this.#host.sendTo(destination, message),
+      ).then(
+        () => this.#turn(() => undefined),
+        (cause: unknown) => this.#host.onFatal('journal-damaged', cause),
+      );
+    }
+  }
+
+  #consume(channel: Channel): void {
+    const item = channel.queue[channel.next] as MessageItem;
+    const kind = this.#domain.kinds.numbered(item[7]);
+    const activation = kind === undefined ? undefined : this.#obtain(kind, item[8]);
+    if (kind === undefined || activation === undefined) {
+      // Opening refuses a journal that names unknown kinds, so this is a message from a newer node.
+      this.#domain.report('error', 'message-for-unknown-kind', { kind: item[7] });
+      return this.#hub.hold(channel);
+    }
+    if (activation.phase === 'loading') {
+      this.#hub.hold(channel);
+      const release = () => this.#hub.release(channel);
+      activation.waiting.push({ run: release, refuse: () => undefined });
+      return;
+    }
+    this.#domain.counters.messages++;
+    this.#runMessage(activation, item);
+    this.#hub.taken(channel);
+    this.#calls.changed(activation);
+  }
+
+  #runMessage(activation: Activation, item: MessageItem): void {
+    const tag = item[11];
+    const [correlationId, causationId, principal, traceparent] = item[12];
+    const origin: Origin = {
+      cause: [causeMessage, item[1], item[2], item[3]],
+      time: item[4],
+      caller: { principal, roles: [], internal: true },
+      trail: [correlationId, causationId, principal, traceparent],
+      commandId: messageId(item[1], item[2], item[3]),
+      mustRecord: true,
+      ...(tag !== 0 && item[9] !== 0 ? { replyTo: { kindSchemaId: item[5], id: item[6], tag } } : {}),
+    };
+    if (activation.phase === 'parked') {
+      this.#executor.refuse(activation, failureOutcome('actor-parked', 'The actor is parked.'), origin);
+    } else if (item[9] === 0) {
+      this.#executor.reply(
+        activation,
+        tag === 0 ? '' : tag,
+        this.#toOutcome(item[10] as StoredOutcome),
+        origin,
+      );
+    } else {
+      const { entry, fields } = this.#domain.kinds.command(activation.kind, item[9], item[10]);
+      this.#executor.command(activation, entry, fields, origin);
+    }
+  }
+
+  #toOutcome(stored: StoredOutcome): Outcome {
+    if (stored[0] === outcomeReply)
+      return { type: 'reply', reply: this.#domain.kinds.reply(stored[1], stored[2]) };
+    return { type: stored[0] === 1 ? 'rejection' : 'failure', code: stored[1], detail: stored[2] };
+  }
+
+  #armTimer(): void {
+    const dueAt = this.#timers.nextDueAt;
+    if (dueAt === this.#timerDueAt || this.#phase !== 'open') return;
+    this.#cancelTimer?.();
+    this.#timerDueAt = dueAt;
+    if (dueAt === Number.POSITIVE_INFINITY) return;
+    this.#cancelTimer = this.#domain.clock.after(Math.max(0, dueAt - this.#domain.now), () => {
+      this.#timerDueAt = Number.POSITIVE_INFINITY;
+      this.#turn(() => this.#fireTimers());
+    });
+  }
+
+  #fireTimers(): void {
+    if (this.#phase !== 'open') return;
+    for (const timer of this.#timers.takeDue(this.#domain.now, timersPerTurn)) {
+      const kind = this.#domain.kinds.numbered(timer.kindSchemaId);
+      const activation = kind === undefined ? undefined : this.#obtain(kind, timer.id);
+      if (activation === undefined) continue;
+      if (activation.phase === 'loading') {
+        activation.waiting.push({ run: () => this.#fire(activation, timer), refuse: () => undefined });
+      } else {
+        this.#fire(activation, timer);
+      }
+    }
+  }
+
+  #fire(activation: Activation, timer: LiveTimer): void {
+    // A parked actor keeps its timers: they stand in the table and fire after it was mended.
+    if (activation.phase === 'parked' || !this.#timers.fired(timer)) return;
+    this.#domain.counters.timersFired++;
+    const { entry, fields } = this.#domain.kinds.command(activation.kind, timer.schema, timer.fields);
+    const commandId = `timer.${timer.id}.${timer.name}.${timer.dueAt}`;
+    this.#executor.command(activation, entry, fields, {
+      cause: [causeTimer, timer.name, timer.dueAt],
+      time: timer.dueAt,
+      caller: { principal: '', roles: [], internal: true },
+      trail: [0, 0, '', 0],
+      commandId,
+      mustRecord: true,
+    });
+    this.#calls.changed(activation);
+  }
+
+  // ── activations ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #obtain(kind: Kind, id: string): Activation | undefined {
+    const key = activationKey(kind, id);
+    const resident = this.#activations.get(key);
+    if (resident !== undefined) {
+      resident.used = true;
+      return resident;
+    }
+    const partition = this.#domain.partitionFor(id);
+    if (partition === undefined) return undefined;
+    const activation = new Activation(kind, id, partition);
+    this.#activations.add(activation);
+    this.#loader.load(activation);
+    return activation;
+  }
+
+  #loaded(activation: Activation): void {
+    if (this.#activations.get(activation.key) !== activation) return;
+    const { partition } = activation;
+    if (activation.strikes >= this.#domain.limits.strikesMax) return this.#park(activation);
+    activation.phase = 'ready';
+    if (
+      partition.unswept.delete(activation.key) ||
+      activation.lastPosition > (activation.storedRow?.lastPosition ?? 0)
+    ) {
+      this.#dirtyRows(partition).mark(activation);
+    }
+    activation.storedRow = undefined;
+    this.#runWaiting(activation);
+  }
+
+  #loadFailed(activation: Activation, cause: unknown): void {
+    if (this.#activations.get(activation.key) !== activation) return;
+    activation.strikes++;
+    this.#domain.report('error', 'actor-load-failed', {
+      kind: activation.kind.name,
+      strikes: activation.strikes,
+      message: cause instanceof Error ? cause.message : 'not an Error',
+    });
+    if (activation.strikes >= this.#domain.limits.strikesMax) return this.#park(activation);
+    this.#domain.clock.after(20 << activation.strikes, () =>
+      this.#turn(() => {
+        if (this.#activations.get(activation.key) === activation) this.#loader.load(activation);
+      }),
+    );
+  }
+
+  /** Its `evolve` threw half way: fold it again from what is durable (V3). */
+  #broken(activation: Activation): void {
+    activation.strikes++;
+    activation.phase = 'loading';
+    this.#whenDurable(activation.touchedGroup, () => this.#turn(() => this.#loader.load(activation)));
+  }
+
+  #park(activation: Activation): void {
+    activation.phase = 'parked';
+    activation.lastPosition = Math.max(
+      activation.lastPosition,
+      activation.partition.unswept.get(activation.key)?.lastPosition ?? 0,
+      activation.storedRow?.newestPosition ?? 0,
+    );
+    if (activation.partition.unswept.delete(activation.key))
+      this.#dirtyRows(activation.partition).mark(activation);
+    this.#domain.counters.parkedActors++;
+    this.#domain.report('error', 'actor-parked', { kind: activation.kind.name, id: activation.id });
+    this.#runWaiting(activation);
+  }
+
+  #runWaiting(activation: Activation): void {
+    const { waiting } = activation;
+    activation.waiting = [];
+    for (const [index, work] of waiting.entries()) {
+      // A command before this one may have broken the actor again.
+      if (activation.phase === 'loading') activation.waiting.push(...waiting.slice(index));
+      if (activation.phase === 'loading') return;
+      work.run();
+    }
+  }
+
+  #dirtyRows(partition: Partition): DirtyRows {
+    let rows = this.#dirty.get(partition);
+    if (rows === undefined) {
+      rows = new DirtyRows(this.#domain.limits.sweepBuckets);
+      this.#dirty.set(partition, rows);
+    }
+    return rows;
+  }
+
+  // ── commit ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #answer(answer: LinkAnswer, group: number): void {
+    const pending = this.#committer.pending(group);
+    if (pending === undefined) this.#host.answer(answer);
+    else pending.gate.push(answer);
+  }
+
+  /** Runs once the group is durable; an open group without work will never be sent and counts as the one before it. */
+  #whenDurable(group: number, run: () => void): void {
+    const { open } = this.#committer;
+    const pending = this.#committer.pending(group === open.number && open.isEmpty ? group - 1 : group);
+    if (pending === undefined) run();
+    else pending.afterDurable.push(run);
+  }
+
+  #newCommitter(firstGroup: number): Committer {
+    return new Committer({
+      journal: this.#domain.store.journal,
+      clock: this.#domain.clock,
+      limits: this.#domain.limits,
+      failsWithProcess: this.#domain.store.failsWithProcess,
+      firstGroup,
+      events: {
+        onDurable: (group, latencyMs) => this.#turn(() => this.#durable(group, latencyMs)),
+        onRefused: (reason, detail) => void this.#reset(reason, detail),
+        onFatal: (cause) => this.#host.onFatal('outcome-unknown', cause),
+      },
+    });
+  }
+
+  #durable(group: Group, latencyMs: number): void {
+    const { counters } = this.#domain;
+    counters.groups++;
+    counters.entries += group.entries.length;
+    counters.events += group.eventCount;
+    observe(counters.commit, latencyMs);
+    for (const entry of group.entries) {
+      entry.owner.durable = entry.position;
+      entry.owner.durableHash = entry.hash;
+      counters.entryBytes += entry.bytes.length;
+    }
+    for (const { partition, consumed } of group.consumed) {
+      for (const [source, place] of consumed) {
+        partition.consumedDurable.set(source, place);
+        const owner = this.#domain.partitions[source];
+        if (owner !== undefined) noteConsumed(owner, partition.number, place);
+        else
+          this.#host.sendTo(source, [itemConsumed, source, partition.number, place.position, place.ordinal]);
+      }
+    }
+    for (const { partition, commandId, position } of group.keyed) {
+      partition.ledger.note(commandId, position, this.#domain.now);
+      this.#calls.settled(commandId);
+    }
+    this.#release(group);
+    this.#sweeper.wake();
+  }
+
+  /** Lets out what waited for a durable group. */
+  #release(group: Group): void {
+    for (const answer of group.gate) this.#host.answer(answer);
+    for (const message of group.remote) {
+      this.#host.sendTo(partitionOf(message[8], this.#domain.partitionCount), message);
+    }
+    for (const run of group.afterDurable) run();
+  }
+
+  // ── opening, reset, stop ─────────────────────────────────────────────────────────────────────────────────────────
+
+  async #recover(): Promise<void> {
+    const nonce = Buffer.from(this.#domain.random.bytes(12)).toString('base64url');
+    for (const number of this.#owned) {
+      const { partition } = await recoverPartition(this.#domain, number, nonce, {
+        timers: this.#timers,
+        entries: this.#entries,
+        filter: this.#filter,
+      });
+      for (const { kindSchemaId } of partition.unswept.values()) {
+        if (this.#domain.kinds.numbered(kindSchemaId) === undefined) {
+          const { kind } = this.#domain.kinds.catalogue.entry(kindSchemaId);
+          throw new Error(`The journal holds actors of kind "${kind}", which no module defines.`);
+        }
+      }
+      this.#domain.partitions[number] = partition;
+    }
+    await this.#redeliver();
+  }
+
+  /** Gives every message that an owned partition sent to an owned one and that is not consumed; tells the others. */
+  async #redeliver(): Promise<void> {
+    for (const source of this.#domain.owned()) {
+      const consumed = new Map<number, { readonly position: number; readonly ordinal: number }>();
+      for (const destination of this.#domain.owned()) {
+        const place = destination.consumed.get(source.number) ?? { position: 0, ordinal: 0 };
+        noteConsumed(source, destination.number, place);
+        consumed.set(destination.number, place);
+      }
+      await readOutbox(this.#entries, source, this.#domain.partitionCount, consumed, (item) =>
+        this.#hub.deliver(item),
+      );
+    }
+    for (const partition of this.#domain.owned()) this.#announce(partition);
+    this.#host.flush();
+  }
+
+  #opened(): void {
+    for (const item of this.#announced.values()) this.#receiveOpened(item);
+    this.#sweeper.wake();
+    void this.#coverSegments();
+  }
+
+  async #coverSegments(): Promise<void> {
+    const nextTurn = () => new Promise<void>((resolve) => this.#domain.clock.defer(resolve));
+    try {
+      for (const partition of this.#domain.owned()) await partition.ledger.cover(nextTurn);
+    } catch (cause) {
+      // Looks go on searching the segments themselves.
+      this.#domain.report('warn', 'segments-not-covered', { message: String(cause) });
+    }
+  }
+
+  #announce(partition: Partition): void {
+    const places = Array.from(
+      partition.consumed,
+      ([source, { position, ordinal }]) => [source, position, ordinal] as const,
+    );
+    this.#host.sendTo(-1, [itemOpened, partition.number, places]);
+  }
+
+  /** Z2. Everything in memory goes; the store decides what was. */
+  async #reset(reason: RefusalReason, detail: string): Promise<void> {
+    if (this.#phase === 'reopening' || this.#phase === 'stopped') return;
+    const { counters, report } = this.#domain;
+    counters.resets++;
+    if (reason === 'fenced') counters.fencedAppends++;
+    report('error', 'domain-reset', { reason, detail });
+    if (reason === 'fenced') return this.#host.onFatal('fenced', new Error(detail));
+    this.#phase = 'reopening';
+    this.#sweeper.stop();
+    const { inFlight, open } = this.#committer.abandon();
+    this.#refuseAll(open);
+    await this.#reopen(reason, inFlight, open.number + 1);
+  }
+
+  #refuseAll(open: Group): void {
+    this.#refuseGate(open);
+    for (const activation of this.#activations.values()) for (const work of activation.waiting) work.refuse();
+    this.#calls.reset(this.#activations.values());
+    for (let next = this.#queuedNext; next < this.#queued.length; next++) {
+      const item = this.#queued[next]?.item;
+      if (item !== undefined)
+        this.#host.answer([item[1], answerFailure, 'storage-unavailable', refusedDetail, false]);
+    }
+    this.#queued = [];
+    this.#queuedNext = 0;
+    this.#activations.clear();
+    this.#hub.clear();
+    this.#timers.clear();
+    this.#entries.clear();
+    this.#loader.clear();
+    this.#dirty.clear();
+    this.#domain.partitions.fill(undefined);
+    this.#host.flush();
+  }
+
+  #refuseGate(group: Group): void {
+    for (const [requestId] of group.gate) {
+      this.#host.answer([requestId, answerFailure, 'storage-unavailable', refusedDetail, false]);
+    }
+  }
+
+  async #reopen(reason: RefusalReason, inFlight: readonly Group[], firstGroup: number): Promise<void> {
+    this.#committer = this.#newCommitter(firstGroup);
+    this.#sweeper = this.#newSweeper();
+    try {
+      await this.#recover();
+      for (const group of inFlight) {
+        // The epoch is raised: what is not in the log now never will be.
+        if ((await lookFor(this.#domain.store.journal, group)) === 'present') this.#release(group);
+        else this.#refuseGate(group);
+      }
+      if (reason === 'storage') await this.#probe();
+      this.#reopenAttempts = 0;
+      this.#phase = 'open';
+      this.#domain.report('warn', 'domain-reopened');
+      this.#turn(() => this.#opened());
+    } catch (cause) {
+      this.#domain.report('error', 'reopen-failed', {
+        message: cause instanceof Error ? cause.message : 'not an Error',
+      });
+      this.#timers.clear();
+      this.#hub.clear();
+      const delay = Math.min(reopenDelayMsMax, 50 * 2 ** this.#reopenAttempts++);
+      this.#domain.clock.after(delay, () => void this.#reopen(reason, inFlight, firstGroup));
+    }
+  }
+
+  /** After the store would not take data, an empty entry must get through before the door opens. */
+  async #probe(): Promise<void> {
+    const [partition] = this.#domain.owned();
+    if (partition === undefined) return;
+    const { open } = this.#committer;
+    open.partitions.push(partition);
+    partition.join(partition.timeFor(this.#domain.clock.now(), 0));
+    open.seal();
+    const result = await this.#domain.store.journal.append(open.toAppend(undefined));
+    if (result.type !== 'appended') throw new Error(`the store still refuses (${result.type})`);
+    partition.durable = partition.assigned;
+    partition.durableHash = partition.lastHash;
+    this.#committer = this.#newCommitter(open.number + 1);
+  }
+
+  /** Resolves when nothing is queued and nothing in flight. */
+  async #idle(): Promise<void> {
+    for (;;) {
+      const isQuiet =
+        this.#committer.isIdle && this.#hub.peek() === undefined && this.#queuedNext >= this.#queued.length;
+      if (isQuiet || this.#phase === 'reopening') return;
+      this.#turn(() => undefined);
+      await new Promise<void>((resolve) => this.#domain.clock.after(1, resolve));
+    }
+  }
+
+  #newSweeper(): Sweeper {
+    return new Sweeper(this.#domain, this.#timers, {
+      whenDurable: (group, run) => this.#whenDurable(group, run),
+      openGroup: () => this.#committer.open.number,
+      dirtyRows: (partition) => this.#dirtyRows(partition),
+      loadUnswept: (partition, done) => this.#loadUnswept(partition, done),
+      onRefused: (_partition, reason, detail) => void this.#reset(reason, detail),
+      onFatal: (cause) => this.#host.onFatal('outcome-unknown', cause),
+    });
+  }
+
+  #loadUnswept(partition: Partition, done: () => void): void {
+    let left = 1;
+    const one = () => {
+      if (--left === 0) done();
+    };
+    this.#turn(() => {
+      for (const { kindSchemaId, id } of [...partition.unswept.values()]) {
+        const kind = this.#domain.kinds.numbered(kindSchemaId);
+        const activation = kind === undefined ? undefined : this.#obtain(kind, id);
+        if (activation === undefined || activation.phase !== 'loading') continue;
+        left++;
+        activation.waiting.push({ run: one, refuse: () => undefined });
+      }
+      one();
+    });
+  }
+
+  #refusal(): { readonly code: string; readonly detail: string } | undefined {
+    if (this.#phase === 'stopping') return { code: 'shutting-down', detail: 'The node is stopping.' };
+    if (!this.#acceptsWrites) return { code: 'storage-unavailable', detail: 'The disk is nearly full.' };
+    if (this.#tableLag() > this.#domain.limits.tableLagEntriesMax) {
+      return { code: 'storage-behind', detail: 'The tables are too far behind the log.' };
+    }
+    return undefined;
+  }
+
+  #tableLag(): number {
+    let lag = 0;
+    for (const partition of this.#domain.owned()) lag += partition.tableLag;
+    return lag;
+  }
+
+  #watchSpace(): void {
+    this.#domain.store.space().then(
+      ({ acceptsWrites }) => {
+        if (acceptsWrites !== this.#acceptsWrites) {
+          this.#domain.report(
+            acceptsWrites ? 'warn' : 'error',
+            acceptsWrites ? 'disk-space-back' : 'disk-nearly-full',
+          );
+        }
+        this.#acceptsWrites = acceptsWrites;
+        if (this.#phase !== 'stopped') this.#domain.clock.after(spaceCheckMs, () => this.#watchSpace());
+      },
+      (cause: unknown) => this.#domain.report('warn', 'disk-space-unknown', { cause: String(cause) }),
+    );
+  }
+}
+
+const refusedDetail = 'The store refused; nothing of the call was done.';
