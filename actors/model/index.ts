@@ -116,5 +116,6 @@ export {
   type SagaStep,
 } from './saga.js';
 export { compileSnapshot, type SnapshotForm } from './snapshot.js';
+export { type Expectation, given, type Scenario, type Settled, specDefaults } from './spec.js';
 export { decodeCommand, decodeEvent, decodeReply } from './upcast.js';
 export { type Check, compileValidator, type ValidationProblem } from './validation.js';
