@@ -43,6 +43,8 @@ export const account = defineAggregate(accountContract, {
       if (!ctx.caller.internal && !isAdmin(ctx) && input.owner_id !== ctx.caller.principal) {
         return reject('scope-missing', 'Only an admin opens an account for somebody else');
       }
+      // Accounts are spread by their whole id: a client that could choose a placement could crowd one partition.
+      if (!isClientChosenId(ctx.id)) return reject('id-invalid', 'account_id is not a valid id');
       if (state.status !== 'none') return reject('account-exists', `Account already exists: ${ctx.id}`);
       const initial = initialBalance(input.initial_deposit, input.account_type, input.currency);
       if (typeof initial !== 'string') return initial;

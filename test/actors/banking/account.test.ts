@@ -419,6 +419,10 @@ t.test('one opens accounts for oneself; an admin for anybody', async (t) => {
   t.hasStrict(unopened().ask('open', opening, admin), { owner_id: 'alice' });
 });
 
+t.test('an account is not opened under an id that carries a placement', async (t) => {
+  t.hasStrict(unopened('acc~0a0b0c0d').ask('open', opening), { code: 'id-invalid' });
+});
+
 t.test('an account opens once', async (t) => {
   t.same(openAccount().ask('open', opening), rejection('account-exists', 'Account already exists: acc-1'));
 });
