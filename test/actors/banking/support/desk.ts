@@ -5,7 +5,7 @@
  * form, a snapshot brings the same state back, and folding the journal from nothing does too.
  */
 import assert from 'node:assert/strict';
-import type { AggregateDefinition, DecideContext } from '../../../../actors/model/aggregate.js';
+import type { AggregateDefinition, DecideContext, TaggedReply } from '../../../../actors/model/aggregate.js';
 import type { RecordedEvent } from '../../../../actors/model/call.js';
 import { pack, unpack } from '../../../../actors/model/codec.js';
 import type {
@@ -77,22 +77,27 @@ export class Desk<K extends Contract, State> {
     caller = this.caller,
   ): (Said & { readonly reply: CommandReply<K, N> }) | Rejection {
     this.#commands++;
-    const before = this.version;
     const decision = this.definition.decide[command](this.state, input, this.context(caller));
     if ('type' in decision) return decision;
-    const { events = [], messages = [], timers = [], reply } = decision;
-    for (const event of events) this.apply(event.type, event.data);
-    if (this.#proving) this.prove();
-    assert.equal(this.version, before + events.length);
+    const said = this.#accept(decision);
+    const { reply } = decision;
     // A reply is never a function itself: contracts describe JSON.
     const read = reply as CommandReply<K, N> | ((state: State, version: number) => CommandReply<K, N>);
-    return {
-      type: 'accepted',
-      events,
-      messages,
-      timers,
-      reply: read instanceof Function ? read(this.state, this.version) : read,
-    };
+    return { ...said, reply: read instanceof Function ? read(this.state, this.version) : read };
+  }
+
+  /** The outcome of a message that was sent with a tag comes back. */
+  hear(reply: TaggedReply): Said {
+    this.#commands++;
+    const { onReply } = this.definition;
+    assert.ok(onReply !== undefined, 'who sends with a tag hears the reply');
+    return this.#accept(onReply(this.state, reply, this.context(inside)));
+  }
+
+  #accept({ events = [], messages = [], timers = [] }: Partial<Said>): Said {
+    for (const event of events) this.apply(event.type, event.data);
+    if (this.#proving) this.prove();
+    return { type: 'accepted', events, messages, timers };
   }
 
   read<N extends QueryName<K>>(
