@@ -13,7 +13,7 @@
 import { partitionOf } from '../actors/model/address.js';
 import type { Outcome } from '../actors/model/message.js';
 import type { Store } from '../persistence/store.js';
-import { Activation, ActivationTable, activationKey } from './actor/activation.js';
+import { Activation, ActivationTable } from './actor/activation.js';
 import { ActivationLoader } from './actor/activation-loader.js';
 import { CallDesk } from './call-desk.js';
 import type { CancelTimer, Clock, Random, Report } from './clock.js';
@@ -108,13 +108,15 @@ export class Shard {
   #timerDueAt = Number.POSITIVE_INFINITY;
   #cancelTimer: CancelTimer | undefined;
   #acceptsWrites = true;
+  /** The tables lag too far; looked at once per group. */
+  #isBehind = false;
   #reopenAttempts = 0;
 
   constructor(options: ShardOptions) {
     this.#domain = new Domain(options);
     this.#host = options.host;
     this.#owned = options.partitions;
-    this.#activations = new ActivationTable(options.limits.activationsMax);
+    this.#activations = new ActivationTable(options.kinds.kinds.length, options.limits.activationsMax);
     this.#entries = new EntrySource(options.store.journal, entryCacheBytes);
     this.#hub = new ChannelHub(this.#domain);
     this.#filter = new FilterGenerations(options.limits.filterBytes);
@@ -223,7 +225,7 @@ export class Shard {
       this.#work();
       this.#loader.flush();
       this.#committer.send();
-      this.#activations.passivate(passivationStepsPerTurn);
+      this.#domain.counters.passivated += this.#activations.passivate(passivationStepsPerTurn);
       this.#armTimer();
       this.#host.flush();
     } finally {
@@ -410,8 +412,7 @@ export class Shard {
   // ── activations ──────────────────────────────────────────────────────────────────────────────────────────────────
 
   #obtain(kind: Kind, id: string): Activation | undefined {
-    const key = activationKey(kind, id);
-    const resident = this.#activations.get(key);
+    const resident = this.#activations.get(kind, id);
     if (resident !== undefined) {
       resident.used = true;
       return resident;
@@ -425,7 +426,7 @@ export class Shard {
   }
 
   #loaded(activation: Activation): void {
-    if (this.#activations.get(activation.key) !== activation) return;
+    if (!this.#activations.holds(activation)) return;
     const { partition } = activation;
     if (activation.strikes >= this.#domain.limits.strikesMax) return this.#park(activation);
     activation.phase = 'ready';
@@ -440,7 +441,7 @@ export class Shard {
   }
 
   #loadFailed(activation: Activation, cause: unknown): void {
-    if (this.#activations.get(activation.key) !== activation) return;
+    if (!this.#activations.holds(activation)) return;
     activation.strikes++;
     this.#domain.report('error', 'actor-load-failed', {
       kind: activation.kind.name,
@@ -450,7 +451,7 @@ export class Shard {
     if (activation.strikes >= this.#domain.limits.strikesMax) return this.#park(activation);
     this.#domain.clock.after(20 << activation.strikes, () =>
       this.#turn(() => {
-        if (this.#activations.get(activation.key) === activation) this.#loader.load(activation);
+        if (this.#activations.holds(activation)) this.#loader.load(activation);
       }),
     );
   }
@@ -551,6 +552,7 @@ export class Shard {
       partition.ledger.note(commandId, position, this.#domain.now);
       this.#calls.settled(commandId);
     }
+    this.#isBehind = this.#tableLag() > this.#domain.limits.tableLagEntriesMax;
     this.#release(group);
     this.#sweeper.wake();
   }
@@ -751,7 +753,9 @@ export class Shard {
   #refusal(): { readonly code: string; readonly detail: string } | undefined {
     if (this.#phase === 'stopping') return { code: 'shutting-down', detail: 'The node is stopping.' };
     if (!this.#acceptsWrites) return { code: 'storage-unavailable', detail: 'The disk is nearly full.' };
-    if (this.#tableLag() > this.#domain.limits.tableLagEntriesMax) {
+    // Sweeps catch up without a group becoming durable.
+    if (this.#isBehind) this.#isBehind = this.#tableLag() > this.#domain.limits.tableLagEntriesMax;
+    if (this.#isBehind) {
       return { code: 'storage-behind', detail: 'The tables are too far behind the log.' };
     }
     return undefined;

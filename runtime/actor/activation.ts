@@ -27,7 +27,6 @@ export interface Waiting {
 export class Activation {
   readonly kind: Kind;
   readonly id: string;
-  readonly key: string;
   readonly partition: Partition;
   readonly placement: number;
   readonly hash: number;
@@ -53,11 +52,15 @@ export class Activation {
   constructor(kind: Kind, id: string, partition: Partition) {
     this.kind = kind;
     this.id = id;
-    this.key = activationKey(kind, id);
     this.partition = partition;
     this.placement = placementHash(id);
     this.hash = actorHash(kind.name, id);
     this.state = undefined;
+  }
+
+  /** As the recovered tail names it. */
+  get key(): string {
+    return `${this.kind.schemaId}/${this.id}`;
   }
 
   get isEvictable(): boolean {
@@ -91,43 +94,45 @@ export interface Watcher {
   readonly cancelTimer: () => void;
 }
 
-export function activationKey(kind: Kind, id: string): string {
-  return `${kind.schemaId}/${id}`;
-}
-
-/** The activations of a shard, bounded by number. */
+/** The activations of a shard, bounded by number. One map per kind: a look needs no key made of two parts. */
 export class ActivationTable {
-  readonly #byKey = new Map<string, Activation>();
+  readonly #byKind: Map<string, Activation>[];
   readonly #max: number;
+  #count = 0;
+  #handKind = 0;
   #hand: IterableIterator<Activation> | undefined;
 
-  constructor(max: number) {
+  constructor(kindCount: number, max: number) {
+    this.#byKind = Array.from({ length: kindCount }, () => new Map());
     this.#max = max;
   }
 
   get count(): number {
-    return this.#byKey.size;
+    return this.#count;
   }
 
-  get(key: string): Activation | undefined {
-    return this.#byKey.get(key);
+  get(kind: Kind, id: string): Activation | undefined {
+    return this.#byKind[kind.index]?.get(id);
+  }
+
+  /** True while this very incarnation is in the table. */
+  holds(activation: Activation): boolean {
+    return this.get(activation.kind, activation.id) === activation;
   }
 
   add(activation: Activation): void {
-    this.#byKey.set(activation.key, activation);
-  }
-
-  remove(activation: Activation): void {
-    this.#byKey.delete(activation.key);
+    this.#byKind[activation.kind.index]?.set(activation.id, activation);
+    this.#count++;
   }
 
   clear(): void {
-    this.#byKey.clear();
+    for (const activations of this.#byKind) activations.clear();
+    this.#count = 0;
     this.#hand = undefined;
   }
 
-  values(): IterableIterator<Activation> {
-    return this.#byKey.values();
+  *values(): IterableIterator<Activation> {
+    for (const activations of this.#byKind) yield* activations.values();
   }
 
   /**
@@ -135,22 +140,23 @@ export class ActivationTable {
    * `stepsMax` have been looked at. Returns how many went.
    */
   passivate(stepsMax: number): number {
-    let dropped = 0;
-    for (let steps = 0; steps < stepsMax && this.#byKey.size > this.#max; steps++) {
-      this.#hand ??= this.#byKey.values();
+    const before = this.#count;
+    for (let steps = 0; steps < stepsMax && this.#count > this.#max; steps++) {
+      this.#hand ??= (this.#byKind[this.#handKind] as Map<string, Activation>).values();
       const next = this.#hand.next();
       if (next.done === true) {
         this.#hand = undefined;
+        this.#handKind = (this.#handKind + 1) % this.#byKind.length;
         continue;
       }
       const activation = next.value;
       if (activation.used) {
         activation.used = false;
       } else if (activation.isEvictable) {
-        this.#byKey.delete(activation.key);
-        dropped++;
+        this.#byKind[activation.kind.index]?.delete(activation.id);
+        this.#count--;
       }
     }
-    return dropped;
+    return before - this.#count;
   }
 }
