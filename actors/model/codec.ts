@@ -6,7 +6,8 @@
  *     32 bits travel as float64), a bigint stays a bigint (int64 or uint64), `undefined` stays `undefined` (extension 0),
  *     `null` stays `null`, a Map stays a Map (extension 1), binary comes back as Uint8Array.
  * B2  Not storable: Date, Set, Error, RegExp, typed arrays but Uint8Array, functions, symbols, instances of classes,
- *     bigints beyond 64 bits. An own key `__proto__` comes back as `__proto_`; the edge refuses that key.
+ *     bigints beyond 64 bits. Two things do come back otherwise, and the edge refuses both: an own key `__proto__` (as
+ *     `__proto_`) and a lone surrogate in a string (as U+FFFD).
  * B3  `unpack` refuses every extension but those two with `bytes-damaged`, and bytes that are cut or go on.
  * B4  Bytes from a client do not belong here: this decoder trusts lengths and depth.
  */

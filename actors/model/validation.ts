@@ -23,7 +23,7 @@ export interface ValidationProblem {
 /** Undefined when the value fits. */
 export type Check = (value: unknown) => ValidationProblem | undefined;
 
-/** Compiles a schema once (0.1–1 ms); keep the result. */
+/** Compiles a schema once (0.1–1 ms); keep the result. Throws TypeError on a schema with `if` and its like. */
 export function compileValidator(schema: TSchema): Check {
   const closed = close(schema as SchemaNode, true);
   const validator = Compile(closed as TSchema);
@@ -33,38 +33,54 @@ export function compileValidator(schema: TSchema): Check {
 /** A schema or a part of one, as JSON Schema keywords. */
 type SchemaNode = Readonly<Record<string, unknown>>;
 
-/** Keywords that hold one schema, a list of schemas, or schemas by name. */
-const single = ['items', 'additionalProperties', 'not', 'if', 'then', 'else', 'contains', 'propertyNames'];
-const lists = ['anyOf', 'oneOf', 'prefixItems'];
-const maps = ['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas'];
+/** Keywords whose schemas speak about parts of a value: each part is closed by itself. */
+const partSchemas = ['items', 'additionalProperties'];
+const partLists = ['prefixItems'];
+const partMaps = ['properties', 'patternProperties', '$defs', 'definitions'];
+/** Alternatives for the same value: each is closed by itself, unless the schema names properties beside them. */
+const alternatives = ['anyOf', 'oneOf'];
+// `not`, `contains` and `propertyNames` only ask, so closing them would change what they ask.
 
-/** A copy in which every object refuses what it does not name. `sealed` is false inside `allOf`, where the whole is sealed instead. */
+/**
+ * Conditions cannot be closed: TypeBox 1.4.3 compiles `unevaluatedProperties` beside them into a check that refuses good
+ * input. A union says the same.
+ */
+const conditions = ['if', 'then', 'else', 'dependentSchemas', 'dependencies'];
+
+/** A copy in which every object refuses what it does not name. `sealed` is false where a schema around it does the refusing. */
 function close(schema: SchemaNode, sealed: boolean): SchemaNode {
   // Hidden TypeBox properties (`~refine`, `~kind`) are not enumerable and must come along.
   const copy = Object.defineProperties({}, Object.getOwnPropertyDescriptors(schema)) as Record<
     string,
     unknown
   >;
-  for (const keyword of single) if (isNode(copy[keyword])) copy[keyword] = close(copy[keyword], true);
-  for (const keyword of lists) {
-    const members = copy[keyword];
-    if (Array.isArray(members))
-      copy[keyword] = members.map((member) => (isNode(member) ? close(member, sealed) : member));
-  }
-  for (const keyword of maps) {
-    const members = copy[keyword];
-    if (!isNode(members)) continue;
-    copy[keyword] = Object.fromEntries(
-      Object.entries(members).map(([name, member]) => [name, isNode(member) ? close(member, true) : member]),
-    );
-  }
-  if (Array.isArray(copy.allOf)) {
-    copy.allOf = copy.allOf.map((member) => (isNode(member) ? close(member, false) : member));
-    if (sealed) copy.unevaluatedProperties ??= false;
-  } else if (sealed && copy.properties !== undefined && copy.patternProperties === undefined) {
-    copy.additionalProperties ??= false;
-  }
+  const has = (keyword: string) => copy[keyword] !== undefined;
+  const condition = conditions.find(has);
+  if (condition !== undefined)
+    throw new TypeError(`a schema for input cannot use "${condition}"; use a union`);
+  const closed = (partSealed: boolean) => (part: unknown) => (isNode(part) ? close(part, partSealed) : part);
+  // What several schemas say about one value together can only be closed as their sum.
+  const joined = has('allOf') || (has('properties') && alternatives.some(has));
+  for (const keyword of partSchemas) if (has(keyword)) copy[keyword] = closed(true)(copy[keyword]);
+  for (const keyword of partLists) mapList(copy, keyword, closed(true));
+  for (const keyword of partMaps) mapValues(copy, keyword, closed(true));
+  for (const keyword of alternatives) mapList(copy, keyword, closed(sealed && !joined));
+  mapList(copy, 'allOf', closed(false));
+  if (sealed && joined) copy.unevaluatedProperties ??= false;
+  else if (sealed && has('properties') && !has('patternProperties')) copy.additionalProperties ??= false;
   return copy;
+}
+
+function mapList(node: Record<string, unknown>, keyword: string, map: (part: unknown) => unknown): void {
+  const parts = node[keyword];
+  if (Array.isArray(parts)) node[keyword] = parts.map(map);
+}
+
+function mapValues(node: Record<string, unknown>, keyword: string, map: (part: unknown) => unknown): void {
+  const parts = node[keyword];
+  if (isNode(parts)) {
+    node[keyword] = Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, map(part)]));
+  }
 }
 
 function isNode(value: unknown): value is SchemaNode {

@@ -55,6 +55,27 @@ t.test('members of a union and of an intersection are closed as well', async (t)
   t.match(both({ a: 'x', b: 'y', c: 'z' }), { code: 'field-unknown', pointer: '/c' });
 });
 
+t.test('what schemas say together is closed as one, and what they only ask stays', async (t) => {
+  const beside = compileValidator({
+    type: 'object',
+    properties: { a: { type: 'string' } },
+    anyOf: [
+      { properties: { b: { type: 'string' } } },
+      { required: ['c'], properties: { c: { type: 'string' } } },
+    ],
+  });
+  t.equal(beside({ a: 'x', b: 'y' }), undefined);
+  t.match(beside({ a: 'x', d: 'y' }), { code: 'field-unknown', pointer: '/d' });
+  const negated = compileValidator({
+    type: 'object',
+    properties: { a: { type: 'string' }, b: { type: 'string' } },
+    not: { properties: { a: { const: 'no' } }, required: ['a'] },
+  });
+  t.equal(negated({ a: 'yes', b: 'x' }), undefined);
+  t.match(negated({ a: 'no', b: 'x' }), { code: 'validation-failed' });
+  t.throws(() => compileValidator({ if: { required: ['a'] } }), TypeError, 'conditions cannot be closed');
+});
+
 t.test('an object stays open where the schema says so, and a record is no closed object', async (t) => {
   const open = compileValidator(Type.Object({ a: Type.String() }, { additionalProperties: true }));
   t.equal(open({ a: 'x', b: 1 }), undefined);
