@@ -181,10 +181,19 @@ class UwsExchange implements TransportExchange {
         // Both indexes are inside: names and values come in pairs.
         res.writeHeader(headers[index]!, headers[index + 1]!);
       }
-      if (status === 204 || status === 304) res.endWithoutBody(undefined, close);
-      else if (this.isHead) res.endWithoutBody(Buffer.byteLength(body), close);
-      else res.end(body, close);
+      const isBodiless = this.isHead || status === 204 || status === 304;
+      if (!isBodiless) res.end(body, close);
+      else if (close) res.endWithoutBody(0, true);
+      else this.#endWithoutBody(status, body);
     });
+  }
+
+  /** Never with a length: given one, this uWS waits for the body, and given `undefined` it announces 2^63 bytes. */
+  #endWithoutBody(status: number, body: string): void {
+    if (this.isHead && status !== 204 && status !== 304) {
+      this.#res.writeHeader('content-length', String(Buffer.byteLength(body)));
+    }
+    this.#res.endWithoutBody();
   }
 }
 
@@ -212,6 +221,8 @@ class UwsRequest implements TransportRequest {
   requestedMethod = '';
   repeated = '';
   #address: string | undefined;
+  /** A bit for each field that may stand only once and has come. */
+  #seen = 0;
 
   constructor(res: HttpResponse, req: HttpRequest) {
     this.#res = res;
@@ -234,37 +245,39 @@ class UwsRequest implements TransportRequest {
   #field(name: string, value: string): void {
     switch (name) {
       case 'host':
-        this.host = this.#once(name, this.host, value);
+        this.host = this.#once(1, name, value);
         break;
       case 'authorization':
-        this.authorization = this.#once(name, this.authorization, value);
+        this.authorization = this.#once(2, name, value);
         break;
       case 'content-type':
-        this.contentType = this.#once(name, this.contentType, value);
+        this.contentType = this.#once(4, name, value);
         break;
       case 'content-length':
-        this.contentLength = this.#once(name, this.contentLength, value);
+        this.contentLength = this.#once(8, name, value);
         break;
       case 'idempotency-key':
-        this.idempotencyKey = this.#once(name, this.idempotencyKey, value);
+        // An empty key is a malformed one, not none: as an empty quoted string it will be refused.
+        this.idempotencyKey = this.#once(16, name, value === '' ? '""' : value);
+        break;
+      case 'if-match':
+        this.ifMatch = this.#once(32, name, value);
+        break;
+      case 'traceparent':
+        this.traceparent = this.#once(64, name, value);
+        break;
+      case 'if-none-match':
+        this.ifNoneMatch = this.ifNoneMatch === '' ? value : `${this.ifNoneMatch}, ${value}`;
         break;
       case 'prefer':
         this.prefer = this.prefer === '' ? value : `${this.prefer}, ${value}`;
-        break;
-      case 'if-match':
-        this.ifMatch = this.#once(name, this.ifMatch, value);
-        break;
-      case 'if-none-match':
-        this.ifNoneMatch = this.#once(name, this.ifNoneMatch, value);
-        break;
-      case 'traceparent':
-        this.traceparent = value;
         break;
       case 'x-correlation-id':
         this.correlationId = value;
         break;
       case 'transfer-encoding':
-        this.transferEncoding = value;
+        // Present is what counts, whatever it names.
+        this.transferEncoding = value === '' ? 'unnamed' : value;
         break;
       case 'content-encoding':
         this.contentEncoding = value;
@@ -278,8 +291,9 @@ class UwsRequest implements TransportRequest {
     }
   }
 
-  #once(name: string, before: string, value: string): string {
-    if (before !== '') this.repeated = name;
+  #once(bit: number, name: string, value: string): string {
+    if ((this.#seen & bit) !== 0) this.repeated = name;
+    this.#seen |= bit;
     return value;
   }
 }
