@@ -81,7 +81,11 @@ export class ActorExchange {
       try {
         give(exchange, { route, request, call, waitApplied }, answer);
       } catch (error) {
-        this.#parts.report('error', 'answer-failed', { route: route.operation, place: errorPlace(error) });
+        this.#parts.report('error', 'answer-failed', {
+          route: route.pattern,
+          trace: exchange.traceId,
+          place: errorPlace(error),
+        });
         exchange.refuse({ code: 'internal' });
       }
     });

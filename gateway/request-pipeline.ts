@@ -112,7 +112,11 @@ export class RequestPipeline implements TransportHandler {
     try {
       run();
     } catch (error) {
-      this.#parts.report('error', 'request-failed', { route: exchange.pattern, place: errorPlace(error) });
+      this.#parts.report('error', 'request-failed', {
+        route: exchange.pattern,
+        trace: exchange.traceId,
+        place: errorPlace(error),
+      });
       exchange.refuse({ code: 'internal' });
     }
   }
