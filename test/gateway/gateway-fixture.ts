@@ -44,9 +44,11 @@ export class GatewayFixture {
   readonly observed: ObservedRequest[];
   /** Everything that reached a log, as text. */
   readonly reported: string[];
-  health: { live: boolean; ready: boolean };
+  readonly health: { live: boolean; ready: boolean };
+  /** What `/metrics` says; a test may replace it. */
+  metrics = (): Promise<string> => Promise.resolve('up 1\n');
 
-  private constructor(parts: Omit<GatewayFixture, 'token' | 'send' | 'json' | 'open' | 'close'>) {
+  private constructor(parts: Omit<GatewayFixture, 'token' | 'send' | 'json' | 'open' | 'close' | 'metrics'>) {
     this.gateway = parts.gateway;
     this.actors = parts.actors;
     this.clock = parts.clock;
@@ -76,14 +78,15 @@ export class GatewayFixture {
       },
       callbacks: {
         health: () => ({ ...health, details: { retention_hours: 24 } }),
-        metricsText: () => Promise.resolve('up 1\n'),
+        metricsText: () => fixture.metrics(),
         onRequest: (pattern, method, status) => observed.push({ pattern, method, status }),
       },
       clock,
       report: (level, event, details) => reported.push(JSON.stringify({ level, event, ...details })),
     });
     const port = await gateway.listen('127.0.0.1', 0);
-    return new GatewayFixture({ gateway, actors, clock, port, observed, reported, health });
+    const fixture = new GatewayFixture({ gateway, actors, clock, port, observed, reported, health });
+    return fixture;
   }
 
   async token(user = 'alice', ...roles: string[]): Promise<string> {
