@@ -39,13 +39,15 @@ import {
   type CallItem,
   type ConsumedItem,
   itemConsumed,
-  itemMessage,
   itemOpened,
+  itemRemote,
   type LinkAnswer,
   type MessageItem,
   type OpenedItem,
+  type RemoteItem,
   type ShardItem,
 } from './link/link-protocol.js';
+import { OutboundRoutes } from './link/outbound-routes.js';
 import { noteConsumed, type Partition } from './partition.js';
 import { type LiveTimer, TimerDesk } from './timer/timer-desk.js';
 
@@ -92,6 +94,7 @@ export class Shard {
   /** Command ids of the last day, over all partitions. */
   #filter: FilterGenerations;
   readonly #hub: ChannelHub;
+  readonly #routes: OutboundRoutes;
   readonly #loader: ActivationLoader;
   readonly #executor: Executor;
   readonly #calls: CallDesk;
@@ -120,6 +123,13 @@ export class Shard {
     this.#entries = new EntrySource(options.store.journal, entryCacheBytes);
     this.#hub = new ChannelHub(this.#domain);
     this.#filter = new FilterGenerations(options.limits.filterBytes);
+    this.#routes = new OutboundRoutes({
+      domain: this.#domain,
+      entries: this.#entries,
+      send: (destination, item) => this.#host.sendTo(destination, item),
+      flush: () => this.#host.flush(),
+      onDamaged: (cause) => this.#host.onFatal('journal-damaged', cause),
+    });
     this.#loader = new ActivationLoader({
       domain: this.#domain,
       entries: this.#entries,
@@ -182,7 +192,7 @@ export class Shard {
     this.#turn(() => {
       const receivedAt = this.#domain.clock.monotonic();
       for (const item of items) {
-        if (item[0] === itemMessage) this.#receiveMessage(item);
+        if (item[0] === itemRemote) this.#receiveRemote(item);
         else if (item[0] === itemConsumed) this.#receiveConsumed(item);
         else if (item[0] === itemOpened) this.#receiveOpened(item);
         else this.#receiveCall(item, receivedAt);
@@ -278,38 +288,24 @@ export class Shard {
 
   // ── messages and timers ──────────────────────────────────────────────────────────────────────────────────────────
 
-  #receiveMessage(item: MessageItem): void {
-    // A partition that is being opened announces its places when it is ready; the sender then sends again.
+  #receiveRemote([, epoch, message]: RemoteItem): void {
+    // A partition that is being opened announces its places when it is ready; the sender then begins again there.
     if (this.#phase !== 'open' && this.#phase !== 'stopping') return;
-    if (this.#domain.partitions[partitionOf(item[8], this.#domain.partitionCount)] !== undefined)
-      this.#hub.deliver(item);
+    const partition = this.#domain.partitionFor(message[8]);
+    if (partition?.fence.epoch === epoch) this.#hub.deliver(message);
   }
 
-  #receiveConsumed(item: ConsumedItem): void {
-    const partition = this.#domain.partitions[item[1]];
-    if (partition !== undefined) noteConsumed(partition, item[2], { position: item[3], ordinal: item[4] });
+  #receiveConsumed([, source, destination, position, ordinal]: ConsumedItem): void {
+    const partition = this.#domain.partitions[source];
+    if (partition === undefined) return;
+    noteConsumed(partition, destination, { position, ordinal });
+    this.#routes.consumed(source, destination, { position, ordinal });
   }
 
   #receiveOpened(item: OpenedItem): void {
-    const [, destination, places] = item;
     // Kept for a shard that hears of its peers before it knows its own log.
-    this.#announced.set(destination, item);
-    if (this.#phase === 'closed' || this.#phase === 'reopening') return;
-    const consumed = new Map(places.map(([source, position, ordinal]) => [source, { position, ordinal }]));
-    for (const partition of this.#domain.owned()) {
-      const place = consumed.get(partition.number) ?? { position: 0, ordinal: 0 };
-      noteConsumed(partition, destination, place);
-      void readOutbox(
-        this.#entries,
-        partition,
-        this.#domain.partitionCount,
-        new Map([[destination, place]]),
-        (message) => this.#host.sendTo(destination, message),
-      ).then(
-        () => this.#turn(() => undefined),
-        (cause: unknown) => this.#host.onFatal('journal-damaged', cause),
-      );
-    }
+    this.#announced.set(item[1], item);
+    if (this.#phase === 'open' || this.#phase === 'stopping') this.#routes.opened(item);
   }
 
   #consume(channel: Channel): void {
@@ -561,7 +557,7 @@ export class Shard {
   #release(group: Group): void {
     for (const answer of group.gate) this.#host.answer(answer);
     for (const message of group.remote) {
-      this.#host.sendTo(partitionOf(message[8], this.#domain.partitionCount), message);
+      this.#routes.sendDurable(partitionOf(message[8], this.#domain.partitionCount), message);
     }
     for (const run of group.afterDurable) run();
   }
@@ -596,16 +592,20 @@ export class Shard {
         noteConsumed(source, destination.number, place);
         consumed.set(destination.number, place);
       }
-      await readOutbox(this.#entries, source, this.#domain.partitionCount, consumed, (item) =>
-        this.#hub.deliver(item),
-      );
+      await readOutbox(this.#entries, source, this.#domain.partitionCount, consumed, {
+        give: (item) => {
+          this.#hub.deliver(item);
+          return 'on';
+        },
+        atEnd: () => undefined,
+      });
     }
     for (const partition of this.#domain.owned()) this.#announce(partition);
     this.#host.flush();
   }
 
   #opened(): void {
-    for (const item of this.#announced.values()) this.#receiveOpened(item);
+    for (const item of this.#announced.values()) this.#routes.opened(item);
     this.#sweeper.wake();
     void this.#coverSegments();
   }
@@ -625,7 +625,7 @@ export class Shard {
       partition.consumed,
       ([source, { position, ordinal }]) => [source, position, ordinal] as const,
     );
-    this.#host.sendTo(-1, [itemOpened, partition.number, places]);
+    this.#host.sendTo(-1, [itemOpened, partition.number, partition.fence.epoch, places]);
   }
 
   /** Z2. Everything in memory goes; the store decides what was. */
@@ -656,6 +656,7 @@ export class Shard {
     this.#queuedNext = 0;
     this.#activations.clear();
     this.#hub.clear();
+    this.#routes.clear();
     this.#timers.clear();
     this.#entries.clear();
     this.#loader.clear();

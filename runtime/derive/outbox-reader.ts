@@ -4,7 +4,8 @@
  */
 import { partitionOf } from '../../actors/model/address.js';
 import { unpack } from '../../actors/model/codec.js';
-import { forEachMessage, type StoredRecord } from '../commit/record.js';
+import type { EntryReader } from '../../persistence/entry.js';
+import { forEachMessage, type StoredMessage, type StoredRecord } from '../commit/record.js';
 import type { EntrySource } from '../entry-source.js';
 import { causeId } from '../history.js';
 import { itemMessage, type MessageItem } from '../link/link-protocol.js';
@@ -13,38 +14,56 @@ import { isBefore, type Partition, type Place } from '../partition.js';
 /** What one destination has consumed; everything after it is read. */
 export type ConsumedPlaces = ReadonlyMap<number, Place>;
 
+export interface OutboxVisitor {
+  readonly give: (item: MessageItem) => 'on' | 'stop';
+  /** Everything durable has been given. Called in the same step in which that was seen, so nothing slips in between. */
+  readonly atEnd: () => void;
+}
+
 /** Gives the durable messages to those destinations that lie after their places, in order of the log. */
 export async function readOutbox(
   entries: EntrySource,
   partition: Partition,
   partitionCount: number,
   consumed: ConsumedPlaces,
-  give: (item: MessageItem) => void,
+  visitor: OutboxVisitor,
 ): Promise<void> {
   let position = firstPosition(partition, consumed);
-  for (; position <= partition.durable; position++) {
+  let isStopped = false;
+  for (; position <= partition.durable && !isStopped; position++) {
     const reader = await entries.read(partition.number, position);
-    for (let index = 0; index < reader.recordCount; index++) {
+    for (let index = 0; index < reader.recordCount && !isStopped; index++) {
       const record = unpack(reader.record(index)) as StoredRecord;
       forEachMessage(record, (ordinal, message) => {
         const place = consumed.get(partitionOf(message[1], partitionCount));
-        if (place === undefined || !isBefore(place, { position, ordinal })) return;
-        const [correlationId, , principal, traceparent] = record[6];
-        const cause = causeId(record);
-        give([
-          itemMessage,
-          partition.number,
-          position,
-          ordinal,
-          reader.time + record[4],
-          record[0],
-          record[1],
-          ...message,
-          [correlationId === 0 ? cause : correlationId, cause, principal, traceparent],
-        ]);
+        if (isStopped || place === undefined || !isBefore(place, { position, ordinal })) return;
+        isStopped = visitor.give(toItem(partition.number, reader, record, ordinal, message)) === 'stop';
       });
     }
   }
+  if (!isStopped) visitor.atEnd();
+}
+
+function toItem(
+  source: number,
+  reader: EntryReader,
+  record: StoredRecord,
+  ordinal: number,
+  message: StoredMessage,
+): MessageItem {
+  const [correlationId, , principal, traceparent] = record[6];
+  const cause = causeId(record);
+  return [
+    itemMessage,
+    source,
+    reader.position,
+    ordinal,
+    reader.time + record[4],
+    record[0],
+    record[1],
+    ...message,
+    [correlationId === 0 ? cause : correlationId, cause, principal, traceparent],
+  ];
 }
 
 /** A position at or before the oldest message outstanding; past the log when there is none. */

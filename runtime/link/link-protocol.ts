@@ -14,6 +14,7 @@ export const itemHistory = 2;
 export const itemMessage = 3;
 export const itemConsumed = 4;
 export const itemOpened = 5;
+export const itemRemote = 6;
 
 /** `[kindIndex, id, queryIndex, fields]` */
 export type GuardItem = readonly [kind: number, id: string, query: number, fields: readonly unknown[]];
@@ -72,7 +73,7 @@ export type HistoryItem = readonly [
   limit: number,
 ];
 
-/** One message of a channel, durable at its source. Kinds are catalogue numbers; schema 0 marks a reply. */
+/** One message of a channel. Kinds are catalogue numbers; schema 0 marks a reply. */
 export type MessageItem = readonly [
   type: typeof itemMessage,
   source: number,
@@ -98,14 +99,18 @@ export type ConsumedItem = readonly [
   ordinal: number,
 ];
 
-/** `destination` was (re)opened and has consumed up to these places; everything later must be sent again. */
+/** `destination` was (re)opened under `epoch` and has consumed up to these places; everything later must be sent again. */
 export type OpenedItem = readonly [
   type: typeof itemOpened,
   destination: number,
+  epoch: number,
   places: readonly (readonly [source: number, position: number, ordinal: number])[],
 ];
 
-export type ShardItem = CommandItem | QueryItem | HistoryItem | MessageItem | ConsumedItem | OpenedItem;
+/** A message to another shard, meant for one epoch of its destination. */
+export type RemoteItem = readonly [type: typeof itemRemote, epoch: number, message: MessageItem];
+
+export type ShardItem = CommandItem | QueryItem | HistoryItem | RemoteItem | ConsumedItem | OpenedItem;
 export type CallItem = CommandItem | QueryItem | HistoryItem;
 
 export const answerReply = 0;
