@@ -20,8 +20,8 @@ import { errorCode, type HttpClient, inParallel, isDefinite } from '../http-clie
 import type { HttpAnswer } from '../http-connection.js';
 import { digits, type RequestParts, RequestTemplate, requestText } from '../http-request.js';
 import { xorshift } from '../load-generator.js';
+import { Violations } from '../violations.js';
 import type { BooksReport, Scenario, ScenarioOptions } from './scenario.js';
-import { Violations } from './violations.js';
 
 interface Deposit {
   readonly account: number;
