@@ -30,7 +30,7 @@ const shapes: Readonly<Record<string, SagaDefinition>> = {
     65,
   ),
   'no pivot, an optional step in the middle': sagaOf(
-    [undoable('first', brief), undoable('second', { ...quick, optional: true }), undoable('third', brief)],
+    [undoable('first', brief), undoable('second', { ...brief, optional: true }), undoable('third', brief)],
     40,
   ),
   'nothing to take back': sagaOf([plain('only', quick)], 50),
