@@ -53,7 +53,7 @@ interface Held extends StoredSegment {
 interface Part {
   readonly outcomes: OutcomeTail;
   newestAt: number;
-  /** Of its oldest id. */
+  /** Of its oldest id, or lower. */
   generation: number;
 }
 
@@ -61,7 +61,9 @@ export class OutcomeIndex {
   readonly #filter: FilterGenerations;
   readonly #limits: SegmentLimits;
   /** Oldest first. */
-  #segments: Held[];
+  #segments: Held[] = [];
+  /** Of the segments: while it is live the filter answers for every one of them. */
+  #oldestGeneration = Number.POSITIVE_INFINITY;
   #nextNumber: number;
   #tail: Part = emptyPart();
   #taken: { readonly number: number; readonly part: Part } | undefined;
@@ -76,7 +78,7 @@ export class OutcomeIndex {
     this.#filter = filter;
     this.#limits = limits;
     this.#nextNumber = nextNumber;
-    this.#segments = segments.map((segment) => ({ ...segment, generation: undefined }));
+    this.#hold(segments.map((segment) => ({ ...segment, generation: undefined })));
   }
 
   /** Position up to which segments are written; outcomes after it are noted anew when the tail of the log is read. */
@@ -106,13 +108,14 @@ export class OutcomeIndex {
   /** Undefined for an id that has certainly not been noted, or whose outcome has expired. */
   candidates(high: number, low: number): OutcomeCandidates | undefined {
     const known = this.#filter.mayHold(high, low);
+    if (!known && this.#filterHoldsAll()) return undefined;
     const positions: number[] = [];
     const segments: number[] = [];
-    // In memory a look costs no more than the filter, whose oldest generation may have been pushed out.
     this.#taken?.part.outcomes.find(high, low, positions);
     this.#tail.outcomes.find(high, low, positions);
-    for (const segment of this.#segments)
+    for (const segment of this.#segments) {
       if (known || !this.#isCovered(segment)) segments.push(segment.number);
+    }
     return positions.length + segments.length === 0
       ? undefined
       : { positions: positions.reverse(), segments: segments.reverse() };
@@ -123,11 +126,8 @@ export class OutcomeIndex {
     if (this.#taken !== undefined) return undefined;
     const part = this.#tail;
     const later = part.outcomes.splitAfter(position);
-    if (part.outcomes.count === 0) {
-      this.#tail = { ...part, outcomes: later };
-      return undefined;
-    }
     this.#tail = { ...part, outcomes: later };
+    if (part.outcomes.count === 0) return undefined;
     const number = this.#nextNumber++;
     this.#taken = { number, part };
     return { number, bytes: encodeSegment(part.outcomes) };
@@ -136,7 +136,7 @@ export class OutcomeIndex {
   /** The taken segment is durable: memory lets go of its ids. */
   segmentWritten(number: number): void {
     const { part } = this.#expectTaken(number);
-    this.#segments.push({ ...takenAsStored(number, part), generation: part.generation });
+    this.#hold([...this.#segments, { ...takenAsStored(number, part), generation: part.generation }]);
     this.#taken = undefined;
   }
 
@@ -147,7 +147,9 @@ export class OutcomeIndex {
     // Those of a merge under way are dropped with its result.
     const merging = this.#segments.findIndex(({ number }) => this.#isMerging(number));
     if (merging >= 0) count = Math.min(count, merging);
-    return this.#segments.splice(0, count).map(({ number }) => number);
+    const expired = this.#segments.slice(0, count);
+    this.#hold(this.#segments.slice(count));
+    return expired.map(({ number }) => number);
   }
 
   /** The merge that is worth most now; its number is used once, whatever becomes of it. */
@@ -161,7 +163,7 @@ export class OutcomeIndex {
 
   /** The merged segment is durable and those it replaces are deleted. */
   mergeWritten(merge: SegmentMerge): void {
-    this.#segments = this.#merged(merge);
+    this.#hold(this.#merged(merge));
     this.#merge = undefined;
   }
 
@@ -194,6 +196,24 @@ export class OutcomeIndex {
       generation ??= added;
     });
     segment.generation = generation ?? this.#filter.generation;
+    this.#hold(this.#segments);
+  }
+
+  #hold(segments: Held[]): void {
+    this.#segments = segments;
+    this.#oldestGeneration = Math.min(
+      Number.POSITIVE_INFINITY,
+      ...segments.map(({ generation }) => generation ?? Number.NEGATIVE_INFINITY),
+    );
+  }
+
+  /** While true, an id that the filter denies stands nowhere. */
+  #filterHoldsAll(): boolean {
+    const inMemory = Math.min(
+      this.#tail.generation,
+      this.#taken?.part.generation ?? Number.POSITIVE_INFINITY,
+    );
+    return this.#filter.isLive(Math.min(inMemory, this.#oldestGeneration));
   }
 
   #isCovered({ generation }: Held): boolean {
@@ -232,7 +252,7 @@ export class OutcomeIndex {
 const emptyDirectory = { nextNumber: 1, segments: [] };
 
 function emptyPart(): Part {
-  return { outcomes: new OutcomeTail(), newestAt: 0, generation: 0 };
+  return { outcomes: new OutcomeTail(), newestAt: 0, generation: Number.POSITIVE_INFINITY };
 }
 
 function takenAsStored(number: number, { outcomes, newestAt }: Part): StoredSegment {

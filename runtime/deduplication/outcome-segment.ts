@@ -8,13 +8,14 @@
  * Little-endian. A hash may stand more than once (two ids, or one id in two entries): the reader of the entry decides.
  */
 
+import { OperatingError } from '../../actors/model/errors.js';
+
 export const segmentEntryBytes = 16;
 
 const format = 1;
 const headerBytes = 8;
 /** Places of entries while sorting fit beside 32 bits of hash in the 53 bits of a number. */
-const sortedMax = 2 ** 21;
-const two21 = 2 ** 21;
+const placesMax = 2 ** 21;
 
 /** The outcomes of some commands, column by column; `count` of each are valid. */
 export interface OutcomeColumns {
@@ -26,46 +27,63 @@ export interface OutcomeColumns {
 
 /** In any order in; sorted out. At most 2,097,152 of them. */
 export function encodeSegment({ count, highs, lows, positions }: OutcomeColumns): Uint8Array {
-  if (count > sortedMax)
-    throw new RangeError(`a segment of ${count} ids: at most ${sortedMax} are sorted at once`);
-  const writer = new SegmentWriter(count);
-  // One typed array of (high, place) sorts without calling back: several times faster than a comparator.
-  const order = new Float64Array(count);
-  for (let place = 0; place < count; place++) order[place] = (highs[place] as number) * two21 + place;
-  order.sort();
-  for (let start = 0; start < count; ) {
-    const high = Math.floor((order[start] as number) / two21);
-    let end = start + 1;
-    while (end < count && Math.floor((order[end] as number) / two21) === high) end += 1;
-    const places = Array.from(order.subarray(start, end), (key) => key % two21);
-    if (places.length > 1) places.sort((left, right) => (lows[left] as number) - (lows[right] as number));
-    for (const place of places) writer.add(high, lows[place] as number, positions[place] as number);
-    start = end;
+  if (count > placesMax)
+    throw new RangeError(`a segment of ${count} ids: at most ${placesMax} are sorted at once`);
+  const bytes = new Uint8Array(headerBytes + count * segmentEntryBytes);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, format, true);
+  view.setUint32(4, count, true);
+  let offset = headerBytes;
+  for (const place of sortedPlaces(count, highs, lows)) {
+    view.setUint32(offset, highs[place] as number, true);
+    view.setUint32(offset + 4, lows[place] as number, true);
+    view.setFloat64(offset + 8, positions[place] as number, true);
+    offset += segmentEntryBytes;
   }
-  return writer.bytes;
+  return bytes;
 }
 
-/** One segment with the entries of all. */
+/** One segment with the entries of all; the same bound. Sorting again is faster than merging in JavaScript. */
 export function mergeSegments(segments: readonly Uint8Array[]): Uint8Array {
   const readers = segments.map((bytes) => new SegmentReader(bytes));
-  const writer = new SegmentWriter(readers.reduce((sum, reader) => sum + reader.count, 0));
-  const nexts = readers.map(() => 0);
-  for (;;) {
-    let least = -1;
-    for (const [index, reader] of readers.entries()) {
-      const next = nexts[index] as number;
-      if (next < reader.count && (least < 0 || reader.isBefore(next, readers[least], nexts[least])))
-        least = index;
+  const count = readers.reduce((sum, reader) => sum + reader.count, 0);
+  const highs = new Uint32Array(count);
+  const lows = new Uint32Array(count);
+  const positions = new Float64Array(count);
+  let row = 0;
+  for (const reader of readers) {
+    for (let index = 0; index < reader.count; index++) {
+      highs[row] = reader.high(index);
+      lows[row] = reader.low(index);
+      positions[row] = reader.position(index);
+      row += 1;
     }
-    if (least < 0) return writer.bytes;
-    const reader = readers[least] as SegmentReader;
-    const next = nexts[least] as number;
-    writer.add(reader.high(next), reader.low(next), reader.position(next));
-    nexts[least] = next + 1;
   }
+  return encodeSegment({ count, highs, lows, positions });
 }
 
-/** Positions of all entries with this hash, in the order in which they stand. */
+/** Places in the order of their hashes. */
+function sortedPlaces(count: number, highs: Uint32Array, lows: Uint32Array): Float64Array {
+  // One typed array of (high, place) is sorted without calling back: several times faster than a comparator.
+  const order = new Float64Array(count);
+  for (let place = 0; place < count; place++) order[place] = (highs[place] as number) * placesMax + place;
+  order.sort();
+  for (let rank = 0; rank < count; rank++) order[rank] = (order[rank] as number) % placesMax;
+  // Equal highs are rare: their few lows are put in order by insertion.
+  for (let rank = 1; rank < count; rank++) {
+    const place = order[rank] as number;
+    let to = rank;
+    for (; to > 0; to--) {
+      const before = order[to - 1] as number;
+      if (highs[before] !== highs[place] || (lows[before] as number) <= (lows[place] as number)) break;
+      order[to] = before;
+    }
+    order[to] = place;
+  }
+  return order;
+}
+
+/** Positions of all entries with this hash. Throws `bytes-damaged` on bytes that are no segment. */
 export function findInSegment(bytes: Uint8Array, high: number, low: number): number[] {
   const reader = new SegmentReader(bytes);
   let from = 0;
@@ -89,11 +107,6 @@ export function forEachInSegment(bytes: Uint8Array, visit: (high: number, low: n
   for (let index = 0; index < reader.count; index++) visit(reader.high(index), reader.low(index));
 }
 
-/** The bytes are no segment. Tables are derived: whoever meets this rebuilds them. */
-export class SegmentDamaged extends Error {
-  readonly code = 'segment-damaged';
-}
-
 class SegmentReader {
   readonly count: number;
   readonly #view: DataView;
@@ -101,11 +114,11 @@ class SegmentReader {
   constructor(bytes: Uint8Array) {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     if (bytes.length < headerBytes || this.#view.getUint32(0, true) !== format) {
-      throw new SegmentDamaged('no segment header');
+      throw new OperatingError('bytes-damaged', 'no segment header');
     }
     this.count = this.#view.getUint32(4, true);
     if (bytes.length !== headerBytes + this.count * segmentEntryBytes) {
-      throw new SegmentDamaged(`${bytes.length} bytes do not hold ${this.count} entries`);
+      throw new OperatingError('bytes-damaged', `${bytes.length} bytes do not hold ${this.count} entries`);
     }
   }
 
@@ -119,31 +132,5 @@ class SegmentReader {
 
   position(index: number): number {
     return this.#view.getFloat64(headerBytes + index * segmentEntryBytes + 8, true);
-  }
-
-  isBefore(index: number, other: SegmentReader | undefined, otherIndex: number | undefined): boolean {
-    if (other === undefined || otherIndex === undefined) return true;
-    const difference = this.high(index) - other.high(otherIndex) || this.low(index) - other.low(otherIndex);
-    return difference < 0;
-  }
-}
-
-class SegmentWriter {
-  readonly bytes: Uint8Array;
-  readonly #view: DataView;
-  #offset = headerBytes;
-
-  constructor(count: number) {
-    this.bytes = new Uint8Array(headerBytes + count * segmentEntryBytes);
-    this.#view = new DataView(this.bytes.buffer);
-    this.#view.setUint32(0, format, true);
-    this.#view.setUint32(4, count, true);
-  }
-
-  add(high: number, low: number, position: number): void {
-    this.#view.setUint32(this.#offset, high, true);
-    this.#view.setUint32(this.#offset + 4, low, true);
-    this.#view.setFloat64(this.#offset + 8, position, true);
-    this.#offset += segmentEntryBytes;
   }
 }

@@ -9,7 +9,7 @@
  *
  * Little-endian.
  */
-import { SegmentDamaged } from './outcome-segment.js';
+import { OperatingError } from '../../actors/model/errors.js';
 import type { StoredSegment } from './segment-plan.js';
 
 export interface SegmentDirectory {
@@ -39,15 +39,15 @@ export function encodeDirectory({ nextNumber, segments }: SegmentDirectory): Uin
   return bytes;
 }
 
-/** Throws `SegmentDamaged` on bytes that are no directory. */
+/** Throws `bytes-damaged` on bytes that are no directory. */
 export function decodeDirectory(bytes: Uint8Array): SegmentDirectory {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < headerBytes || view.getUint32(0, true) !== format) {
-    throw new SegmentDamaged('no directory header');
+    throw new OperatingError('bytes-damaged', 'no directory header');
   }
   const count = view.getUint32(4, true);
   if (bytes.length !== headerBytes + count * rowBytes) {
-    throw new SegmentDamaged(`${bytes.length} bytes do not hold a directory of ${count}`);
+    throw new OperatingError('bytes-damaged', `${bytes.length} bytes do not hold a directory of ${count}`);
   }
   const segments = Array.from({ length: count }, (_, index) => {
     const offset = headerBytes + index * rowBytes;
