@@ -178,9 +178,7 @@ export class CallDesk {
     const cause = record[5];
     const isSame = cause[0] === causeCommand && cause[2] === item[7];
     const outcome: StoredOutcome = isSame
-      ? record[7] === 0
-        ? [outcomeReply, command.replySchemaId, []]
-        : record[7]
+      ? this.#recordedOutcome(command, record)
       : failureOutcome('idempotency-key-reused', 'The key was used with another request.');
     const executed: Executed = { outcome, recorded: true, version: record[2] + eventCount(record) };
     const callers = [{ requestId: item[1], waitMs: item[14] }, ...(running?.attached ?? [])];
@@ -191,6 +189,15 @@ export class CallDesk {
     // Only a wait looks at the actor itself.
     if (activation.phase === 'loading') activation.waiting.push({ run: giveAll, refuse: giveAll });
     else giveAll();
+  }
+
+  /** The outcome in a record, its reply in today's fields. */
+  #recordedOutcome(command: CommandEntry, record: StoredRecord): StoredOutcome {
+    const outcome = record[7];
+    if (outcome === 0) return [outcomeReply, command.replySchemaId, []];
+    if (outcome[0] !== outcomeReply || outcome[1] === command.replySchemaId) return outcome;
+    const reply = this.#domain.kinds.reply(outcome[1], outcome[2]);
+    return [outcomeReply, command.replySchemaId, command.reply.toFields(reply)];
   }
 
   #execute(activation: Activation, command: CommandEntry, item: CommandItem): void {

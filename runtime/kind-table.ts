@@ -13,7 +13,7 @@ import type { Rejection } from '../actors/model/message.js';
 import type { AnyAggregate, Module } from '../actors/model/module.js';
 import type { Reaction } from '../actors/model/reaction.js';
 import { compileSnapshot, type SnapshotForm } from '../actors/model/snapshot.js';
-import { decodeCommand, decodeEvent } from '../actors/model/upcast.js';
+import { decodeCommand, decodeEvent, decodeReply } from '../actors/model/upcast.js';
 import { compileSaga } from './saga/saga-machine.js';
 import type { SchemaCatalogue } from './schema-catalogue.js';
 
@@ -130,10 +130,15 @@ export class KindTable {
     };
   }
 
-  /** A stored reply. One of an older version is given as its bare fields. */
+  /** A stored reply as today's data. Throws `schema-unknown`. */
   reply(schemaId: number, fields: readonly unknown[]): unknown {
     const current = this.#replies.get(schemaId);
-    return current === undefined ? fields : current.reply.fromFields(fields);
+    if (current !== undefined) return current.reply.fromFields(fields);
+    const { kind, name, version } = this.catalogue.entry(schemaId);
+    const contract = this.#byName.get(kind)?.definition.contract;
+    if (contract === undefined)
+      throw new OperatingError('schema-unknown', `No module defines kind ${kind} any more.`);
+    return decodeReply(contract, name, version, fields);
   }
 }
 

@@ -2,7 +2,7 @@
  * The one row per partition that says, as of its checkpoint, what it has consumed and what it still owes: everything a
  * recovery needs that no actor, timer or segment row holds.
  */
-import { packCopy, unpack } from '../../actors/model/codec.js';
+import { pack, unpack } from '../../actors/model/codec.js';
 import type { Partition, Place } from '../partition.js';
 import { outboxFrom } from '../partition.js';
 
@@ -43,7 +43,7 @@ export function capturePartitionState(partition: Partition): PartitionState {
 }
 
 export function encodePartitionState(state: PartitionState): Uint8Array {
-  return packCopy([state.consumed, state.outboxes, state.outboxFrom, state.lastTime]);
+  return Buffer.from(pack([state.consumed, state.outboxes, state.outboxFrom, state.lastTime]));
 }
 
 export function decodePartitionState(bytes: Uint8Array): PartitionState {

@@ -6,7 +6,7 @@
  * D2  A timer is gone once the record it fired is in a group; a crash before that fires it again, with the same cause.
  *     Between leaving the queue and that record it stands in `#firing`, and sweeps go on keeping its row.
  */
-import { packCopy, unpack } from '../../actors/model/codec.js';
+import { pack, unpack } from '../../actors/model/codec.js';
 import type { TableDelete, TablePut } from '../../persistence/tables.js';
 import type { StoredTimer } from '../commit/record.js';
 import type { Partition } from '../partition.js';
@@ -103,7 +103,7 @@ export class TimerDesk {
           timer.schema,
           timer.fields,
         ];
-        puts.push({ table: timerTable, key: rowKey, value: packCopy(row) });
+        puts.push({ table: timerTable, key: rowKey, value: Buffer.from(pack(row)) });
       }
     }
     partition.dirtyTimers.clear();
