@@ -36,6 +36,7 @@ export interface Counters {
   sagasCompleted: number;
   sagasCompensated: number;
   sagasFailed: number;
+  /** By `kind/Event`. */
   readonly eventsByType: Map<string, number>;
   readonly commit: LatencyHistogram;
 }

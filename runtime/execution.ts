@@ -237,7 +237,7 @@ export class Executor {
       activation.lastPosition = activation.partition.share?.position ?? activation.lastPosition;
       activation.touchedGroup = this.#committer().open.number;
       this.#markDirty(activation);
-      for (const event of events) this.#count(event.type);
+      for (const entry of entries) this.#count(entry.label);
     }
     return { outcome, recorded: isRecorded, version: activation.version };
   }
@@ -356,9 +356,9 @@ export class Executor {
     return failureOutcome('internal', 'The actor failed.');
   }
 
-  #count(type: string): void {
+  #count(label: string): void {
     const { eventsByType } = this.#domain.counters;
-    eventsByType.set(type, (eventsByType.get(type) ?? 0) + 1);
+    eventsByType.set(label, (eventsByType.get(label) ?? 0) + 1);
   }
 }
 

@@ -43,6 +43,8 @@ export interface QueryEntry {
 
 export interface EventEntry {
   readonly name: string;
+  /** `account/MoneyDeposited`: what counters call it. */
+  readonly label: string;
   readonly spec: EventSpec;
   readonly schemaId: number;
   readonly form: Form;
@@ -223,6 +225,7 @@ function compileKind(
     const form = compileForm(spec.schema);
     return {
       name: event,
+      label: `${name}/${event}`,
       spec,
       schemaId: register('event', name, event, spec.version, form.hash),
       form,

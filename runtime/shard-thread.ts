@@ -46,6 +46,8 @@ export interface ShardMetrics {
   readonly messagesQueued: number;
   readonly tableLagEntries: number;
   readonly phase: string;
+  /** Lateness of the event loop since the last reading, ms. Measured by whoever gave the shard a thread of its own. */
+  readonly eventLoopDelay?: { readonly meanMs: number; readonly p99Ms: number; readonly maxMs: number };
 }
 
 /** Which shard owns a partition. */
