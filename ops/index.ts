@@ -1,0 +1,111 @@
+/**
+ * The package: a system in this process with a typed client, and the vocabulary for defining actors.
+ */
+import { pathToFileURL } from 'node:url';
+import type { Module } from '../actors/model/module.js';
+import { BodyFingerprint, FreshCommandIds } from '../gateway/idempotency.js';
+import type { Report } from '../runtime/clock.js';
+import { createInProcessClient, type InProcessClient } from './in-process-client.js';
+import { createReport } from './logger.js';
+import { loadModuleFile } from './module-file.js';
+import { openSystem } from './open-system.js';
+import { secretBytesMin } from './secret-file.js';
+import { loadFingerprintSecret } from './signing-key.js';
+import { systemClock, systemRandom } from './system-clock.js';
+
+export * from '../actors/model/index.js';
+export type { Report } from '../runtime/clock.js';
+export type {
+  CallOptions,
+  CallResult,
+  HistoryOptions,
+  InProcessClient,
+  WaitOptions,
+} from './in-process-client.js';
+
+export interface SystemOptions {
+  /** The actors. They run on this thread. */
+  readonly modules?: readonly Module[];
+  /** Instead of `modules`: path or URL of a file that exports them, so that shards can load it on threads of their own. */
+  readonly moduleFile?: string | URL;
+  /** Default: memory, gone with the process. */
+  readonly store?:
+    | { readonly type: 'memory' }
+    | {
+        readonly type: 'embedded';
+        readonly directory: string;
+        /** Default `disk`: an answer waits for its fsync. */
+        readonly durability?: 'disk' | 'none';
+      };
+  /** Worker threads; needs `moduleFile`. Default 0: everything on this thread. */
+  readonly shards?: number;
+  /** Fixed when a store is created. Default 16. */
+  readonly partitions?: number;
+  /** For resident actors, per shard. Default 512 MB. */
+  readonly memoryBudgetBytes?: number;
+  /** What the runtime reports. Default: warnings and errors as JSON lines on stderr. */
+  readonly report?: Report;
+  /** The system can only be helped by a new process. Default: an exception that nobody catches. */
+  readonly onFatal?: (error: unknown) => void;
+}
+
+export interface System extends InProcessClient {
+  /** Finishes what is under way, writes the last groups, releases the store. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a system in this process. Resolves when it answers.
+ * @example
+ * const system = await createSystem({ modules: [counters] });
+ * const result = await system.call(counterContract, 'visits', 'add', { amount: 1 });
+ * if (result.ok) console.log(result.reply);
+ * await system.stop();
+ */
+export async function createSystem(options: SystemOptions): Promise<System> {
+  const { store = { type: 'memory' }, shards = 0, partitions = 16, report = warnings() } = options;
+  const moduleUrl = urlOf(options.moduleFile);
+  const modules = options.modules ?? (moduleUrl === undefined ? [] : await loadModuleFile(moduleUrl));
+  if (modules.length === 0) throw new TypeError('createSystem needs modules or a moduleFile');
+  if (shards > 0 && moduleUrl === undefined)
+    throw new TypeError('shards on threads of their own need a moduleFile');
+  const secret =
+    store.type === 'embedded'
+      ? await loadFingerprintSecret(store.directory)
+      : systemRandom.bytes(secretBytesMin);
+  const { system, stop } = await openSystem({
+    modules,
+    moduleUrl,
+    storeUrl: store.type === 'embedded' ? `embedded:${store.directory}` : 'memory:',
+    partitions,
+    durability: (store.type === 'embedded' ? store.durability : undefined) ?? 'disk',
+    shards,
+    memoryBudgetBytes: options.memoryBudgetBytes ?? 512 * 2 ** 20,
+    clock: systemClock,
+    random: systemRandom,
+    report,
+    onFatal: options.onFatal ?? throwLater,
+  });
+  const client = createInProcessClient({
+    modules,
+    client: system,
+    freshIds: new FreshCommandIds(systemRandom.bytes(16)),
+    fingerprint: new BodyFingerprint(secret),
+  });
+  return { ...client, stop };
+}
+
+function urlOf(file: string | URL | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  return typeof file === 'string' && !file.startsWith('file:') ? pathToFileURL(file).href : String(file);
+}
+
+function throwLater(error: unknown): void {
+  setImmediate(() => {
+    throw error;
+  });
+}
+
+function warnings(): Report {
+  return createReport({ level: 'warn', form: 'lines', write: (line) => process.stderr.write(line) });
+}

@@ -1,0 +1,129 @@
+/**
+ * Store, shards and actor system, opened together and closed together: what a node and an in-process system share.
+ *
+ * O1  With `shards` 0 one shard runs on this thread and shares its store; otherwise every shard has a thread, and in it
+ *     the store opened for itself. This thread's own is the one that holds the lock.
+ * O2  `stop` leaves nothing open, and an open that fails leaves nothing behind.
+ */
+import type { Module } from '../actors/model/module.js';
+import { openStore } from '../persistence/open-store.js';
+import type { Durability, Store } from '../persistence/store.js';
+import { ActorSystem, type ShardHandle } from '../runtime/actor-system.js';
+import type { Clock, Random, Report } from '../runtime/clock.js';
+import { inThreadShards } from '../runtime/in-thread-shards.js';
+import { defaultLimits } from '../runtime/limits.js';
+import type { ShardSetup } from '../runtime/shard-thread.js';
+import { threadShards } from './thread-shards.js';
+
+export interface OpenSystemOptions {
+  readonly modules: readonly Module[];
+  /** The file that `modules` came from; needed for threads. */
+  readonly moduleUrl: string | undefined;
+  /** As `openStore` takes it: `embedded:DIR` or `memory:`. */
+  readonly storeUrl: string;
+  readonly partitions: number;
+  readonly durability: Durability;
+  readonly shards: number;
+  /** Per shard. */
+  readonly memoryBudgetBytes: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly report: Report;
+  /** Runs at most once: the system can only be helped by a new process. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+export interface OpenedSystem {
+  readonly system: ActorSystem;
+  readonly store: Store;
+  stop(): Promise<void>;
+}
+
+/**
+ * An activation with an ordinary state, its place in the tables of the shard and in its partition's indexes, measured
+ * at 430 bytes; a state of some KB, entries kept for the tables and buffers of the groups come on top.
+ */
+const bytesPerActivation = 5 * 1024;
+const activationsMin = 1_000;
+
+export async function openSystem(options: OpenSystemOptions): Promise<OpenedSystem> {
+  const { clock, random, report, modules } = options;
+  if (options.shards > 0 && options.moduleUrl === undefined) {
+    throw new TypeError('shards on threads of their own load modules from a file');
+  }
+  if (options.shards > 0 && options.storeUrl.startsWith('memory:')) {
+    throw new TypeError('a store in memory belongs to one thread: use 0 shards');
+  }
+  const store = await openStore(options.storeUrl, {
+    partitionCount: options.partitions,
+    durability: options.durability,
+    clock,
+  });
+  const fatal = onceFatal(options);
+  let system: ActorSystem;
+  try {
+    system = await ActorSystem.start({
+      modules,
+      store,
+      shardCount: Math.max(1, options.shards),
+      clock,
+      random,
+      report,
+      limits: { activationsMax: activationsWithin(options.memoryBudgetBytes) },
+      startShards: shardStarter(options, store, (shard, code, cause) => {
+        report('error', 'shard-lost', { shard, code, error: cause });
+        if (shard >= 0) system?.shardLost(shard);
+        fatal(cause);
+      }),
+    });
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+  return {
+    system,
+    store,
+    stop: async () => {
+      await system.stop();
+      await store.close();
+    },
+  };
+}
+
+type Lost = (shard: number, code: string, cause: unknown) => void;
+
+function shardStarter(
+  options: OpenSystemOptions,
+  store: Store,
+  lost: Lost,
+): (setups: readonly ShardSetup[]) => Promise<readonly ShardHandle[]> {
+  const { modules, moduleUrl, clock, random, report, shards } = options;
+  if (shards === 0 || moduleUrl === undefined) {
+    return inThreadShards({
+      modules,
+      store,
+      clock,
+      random,
+      report,
+      onFatal: (code, cause) => lost(0, code, cause),
+    });
+  }
+  const { storeUrl: url, partitions: partitionCount, durability } = options;
+  return threadShards({ moduleUrl, store: { url, partitionCount, durability }, report, onLost: lost });
+}
+
+function activationsWithin(bytes: number): number {
+  return Math.min(
+    defaultLimits.activationsMax,
+    Math.max(activationsMin, Math.floor(bytes / bytesPerActivation)),
+  );
+}
+
+function onceFatal({ onFatal }: OpenSystemOptions): (error: unknown) => void {
+  let isFatal = false;
+  return (error) => {
+    if (isFatal) return;
+    isFatal = true;
+    onFatal(error);
+  };
+}
