@@ -1,0 +1,208 @@
+/**
+ * What `troupe` understands: reads arguments, prints, and says how to exit; what it starts lives in files of its own.
+ *
+ * L1  Whatever is wrong with what was typed ends with exit code 2 and a line that says what is allowed.
+ * L2  `troupe token` prints the token on stdout and nothing else there, so that `$(troupe token …)` works.
+ * L3  The server is loaded only by `start` and only once the version of Node is known to carry it.
+ */
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { mintToken, tokenLifetimeSecondsMax } from '../gateway/authentication.js';
+import { allSettings, describeProblem, resolveConfig } from './config.js';
+import { exitCodes } from './exit-codes.js';
+import { createReport, logForm } from './logger.js';
+import { refusalOfNode } from './node-version.js';
+import { type Form, pattern, wholeNumber } from './setting-forms.js';
+import { type Config, environmentNames, type Setting, type SettingKey } from './settings.js';
+import { loadSigningKey } from './signing-key.js';
+import { supervise } from './supervisor.js';
+import { systemClock, systemRandom } from './system-clock.js';
+import { packageVersion } from './version.js';
+
+/** Resolves to the exit code. `argv` as `process.argv`. */
+export async function main(argv: readonly string[]): Promise<number> {
+  let exitCode: number = exitCodes.stopped;
+  const program = commandLine((code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync([...argv]);
+    return exitCode;
+  } catch (error) {
+    // Help and --version end this way as well, with code 0; everything else commander throws is about what was typed.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.stopped : exitCodes.refused;
+    throw error;
+  }
+}
+
+function commandLine(exit: (code: number) => void): Command {
+  const program = new Command('troupe')
+    .description('A durable actor runtime: entities live in memory as actors, one log keeps them.')
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText('after', '\nExamples:\n  troupe start\n  troupe token --user alice --role customer');
+
+  const start = program
+    .command('start')
+    .description('Serve the bank, or your own module, over HTTP.')
+    .addHelpText('after', startExamples)
+    .action(async (_options, command: Command) => exit(await runStart(command)));
+  addSettings(start, () => true);
+
+  const token = program
+    .command('token')
+    .description('Print an access token signed with the key of the server.')
+    .requiredOption('--user <id>', 'principal that the token speaks for', read(nameForm))
+    .requiredOption(
+      '--role <role>',
+      'customer, admin, service, bench or one of your module; repeatable',
+      readRole,
+    )
+    .option('--lifetime <seconds>', `1 to ${tokenLifetimeSecondsMax}`, read(lifetimeForm), 3600)
+    .addHelpText('after', tokenExamples)
+    .action(async (options: TokenOptions, command: Command) => exit(await runToken(options, command)));
+  addSettings(token, (key) => ['dataDirectory', 'tokenKeyFile', 'configFile'].includes(key));
+  return program;
+}
+
+const startExamples = `
+Every option is also an environment variable (--memory-budget is TROUPE_MEMORY_BUDGET; PORT, HOST, DATA_DIR, STORE,
+LOG_LEVEL, NODE_ENV and TOKEN_KEY_FILE work as well) and a key of troupe.config.json ("memory-budget").
+An option wins over the environment, the environment over the file.
+
+Examples:
+  troupe start --port 3000 --data /var/lib/bank
+  troupe start --shards 0                     everything on one thread
+  troupe start --app ./my-app.js              your own actors
+  TOKEN_KEY_FILE=/run/secrets/key troupe start --mode production --no-supervise`;
+
+const tokenExamples = `
+The key is the development key in the data directory, made if there is none yet, or --token-key-file.
+
+Examples:
+  troupe token --user alice --role customer
+  curl -H "authorization: Bearer $(troupe token --user ops --role admin)" http://127.0.0.1:8080/api/v1/sagas`;
+
+const nameForm = pattern(
+  '1 to 128 letters, digits, . _ ~ -, first a letter or digit',
+  /^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$/,
+);
+const lifetimeForm = wholeNumber(1, tokenLifetimeSecondsMax);
+
+/** A form as commander's argument parser, which wants refusals thrown. */
+function read<T>(form: Form<T>): (text: string) => T {
+  return (text) => {
+    const parsed = form.parse(text);
+    if ('value' in parsed) return parsed.value;
+    throw new InvalidArgumentError(`Allowed: ${form.allowed}.`);
+  };
+}
+
+function readRole(text: string, roles: readonly string[] | undefined): readonly string[] {
+  return [...(roles ?? []), read(nameForm)(text)];
+}
+
+/** Options without a default of commander's own: only what was typed may win over the environment. */
+function addSettings(command: Command, isIncluded: (key: SettingKey) => boolean): void {
+  for (const [key, setting] of allSettings()) {
+    if (!isIncluded(key)) continue;
+    const aliases = environmentNames(setting).slice(1);
+    const names = aliases.length === 0 ? '' : `; ${aliases.join(', ')}`;
+    const doc = `${setting.doc} (default: ${setting.defaultText}${names})`;
+    if (setting.type === 'switch') {
+      command.addOption(new Option(`--${setting.name}`).hideHelp());
+      command.addOption(new Option(`--no-${setting.name}`, `switches this off: ${doc}`));
+    } else {
+      command.addOption(new Option(`--${setting.name} <${argumentName(setting)}>`, doc));
+    }
+  }
+}
+
+function argumentName({ type, name }: Setting): string {
+  return type === 'path' ? 'path' : (name.split('-').at(-1) ?? 'value');
+}
+
+/** What was typed, by setting name, then environment and file; undefined after the problems were printed (L1). */
+function configuration(command: Command): Config | undefined {
+  const flags: Record<string, string | boolean> = {};
+  for (const option of command.options) {
+    const name = option.attributeName();
+    // Commander keeps strings and booleans for these options: they have no parser.
+    if (command.getOptionValueSource(name) === 'cli') {
+      flags[option.name().replace(/^no-/, '')] = command.getOptionValue(name) as string | boolean;
+    }
+  }
+  const result = resolveConfig({
+    flags,
+    env: process.env,
+    directory: process.cwd(),
+    machine: { cores: availableParallelism() },
+    readFile: readFileIfAny,
+  });
+  if (result.type === 'config') return result.config;
+  for (const problem of result.problems) complain(describeProblem(problem));
+  return undefined;
+}
+
+function readFileIfAny(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function complain(line: string): void {
+  process.stderr.write(`troupe: ${line}\n`);
+}
+
+async function runStart(command: Command): Promise<number> {
+  const refusal = refusalOfNode(process.versions.node);
+  if (refusal !== undefined) {
+    complain(refusal);
+    return exitCodes.refused;
+  }
+  const config = configuration(command);
+  if (config === undefined) return exitCodes.refused;
+  const form = logForm(config.mode, process.stdout.isTTY === true);
+  const report = createReport({ level: config.logLevel, form });
+  if (config.supervise) {
+    const typed = process.argv.slice(3).filter((argument) => argument !== '--supervise');
+    const args = [fileURLToPath(new URL('./cli.js', import.meta.url)), 'start', '--no-supervise', ...typed];
+    return await supervise({ args, clock: systemClock, random: systemRandom, report });
+  }
+  const { serve } = await import('./serve.js');
+  return await serve({ config, report, clock: systemClock, random: systemRandom });
+}
+
+interface TokenOptions {
+  readonly user: string;
+  readonly role: readonly string[];
+  readonly lifetime: number;
+}
+
+async function runToken(options: TokenOptions, command: Command): Promise<number> {
+  const config = configuration(command);
+  if (config === undefined) return exitCodes.refused;
+  try {
+    const key = await loadSigningKey(config);
+    const token = await mintToken({
+      key: key.bytes,
+      user: options.user,
+      roles: options.role,
+      lifetimeSeconds: options.lifetime,
+      nowMs: systemClock.now(),
+    });
+    if (key.created)
+      complain(`made a new signing key, ${key.file}; a server must use the same data directory`);
+    process.stdout.write(`${token}\n`);
+    return exitCodes.stopped;
+  } catch (error) {
+    complain(error instanceof Error ? error.message : String(error));
+    return exitCodes.refused;
+  }
+}

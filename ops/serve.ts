@@ -1,0 +1,54 @@
+/**
+ * A node as a process: signals, the supervisor's channel, crashes, exit codes.
+ *
+ * P1  The first SIGTERM, SIGINT or loss of the supervisor stops the node in order; further ones change nothing.
+ * P2  Whatever nobody caught ends the process with code 1: the supervisor's new process recovers from the journal,
+ *     which is more certain than a process that goes on with a broken invariant.
+ */
+import { banner } from './banner.js';
+import { exitCodes } from './exit-codes.js';
+import { isStartRefusal, type NodeOptions, type RunningNode, startNode } from './start.js';
+
+/** Answers under way get this long (design.md §6). */
+const stopDeadlineMs = 20_000;
+/** A supervisor that is gone may be back as another process that wants the store. */
+const orphanDeadlineMs = 2_000;
+
+/** Runs a node until it is told to stop. Resolves to the exit code. */
+export async function serve(options: Omit<NodeOptions, 'onFatal'>): Promise<number> {
+  const { report } = options;
+  const crash = (error: unknown): never => {
+    report('error', 'crashed', { error });
+    process.exit(exitCodes.crashed);
+  };
+  // Also reached by promises that nobody awaits: Node makes exceptions of their rejections.
+  process.on('uncaughtException', crash);
+  const toldToStop = awaitStop();
+  let node: RunningNode;
+  try {
+    node = await startNode({ ...options, onFatal: crash });
+  } catch (error) {
+    if (!isStartRefusal(error)) return crash(error);
+    report('error', 'start-refused', { error: error.cause });
+    process.stderr.write(`troupe: ${error.message}\n`);
+    return exitCodes.refused;
+  }
+  if (options.config.mode === 'development') process.stderr.write(`\n${banner(node.facts)}\n`);
+
+  const deadlineMs = await toldToStop;
+  try {
+    return (await node.stop(deadlineMs)) ? exitCodes.stopped : exitCodes.crashed;
+  } catch (error) {
+    return crash(error);
+  }
+}
+
+/** Resolves to the time left for stopping, with the first reason to (P1). */
+function awaitStop(): Promise<number> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+      process.on(signal, () => resolve(stopDeadlineMs));
+    }
+    process.on('disconnect', () => resolve(orphanDeadlineMs));
+  });
+}

@@ -1,0 +1,255 @@
+/**
+ * One node, put together: modules, key, store and shards, gateway. And taken apart again in order.
+ *
+ * N1  `startNode` resolves only when requests are answered, or rejects having left nothing open.
+ * N2  What a person must put right (a module, a key, a place that is taken) rejects as `StartRefusal`, so that nobody
+ *     starts it again in vain.
+ * N3  Stopping: not ready, no new requests, those under way answered, last groups written, partitions released. What
+ *     is still open at the deadline is answered `outcome-unknown`.
+ */
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Module } from '../actors/model/module.js';
+import { createGateway, type Gateway } from '../gateway/gateway.js';
+import { createUwsTransport } from '../gateway/uws-server.js';
+import type { ActorSystem } from '../runtime/actor-system.js';
+import type { Clock, Random, Report } from '../runtime/clock.js';
+import type { NodeFacts } from './banner.js';
+import { measureEventLoopDelay } from './event-loop-delay.js';
+import { HttpMeter, RateWindow } from './http-meter.js';
+import { createMetrics, type Metrics, type MetricsSources } from './metrics.js';
+import { loadModuleFile } from './module-file.js';
+import { type OpenedSystem, openSystem } from './open-system.js';
+import type { Config } from './settings.js';
+import { loadFingerprintSecret, loadSigningKey } from './signing-key.js';
+import { packageVersion } from './version.js';
+
+export interface NodeOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly report: Report;
+  /** Runs at most once, perhaps before the node has started: it can only be helped by a new process. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+export interface RunningNode {
+  readonly facts: NodeFacts;
+  /** Resolves true when everything was left in order before the deadline (N3). Called once. */
+  stop(deadlineMs: number): Promise<boolean>;
+}
+
+export interface StartRefusal {
+  readonly code: 'start-refused';
+  readonly message: string;
+  readonly cause: unknown;
+}
+
+export function isStartRefusal(error: unknown): error is StartRefusal {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === 'start-refused';
+}
+
+/** A place that is taken may be left in a moment: a server whose parent was killed takes up to two seconds to stop. */
+const placeWaitMs = 3_000;
+const placeRetryMs = 100;
+/** Samples of the request rate, one a second. */
+const rateSamples = 10;
+const sampleEveryMs = 1_000;
+
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const { config, clock, random, report } = options;
+  const moduleUrl =
+    config.app === undefined
+      ? new URL('../actors/app.js', import.meta.url).href
+      : pathToFileURL(config.app).href;
+  const modules = await orRefuse(loadModuleFile(moduleUrl));
+  const key = await orRefuse(loadSigningKey(config));
+  const fingerprintSecret = await orRefuse(loadFingerprintSecret(config.dataDirectory));
+  const transport = await orRefuse(createUwsTransport());
+  const opened = await patiently(clock, () =>
+    openSystem({
+      modules,
+      moduleUrl,
+      storeUrl: `${config.store}:${config.dataDirectory}`,
+      partitions: config.partitions,
+      durability: config.durability,
+      shards: config.shards,
+      memoryBudgetBytes: config.memoryBudgetBytes,
+      clock,
+      random,
+      report,
+      onFatal: options.onFatal,
+    }),
+  );
+  const { system, store } = opened;
+  const http = new HttpMeter();
+  let isStopping = false;
+  const metrics = nodeMetrics({ config, modules, system, http, clock, active: () => gateway.inFlightCount });
+  const gateway: Gateway = createGateway({
+    modules,
+    client: system,
+    transport,
+    settings: {
+      production: config.mode === 'production',
+      tokenKey: { algorithm: 'HS256', key: key.bytes },
+      fingerprintSecret,
+      ...(config.rateLimits ? {} : { rates: false as const }),
+    },
+    callbacks: {
+      onRequest: (endpoint, method, status, seconds) =>
+        http.answered({ endpoint, method, status, durationMs: seconds * 1000 }),
+      health: () => ({ live: true, ready: !isStopping, details: healthDetails(config) }),
+      metricsText: metrics.text,
+    },
+    clock,
+    report,
+  });
+  try {
+    const port = await patiently(clock, () => gateway.listen(config.host, config.port));
+    const facts = factsOf(config, modules, store.description, port);
+    report('info', 'ready', { ...facts, key_file: key.file });
+    return {
+      facts,
+      stop: async (deadlineMs) => {
+        isStopping = true;
+        metrics.stop();
+        return await stopNode({ gateway, opened, clock, report, deadlineMs });
+      },
+    };
+  } catch (error) {
+    metrics.stop();
+    await opened.stop();
+    throw error;
+  }
+}
+
+/** Rejects as a refusal whatever the promise rejects with (N2). */
+async function orRefuse<T>(promise: Promise<T>): Promise<T> {
+  try {
+    return await promise;
+  } catch (cause) {
+    throw refusal(cause);
+  }
+}
+
+function refusal(cause: unknown): StartRefusal {
+  return { code: 'start-refused', message: cause instanceof Error ? cause.message : String(cause), cause };
+}
+
+/** Tries again for a while when a place is taken; what only a person can change is a refusal. */
+async function patiently<T>(clock: Clock, attempt: () => Promise<T>): Promise<T> {
+  const until = clock.monotonic() + placeWaitMs;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const code = codeOf(error);
+      if (takenCodes.has(code) && clock.monotonic() < until) await pause(placeRetryMs);
+      else if (refusedCodes.has(code) || takenCodes.has(code)) throw refusal(error);
+      else throw error;
+    }
+  }
+}
+
+const takenCodes: ReadonlySet<string> = new Set(['listen-failed', 'store-locked']);
+const refusedCodes: ReadonlySet<string> = new Set([
+  'store-incompatible',
+  'store-address',
+  'schema-changed',
+  'transport-unavailable',
+]);
+
+function codeOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return '';
+  return typeof error.code === 'string' ? error.code : '';
+}
+
+function pause(milliseconds: number): Promise<void> {
+  // Not the clock's timer: before the gateway listens nothing else may keep the process alive.
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds);
+  });
+}
+
+function healthDetails({ store, durability, shards, partitions }: Config): Readonly<Record<string, unknown>> {
+  return { store, durability, shards, partitions };
+}
+
+function factsOf(config: Config, modules: readonly Module[], store: string, port: number): NodeFacts {
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+  const shownData = path.relative(process.cwd(), config.dataDirectory);
+  return {
+    version: packageVersion(),
+    mode: config.mode,
+    address: `http://${host}:${port}`,
+    store,
+    durability: config.durability,
+    shards: config.shards,
+    partitions: config.partitions,
+    modules: modules.map(({ name }) => name),
+    tokenCommand: `npx troupe token${shownData === 'data' ? '' : ` --data '${config.dataDirectory}'`}`,
+  };
+}
+
+interface MetricsParts {
+  readonly config: Config;
+  readonly modules: readonly Module[];
+  readonly system: ActorSystem;
+  readonly http: HttpMeter;
+  readonly clock: Clock;
+  readonly active: () => number;
+}
+
+function nodeMetrics(parts: MetricsParts): Metrics & { readonly stop: () => void } {
+  const { config, modules, system, http, clock, active } = parts;
+  const rate = new RateWindow(rateSamples);
+  const sampler = setInterval(() => rate.sample(clock.monotonic(), http.total), sampleEveryMs).unref();
+  const metrics = createMetrics({
+    build: { version: packageVersion(), durability: config.durability, store: config.store },
+    http,
+    rate,
+    activeConnections: active,
+    shards: () => system.metrics(),
+    mainLoopDelay: measureEventLoopDelay(),
+    kinds: kindsOf(modules),
+  });
+  return { ...metrics, stop: () => clearInterval(sampler) };
+}
+
+function kindsOf(modules: readonly Module[]): MetricsSources['kinds'] {
+  const kinds = new Map<string, { readonly module: string; readonly isSaga: boolean }>();
+  for (const { name: module, aggregates, sagas = [] } of modules) {
+    for (const { contract } of aggregates) kinds.set(contract.kind, { module, isSaga: false });
+    for (const { name } of sagas) kinds.set(name, { module, isSaga: true });
+  }
+  return kinds;
+}
+
+interface Stopping {
+  readonly gateway: Gateway;
+  readonly opened: OpenedSystem;
+  readonly clock: Clock;
+  readonly report: Report;
+  readonly deadlineMs: number;
+}
+
+async function stopNode({ gateway, opened, clock, report, deadlineMs }: Stopping): Promise<boolean> {
+  const until = clock.monotonic() + deadlineMs;
+  const remaining = (): number => Math.max(0, until - clock.monotonic());
+  report('info', 'stopping', { in_flight: gateway.inFlightCount });
+  const answered = gateway.close();
+  // Half of the time for the answers under way; the system settles the rest in the other half.
+  await within(answered, remaining() / 2);
+  const isStopped = await within(opened.stop(), remaining());
+  const isAnswered = await within(answered, remaining());
+  report(isStopped && isAnswered ? 'info' : 'error', 'stopped', { in_flight: gateway.inFlightCount });
+  return isStopped && isAnswered;
+}
+
+/** False when the time runs out first. Rejects when the work does. */
+function within(work: Promise<void>, milliseconds: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => resolve(false), milliseconds);
+    work.then(() => resolve(true), reject).finally(() => clearTimeout(timer));
+  });
+}
