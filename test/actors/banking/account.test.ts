@@ -435,7 +435,12 @@ t.test('amounts with too many decimals are refused', async (t) => {
 
 t.test('no amount and no balance goes beyond 10^15 minor units', async (t) => {
   t.hasStrict(openAccount().ask('deposit', usd('10000000000000.01')), { code: 'amount-overflow' });
-  const desk = openAccount({ initial: '10000000000000' });
+  const desk = openAccount({ initial: '9999999999999.99' });
+  t.hasStrict(
+    desk.ask('deposit', usd('0.01')),
+    { balance: '10000000000000.00' },
+    'exactly that much is fine',
+  );
   t.same(desk.ask('deposit', usd('0.01')), rejection('amount-overflow', 'Balance would be too large'));
   const credit = { transfer_id: 't1', ...usd('0.01'), counterparty: 'acc-2', description: '' };
   t.hasStrict(desk.ask('credit', credit, inside), { code: 'amount-overflow' });

@@ -222,6 +222,13 @@ t.test('events walk the history forwards behind the ownership check', async (t) 
   });
 });
 
+t.test('a cursor that was not given out is refused', async (t) => {
+  const transactions = plan('GET', `${oneAccount}/transactions`, { query: { cursor: 'x' } });
+  t.hasStrict(transactions, { type: 'rejection', code: 'cursor-invalid' });
+  const events = plan('GET', `${oneAccount}/events`, { query: { after_version: '-1' } });
+  t.hasStrict(events, { type: 'rejection', code: 'cursor-invalid' });
+});
+
 t.test('row 38 of bad input: a limit is 1 to 1,000', async (t) => {
   for (const path of [`${oneAccount}/transactions`, `${oneAccount}/events`]) {
     for (const limit of ['-1', '0', '1000000000', 'abc', '1001', '']) {

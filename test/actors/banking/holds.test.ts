@@ -211,6 +211,12 @@ t.test('an account has a bounded number of open holds', async (t) => {
   desk.prove();
 });
 
+t.test('an account that does not exist reserves and captures nothing', async (t) => {
+  const missing = rejection('not-found', 'Account not found: acc-1');
+  t.same(unopened().ask('reserve', holdOf('t1', '10'), inside), missing);
+  t.same(unopened().ask('capture', { hold_id: 't1' }, inside), missing);
+});
+
 t.test('decision D5: an unknown receiver is refused by the credit', async (t) => {
   const credit = { transfer_id: 't1', ...usd('5'), counterparty: 'acc-2', description: '' };
   t.same(unopened().ask('credit', credit, inside), rejection('not-found', 'Account not found: acc-1'));

@@ -118,6 +118,12 @@ t.test('the record remembers a bounded number of approvals', async (t) => {
   t.equal(desk.state.approvedAt.length, velocityTransfersMax);
 });
 
+t.test('settings at their bounds are fine', async (t) => {
+  t.doesNotThrow(() => checkRiskSettings({}));
+  t.doesNotThrow(() => checkRiskSettings({ amountUnitsFrom: 0, velocity: { transfersMax: 1, windowMs: 1 } }));
+  t.doesNotThrow(() => checkRiskSettings({ velocity: { transfersMax: velocityTransfersMax, windowMs: 1 } }));
+});
+
 t.test('settings that make no sense stop the start', async (t) => {
   for (const settings of [
     { amountUnitsFrom: -1 },

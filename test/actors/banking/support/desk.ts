@@ -1,10 +1,12 @@
 /**
  * One actor at a desk: asks an aggregate as the runtime would, without a runtime, and keeps its journal.
  *
- * After every command it proves what every aggregate must keep: events fit their schemas and come back from their stored
- * form, a snapshot brings the same state back, and folding the journal from nothing does too.
+ * At every command it proves what every aggregate must keep: a decision changes nothing, events and replies fit their
+ * schemas, events come back from their stored form, a snapshot brings the same state back, and folding the journal from
+ * nothing does too.
  */
 import assert from 'node:assert/strict';
+import type { TSchema } from 'typebox';
 import type { AggregateDefinition, DecideContext, TaggedReply } from '../../../../actors/model/aggregate.js';
 import type { RecordedEvent } from '../../../../actors/model/call.js';
 import { pack, unpack } from '../../../../actors/model/codec.js';
@@ -77,13 +79,22 @@ export class Desk<K extends Contract, State> {
     caller = this.caller,
   ): (Said & { readonly reply: CommandReply<K, N> }) | Rejection {
     this.#commands++;
+    const before = this.#proving ? structuredClone(this.state) : undefined;
     const decision = this.definition.decide[command](this.state, input, this.context(caller));
+    if (this.#proving) assert.deepEqual(this.state, before, 'a decision changes nothing');
     if ('type' in decision) return decision;
     const said = this.#accept(decision);
     const { reply } = decision;
     // A reply is never a function itself: contracts describe JSON.
     const read = reply as CommandReply<K, N> | ((state: State, version: number) => CommandReply<K, N>);
-    return { ...said, reply: read instanceof Function ? read(this.state, this.version) : read };
+    const given = read instanceof Function ? read(this.state, this.version) : read;
+    // `command` is one of the contract's, by its type.
+    assert.equal(
+      checkOf(this.definition.contract.commands[command]!.reply)(given),
+      undefined,
+      'the reply fits',
+    );
+    return { ...said, reply: given };
   }
 
   /** The outcome of a message that was sent with a tag comes back. */
@@ -179,19 +190,34 @@ export class Desk<K extends Contract, State> {
   }
 }
 
-const compiled = new WeakMap<object, { readonly check: Check; readonly form: Form }>();
+const checks = new WeakMap<TSchema, Check>();
+const forms = new WeakMap<TSchema, Form>();
+
+function checkOf(schema: TSchema): Check {
+  let check = checks.get(schema);
+  if (check === undefined) {
+    check = compileValidator(schema);
+    checks.set(schema, check);
+  }
+  return check;
+}
+
+function formOf(schema: TSchema): Form {
+  let form = forms.get(schema);
+  if (form === undefined) {
+    form = compileForm(schema);
+    forms.set(schema, form);
+  }
+  return form;
+}
 
 /** The data as it comes back from the journal; throws when it does not fit its schema or changes on the way. */
 function storedFormOf(contract: Contract, type: string, data: unknown): unknown {
   const spec = contract.events[type];
   assert.ok(spec !== undefined, `event ${type} is declared`);
-  let known = compiled.get(spec);
-  if (known === undefined) {
-    known = { check: compileValidator(spec.schema), form: compileForm(spec.schema) };
-    compiled.set(spec, known);
-  }
-  assert.equal(known.check(data), undefined, `event ${type} fits its schema`);
-  const stored = known.form.fromFields(unpack(pack(known.form.toFields(data))) as readonly unknown[]);
+  assert.equal(checkOf(spec.schema)(data), undefined, `event ${type} fits its schema`);
+  const form = formOf(spec.schema);
+  const stored = form.fromFields(unpack(pack(form.toFields(data))) as readonly unknown[]);
   assert.deepEqual(stored, data, `event ${type} comes back from its stored form`);
   return stored;
 }
