@@ -39,7 +39,11 @@ export type BlockFate =
 export const flushDeadlineMs = 5_000;
 
 /** Sends `write`'s puts and removes under the conditions; at least one. `write` must not throw: its part would be executed. */
-export function sendBlock(records: VersionedRecords, conditions: readonly Condition[], write: () => void): SentBlock {
+export function sendBlock(
+  records: VersionedRecords,
+  conditions: readonly Condition[],
+  write: () => void,
+): SentBlock {
   let held: Promise<boolean> | undefined;
   const enter = (depth: number): Promise<boolean> | undefined => {
     const condition = conditions[depth];
@@ -56,7 +60,8 @@ export function sendBlock(records: VersionedRecords, conditions: readonly Condit
     return block;
   };
   const outermost = enter(0);
-  if (held === undefined || outermost === undefined) throw new RangeError('a block has at least one condition');
+  if (held === undefined || outermost === undefined)
+    throw new RangeError('a block has at least one condition');
   // Only the outermost block is bound to a transaction when lmdb-js hands out its `flushed`: an inner one may hold the flush of
   // the transaction before (test: no acknowledgement before the flush that covers it). The declarations leave `flushed`
   // out; it is there because the environments are opened with `separateFlushed`.

@@ -15,7 +15,7 @@ const held = new Set<string>();
 /** Takes the lock or throws `store-locked`, naming the pid. The returned function gives it back. */
 export function lockDirectory(directory: string): () => void {
   const file = path.join(path.resolve(directory), lockName);
-  const content = `${process.pid} ${startOf(process.pid) ?? '-'}\n`;
+  const content = `${process.pid} ${statOf(process.pid)?.start ?? '-'}\n`;
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
     if (create(file, content)) {
       held.add(file);
@@ -66,8 +66,9 @@ function isAlive(file: string, content: string): boolean {
     if (isCode(error, 'ESRCH')) return false;
     // EPERM: it lives and belongs to somebody else.
   }
-  const startNow = startOf(pid);
-  return start === undefined || start === '-' || startNow === undefined || startNow === start;
+  const now = statOf(pid);
+  if (now?.state === 'Z') return false;
+  return start === undefined || start === '-' || now === undefined || now.start === start;
 }
 
 /** Moves the file away first: of several who saw it stale one moves it, and who moved a fresh one puts it back. */
@@ -94,15 +95,23 @@ function release(file: string, content: string): void {
   if (readLock(file) === content) rmSync(file, { force: true });
 }
 
-/** Ticks since boot at which a process started, with the boot's id; undefined where there is no /proc. */
-function startOf(pid: number): string | undefined {
+interface ProcessStat {
+  /** One letter; `Z` has died and waits for its parent to notice. */
+  readonly state: string | undefined;
+  /** Ticks since boot at which it started, with the boot's id. */
+  readonly start: string;
+}
+
+/** Undefined where there is no such process, or no /proc. */
+function statOf(pid: number): ProcessStat | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // Field 22; the name in field 2 may hold spaces, so count after its closing parenthesis.
-    const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}:${ticks}`;
+    // From field 3 on; the name in field 2 may hold spaces and parentheses.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    return { state: fields[0], start: `${bootId}:${fields[19]}` };
   } catch {
-    // No such process, or no /proc on this system: the pid alone decides.
+    // The pid alone decides.
     return undefined;
   }
 }
