@@ -15,11 +15,11 @@ import type { Database } from 'lmdb';
 import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
 
-/** Records with a version number, by partition. */
+/** Records with a version number, by a small number: mostly a partition. */
 export type VersionedRecords = Database<Buffer, number>;
 
 export interface Condition {
-  readonly partition: number;
+  readonly key: number;
   readonly version: number;
 }
 
@@ -51,7 +51,7 @@ export function sendBlock(
       write();
       return undefined;
     }
-    const block = records.ifVersion(condition.partition, condition.version, () => {
+    const block = records.ifVersion(condition.key, condition.version, () => {
       enter(depth + 1);
     });
     if (depth === conditions.length - 1) held = block;
@@ -81,12 +81,15 @@ export function fateOf(block: SentBlock, clock: StoreClock, isIn: () => boolean)
         cause: new StoreFailure('store-broken', `no flush within ${flushDeadlineMs} ms`),
       });
     });
+    let isSettled = false;
     const settle = (fate: BlockFate): void => {
+      isSettled = true;
       cancel();
       resolve(fate);
     };
     block.flushed.then(() => {
-      if (isIn()) settle({ type: 'durable' });
+      // Once settled the store may be closed, and there is nothing to look at.
+      if (!isSettled && isIn()) settle({ type: 'durable' });
     }, ignore);
     block.held.then(
       (held) => settle({ type: held ? 'durable' : 'unmet' }),

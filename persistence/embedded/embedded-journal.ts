@@ -28,6 +28,7 @@ import type {
 } from '../journal.js';
 import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
+import type { CommitSequence } from './commit-sequence.js';
 import { type BlockFate, type Condition, fateOf, type SentBlock, sendBlock } from './condition-block.js';
 import { encodeFenceRecord } from './fence-record.js';
 import { indexKey, type LogEnvironment, logKey, type VersionedFence } from './log-environment.js';
@@ -48,19 +49,22 @@ export class EmbeddedJournal implements Journal {
   readonly #door: WriteDoor;
   readonly #clock: StoreClock;
   readonly #partitionCount: number;
+  readonly #sequence: CommitSequence;
   readonly #ledger: PartitionLedger;
 
   constructor(options: {
     readonly environment: LogEnvironment;
     readonly door: WriteDoor;
     readonly clock: StoreClock;
+    readonly sequence: CommitSequence;
     readonly partitionCount: number;
   }) {
     this.#environment = options.environment;
     this.#door = options.door;
     this.#clock = options.clock;
     this.#partitionCount = options.partitionCount;
-    this.#ledger = new PartitionLedger(options.environment, options.clock);
+    this.#sequence = options.sequence;
+    this.#ledger = new PartitionLedger(options.environment);
   }
 
   append(group: GroupAppend): Promise<AppendResult> {
@@ -76,10 +80,7 @@ export class EmbeddedJournal implements Journal {
     }
     const missing = this.#missing(group.after);
     if (missing !== undefined) return Promise.resolve(missing);
-    const conditions = shares.map(({ entry, state }) => ({
-      partition: entry.partition,
-      version: state.version,
-    }));
+    const conditions = shares.map(({ entry, state }) => ({ key: entry.partition, version: state.version }));
     conditions.push(...this.#conditionsOn(group.after, conditions));
     const block = this.#send(shares, conditions);
     return this.#door.enter(this.#settle(shares, block));
@@ -105,14 +106,14 @@ export class EmbeddedJournal implements Journal {
     return entries;
   }
 
-  /** For a partition this thread owns, what it knows to be flushed; else what is there, after a flush of it (J4). */
+  /** For a partition this thread still owns, what it knows to be flushed; else what is there, after a flush of it (J4). */
   async head(partition: number): Promise<Head> {
     assertPartition(partition, this.#partitionCount);
-    const durable = this.#ledger.find(partition)?.durable;
-    if (durable !== undefined) return durable;
-    const { head } = this.#environment.readFence(partition);
+    const stored = this.#environment.readFence(partition);
+    const known = this.#ledger.find(partition);
+    if (known?.durable !== undefined && sameFence(stored.fence, known.fence)) return known.durable;
     await this.#environment.barrier();
-    return head;
+    return stored.head;
   }
 
   /**
@@ -125,13 +126,13 @@ export class EmbeddedJournal implements Journal {
   ): Promise<{ readonly fence: Fence; readonly head: Head }> {
     assertPartition(partition, this.#partitionCount);
     for (let attempt = 0; attempt < takeAttemptsMax; attempt++) {
-      const closed = this.#door.refusal();
-      if (closed !== undefined) throw new StoreFailure('store-broken', closed.detail);
+      // Not the space guard: a few bytes, and without an owner a full store could not even be read.
+      if (this.#door.closed !== undefined) throw new StoreFailure('store-broken', this.#door.closed);
       const stored = this.#environment.readFence(partition);
       const fence: Fence = { epoch: stored.fence.epoch + 1, nonce };
-      const version = this.#ledger.nextSequence([stored.version]);
+      const version = this.#sequence.next([stored.version]);
       const record = encodeFenceRecord({ ...stored, fence });
-      const block = sendBlock(this.#environment.fences, [{ partition, version: stored.version }], () => {
+      const block = sendBlock(this.#environment.fences, [{ key: partition, version: stored.version }], () => {
         void this.#environment.fences.put(partition, record, version);
       });
       const fate = await this.#door.enter(fateOf(block, this.#clock, () => false));
@@ -189,8 +190,8 @@ export class EmbeddedJournal implements Journal {
   #conditionsOn(after: readonly EntryIdentity[], own: readonly Condition[]): Condition[] {
     const [first] = after;
     if (first === undefined) return [];
-    if (after.some((entry) => own.some(({ partition }) => partition === entry.partition))) return [];
-    return [{ partition: first.partition, version: this.#ledger.load(first.partition).version }];
+    if (after.some((entry) => own.some(({ key }) => key === entry.partition))) return [];
+    return [{ key: first.partition, version: this.#ledger.load(first.partition).version }];
   }
 
   /** True when that entry is at its position, or will be when what is under way goes in. */
@@ -203,7 +204,7 @@ export class EmbeddedJournal implements Journal {
 
   #send(shares: readonly Share[], conditions: readonly Condition[]): SentBlock {
     const { log, index, fences } = this.#environment;
-    const sequence = this.#ledger.nextSequence(conditions.map(({ version }) => version));
+    const sequence = this.#sequence.next(conditions.map(({ version }) => version));
     return sendBlock(fences, conditions, () => {
       for (const { entry, state } of shares) {
         const { partition, position, hash, bytes } = entry;

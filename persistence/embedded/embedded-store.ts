@@ -9,11 +9,12 @@
  */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { noHash } from '../entry.js';
 import type { Ownership } from '../ownership.js';
 import type { Durability, Store } from '../store.js';
 import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
-import { fateOf, sendBlock } from './condition-block.js';
+import { CommitSequence } from './commit-sequence.js';
 import { lockDirectory } from './directory-lock.js';
 import { EmbeddedJournal } from './embedded-journal.js';
 import { EmbeddedTables } from './embedded-tables.js';
@@ -23,6 +24,7 @@ import { checkManifest, embeddedFormat, readManifestFile, writeManifestFile } fr
 import { encodeMarkRecord, firstMark } from './mark-record.js';
 import { SequenceTail } from './sequence-tail.js';
 import { SpaceGuard } from './space-guard.js';
+import { StoreDocuments } from './store-documents.js';
 import { TablesEnvironment } from './tables-environment.js';
 import { WriteDoor } from './write-door.js';
 
@@ -41,9 +43,6 @@ export interface EmbeddedStoreOptions {
 }
 
 const partitionCountMax = 0xffff;
-const manifestDocument = 0;
-const heartbeatDocument = 1;
-
 /**
  * Opens the store, creating it if needed. Everything in it is durable when this resolves, also what an earlier process wrote and
  * did not flush. Throws `StoreFailure`: `store-locked`, `store-incompatible`.
@@ -66,15 +65,17 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
       );
     const log = new LogEnvironment(path.join(directory, 'log'), durability);
     const tables = new TablesEnvironment(path.join(directory, 'tables'), durability);
+    const documents = new StoreDocuments(log, clock);
     if (isFirst) {
-      await prepare({ log, tables, clock, partitionCount });
+      await prepare({ log, tables, documents, clock, partitionCount });
       const createdAt = new Date(clock.now()).toISOString();
       if (manifest === undefined)
         writeManifestFile(directory, { format: embeddedFormat, partitionCount, createdAt });
     }
     const space = new SpaceGuard(directory, clock, options.freeBytesMin);
     await space.measure();
-    return embeddedStore({ ...options, durability, log, tables, space, unlock });
+    const sequence = new CommitSequence(clock, await documents.countOpening());
+    return embeddedStore({ ...options, durability, log, tables, documents, space, sequence, unlock });
   } catch (error) {
     unlock();
     throw error;
@@ -86,14 +87,16 @@ function embeddedStore(
     readonly durability: Durability;
     readonly log: LogEnvironment;
     readonly tables: TablesEnvironment;
+    readonly documents: StoreDocuments;
     readonly space: SpaceGuard;
+    readonly sequence: CommitSequence;
     readonly unlock: () => void;
   },
 ): Store {
-  const { directory, partitionCount, durability, clock, log, space } = parts;
+  const { directory, partitionCount, durability, clock, log, space, sequence } = parts;
   const door = new WriteDoor(space);
-  const journal = new EmbeddedJournal({ environment: log, door, clock, partitionCount });
-  const tables = new EmbeddedTables({ environment: parts.tables, door, clock, partitionCount });
+  const journal = new EmbeddedJournal({ environment: log, door, clock, sequence, partitionCount });
+  const tables = new EmbeddedTables({ environment: parts.tables, door, clock, sequence, partitionCount });
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     door.shut('the store is closed');
@@ -110,12 +113,11 @@ function embeddedStore(
     durability,
     description: `embedded (LMDB) in ${directory}`,
     failsWithProcess: true,
-    readManifest: async () => {
-      log.root.resetReadTxn();
-      const stored = log.documents.getBinary(manifestDocument);
-      return stored === undefined || stored.length === 0 ? undefined : stored;
+    readManifest: async () => parts.documents.readManifest(),
+    replaceManifest: (expected, next) => {
+      if (door.closed !== undefined) throw new StoreFailure('store-broken', door.closed);
+      return door.enter(parts.documents.replaceManifest(expected, next));
     },
-    replaceManifest: (expected, next) => replaceManifest({ log, clock, door }, expected, next),
     space: () => space.measure(),
     close: () => {
       closing ??= close();
@@ -154,53 +156,21 @@ function embeddedOwnership(journal: EmbeddedJournal, tables: EmbeddedTables): Ow
 async function prepare(parts: {
   readonly log: LogEnvironment;
   readonly tables: TablesEnvironment;
+  readonly documents: StoreDocuments;
   readonly clock: StoreClock;
   readonly partitionCount: number;
 }): Promise<void> {
   const { log, tables, clock } = parts;
-  const noFence = { epoch: 0, nonce: '' };
-  const noFenceRecord = encodeFenceRecord({
-    ...firstMark,
-    fence: noFence,
-    head: firstMark.checkpoint,
-    tail: new SequenceTail(),
-  });
-  const firstMarkRecord = encodeMarkRecord(firstMark);
-  const opened = Buffer.alloc(8);
-  opened.writeDoubleLE(clock.now());
-  const writes: Promise<unknown>[] = [];
-  if (!log.documents.doesExist(manifestDocument))
-    writes.push(log.documents.put(manifestDocument, Buffer.alloc(0), 1));
-  writes.push(
-    log.documents.put(heartbeatDocument, opened, 1),
-    tables.root.put(Buffer.from('opened'), opened),
-  );
+  const fence = { epoch: 0, nonce: '' };
+  const tail = new SequenceTail();
+  const noFence = encodeFenceRecord({ fence, head: { position: 0, hash: noHash }, tail });
+  const noMark = encodeMarkRecord(firstMark);
+  const openedAt = Buffer.alloc(8);
+  openedAt.writeDoubleLE(clock.now());
+  const writes = [parts.documents.create(), tables.root.put(Buffer.from('opened'), openedAt)];
   for (let partition = 0; partition < parts.partitionCount; partition++) {
-    if (!log.fences.doesExist(partition)) writes.push(log.fences.put(partition, noFenceRecord, 1));
-    if (!tables.marks.doesExist(partition)) writes.push(tables.marks.put(partition, firstMarkRecord, 1));
+    if (!log.fences.doesExist(partition)) writes.push(log.fences.put(partition, noFence, 1));
+    if (!tables.marks.doesExist(partition)) writes.push(tables.marks.put(partition, noMark, 1));
   }
   await Promise.all(writes);
-}
-
-async function replaceManifest(
-  parts: { readonly log: LogEnvironment; readonly clock: StoreClock; readonly door: WriteDoor },
-  expected: Uint8Array | undefined,
-  next: Uint8Array,
-): Promise<boolean> {
-  const { log, clock, door } = parts;
-  const closed = door.refusal();
-  if (closed !== undefined) throw new StoreFailure('store-broken', closed.detail);
-  if (next.length === 0) throw new RangeError('an empty manifest is no manifest');
-  log.root.resetReadTxn();
-  const stored = log.documents.getEntry(manifestDocument);
-  if (stored?.version === undefined) throw new StoreFailure('store-incompatible', 'no manifest record');
-  const { version } = stored;
-  if (Buffer.compare(stored.value, expected ?? Buffer.alloc(0)) !== 0) return false;
-  const block = sendBlock(log.documents, [{ partition: manifestDocument, version }], () => {
-    void log.documents.put(manifestDocument, Buffer.from(next), version + 1);
-  });
-  const fate = await door.enter(fateOf(block, clock, () => false));
-  if (fate.type !== 'unknown') return fate.type === 'durable';
-  door.shut('a write failed; the process must be restarted');
-  throw new StoreFailure('store-broken', 'the manifest could not be written', { cause: fate.cause });
 }

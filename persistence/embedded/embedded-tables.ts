@@ -20,6 +20,7 @@ import type {
   TableRow,
   Tables,
 } from '../tables.js';
+import type { CommitSequence } from './commit-sequence.js';
 import { fateOf, sendBlock } from './condition-block.js';
 import { encodeMarkRecord, type MarkRecord } from './mark-record.js';
 import { prefixEnd, rowPrefix, type TablesEnvironment } from './tables-environment.js';
@@ -39,6 +40,7 @@ export class EmbeddedTables implements Tables {
   readonly #environment: TablesEnvironment;
   readonly #door: WriteDoor;
   readonly #clock: StoreClock;
+  readonly #sequence: CommitSequence;
   readonly #partitionCount: number;
   readonly #states = new Map<number, MarkState>();
 
@@ -46,11 +48,13 @@ export class EmbeddedTables implements Tables {
     readonly environment: TablesEnvironment;
     readonly door: WriteDoor;
     readonly clock: StoreClock;
+    readonly sequence: CommitSequence;
     readonly partitionCount: number;
   }) {
     this.#environment = options.environment;
     this.#door = options.door;
     this.#clock = options.clock;
+    this.#sequence = options.sequence;
     this.#partitionCount = options.partitionCount;
   }
 
@@ -97,13 +101,13 @@ export class EmbeddedTables implements Tables {
   async raiseFence(partition: number, fence: Fence): Promise<void> {
     const { marks } = this.#environment;
     for (let attempt = 0; attempt < raiseAttemptsMax; attempt++) {
-      const closed = this.#door.refusal();
-      if (closed !== undefined) throw new StoreFailure('store-broken', closed.detail);
+      // Not the space guard: a few bytes, and without an owner a full store could not even be read.
+      if (this.#door.closed !== undefined) throw new StoreFailure('store-broken', this.#door.closed);
       const stored = this.#environment.readMark(partition);
       if (stored.fence.epoch >= fence.epoch) return;
-      const version = stored.version + 1;
+      const version = this.#sequence.next([stored.version]);
       const record = encodeMarkRecord({ fence, checkpoint: stored.checkpoint });
-      const block = sendBlock(marks, [{ partition, version: stored.version }], () => {
+      const block = sendBlock(marks, [{ key: partition, version: stored.version }], () => {
         void marks.put(partition, record, version);
       });
       const fate = await this.#door.enter(fateOf(block, this.#clock, () => false));
@@ -148,8 +152,8 @@ export class EmbeddedTables implements Tables {
   async #send(commit: TableCommit, state: MarkState): Promise<TableCommitResult> {
     const { rows, marks } = this.#environment;
     const { partition } = commit;
-    const condition = { partition, version: state.version };
-    state.version += 1;
+    const condition = { key: partition, version: state.version };
+    state.version = this.#sequence.next([state.version]);
     state.checkpoint = commit.to;
     const { version } = state;
     const record = encodeMarkRecord(state);

@@ -4,9 +4,7 @@
  *     log      (commit sequence u64, partition u16) → entry. Big-endian, so a group is one run of pages at the end.
  *     index    (partition u16, block u32) → 64 commit sequences
  *     fences   partition → fence record, versioned by commit sequence
- *     documents number → the manifest, versioned
- *
- * L1  A commit sequence is about µs since 1970; per partition it rises with every change, taking included.
+ *     documents number → the manifest and the count of writers, versioned
  */
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { Durability } from '../store.js';

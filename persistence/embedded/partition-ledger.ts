@@ -5,7 +5,6 @@
  * P1  A state is dropped as soon as one of its groups was refused; the next use reads the store again.
  */
 import type { Head } from '../journal.js';
-import type { StoreClock } from '../store-clock.js';
 import type { FenceRecord } from './fence-record.js';
 import type { LogEnvironment } from './log-environment.js';
 
@@ -20,13 +19,10 @@ export interface PartitionState extends FenceRecord {
 
 export class PartitionLedger {
   readonly #environment: LogEnvironment;
-  readonly #clock: StoreClock;
   readonly #states = new Map<number, PartitionState>();
-  #lastSequence = 0;
 
-  constructor(environment: LogEnvironment, clock: StoreClock) {
+  constructor(environment: LogEnvironment) {
     this.#environment = environment;
-    this.#clock = clock;
   }
 
   find(partition: number): PartitionState | undefined {
@@ -50,13 +46,5 @@ export class PartitionLedger {
   /** Forgets `state` unless the partition was taken anew meanwhile (P1). */
   drop(partition: number, state: PartitionState | undefined): void {
     if (this.#states.get(partition) === state) this.#states.delete(partition);
-  }
-
-  /** Above everything in `versions` and everything this thread wrote, and near the end of the log for all threads. */
-  nextSequence(versions: Iterable<number>): number {
-    let sequence = Math.max(this.#lastSequence + 1, Math.floor(this.#clock.now() * 1000));
-    for (const version of versions) if (version >= sequence) sequence = version + 1;
-    this.#lastSequence = sequence;
-    return sequence;
   }
 }

@@ -1,12 +1,12 @@
 /**
  * Where a partition's newest entries stand in the log: their commit sequences, as differences in seven-bit groups
- * (typically two bytes each), since the last full index block. Lives inside the fence record, which every append rewrites
+ * (two or three bytes each under load), since the last full index block. Lives inside the fence record, which every append rewrites
  * anyway. Pure.
  */
 
 /** Positions per index block: block b lists the sequences of positions 64 b + 1 … 64 b + 64. */
 export const sequencesPerBlock = 64;
-/** A difference needs at most 8 bytes, the first sequence (µs since 1970) too. */
+/** A difference needs at most 8 bytes, the first sequence too. */
 const encodedBytesMax = sequencesPerBlock * 8;
 
 export class SequenceTail {

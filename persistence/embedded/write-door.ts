@@ -14,7 +14,12 @@ export class WriteDoor {
     this.#space = space;
   }
 
-  /** Why a write is refused before it is sent, if it is. */
+  /** Why nothing at all is written any more, if so. */
+  get closed(): string | undefined {
+    return this.#closed;
+  }
+
+  /** Why new data are refused before they are sent, if they are. */
   refusal(): Refusal | undefined {
     if (this.#closed !== undefined) return refused('storage', this.#closed);
     if (!this.#space.hasReserve()) return refused('storage', this.#space.describe());

@@ -218,6 +218,34 @@ export function storeContract(driver: StoreDriver): void {
   );
 
   rule(
+    'of what a stale owner has in flight nothing goes in, neither groups nor rows',
+    async (t, place, store) => {
+      const other = await place.open();
+      for (const takings of [1, 2, 3]) {
+        const old = await LogWriter.take(store, [0], 'owner-old');
+        const next = new LogWriter(other);
+        for (let taking = 0; taking < takings; taking++) await next.take(0, `owner-new-${taking}`);
+        const appends = [1, 2, 3, 4, 5].map(() => store.journal.append(old.group([0])));
+        const puts = [{ table: 'rows', key: 'k', value: latin1('old') }];
+        const commits = [1, 2, 3, 4, 5].map(() =>
+          store.tables.commit(slice({ partition: 0, fence: old.fence(0), puts })),
+        );
+        const results = [...(await Promise.all(appends)), ...(await Promise.all(commits))];
+        t.same(
+          results.map(({ type }) => type),
+          Array(10).fill('refused'),
+          `after ${takings} takeovers`,
+        );
+        t.match(results[0], { reason: 'fenced' });
+        t.same(await heads(store, [0]), [0]);
+        t.same(await other.tables.get(0, 'rows', ['k']), [undefined]);
+        t.same(await store.ownership.observe(0), next.fence(0));
+      }
+      await other.close();
+    },
+  );
+
+  rule(
     'a group is refused when the entry it names as its predecessor is another one',
     async (t, _place, store) => {
       const owner = await LogWriter.take(store, [0, 1]);

@@ -1,5 +1,14 @@
-/** The contract suite over LMDB. */
+/**
+ * The contract suite over LMDB; once more with a clock that stands still, because the numbers that tell two owners' changes
+ * apart are made from it.
+ */
 import { storeContract } from '../contracts/store-contract.js';
-import { embeddedPlace } from './embedded-place.js';
+import { embeddedPlace, machineClock } from './embedded-place.js';
+
+const frozenClock = { ...machineClock, now: () => 1_800_000_000_000 };
 
 storeContract({ name: 'embedded', place: async (partitionCount) => embeddedPlace(partitionCount) });
+storeContract({
+  name: 'embedded, time at a standstill',
+  place: async (partitionCount) => embeddedPlace(partitionCount, frozenClock),
+});

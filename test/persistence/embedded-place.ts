@@ -25,7 +25,7 @@ export function temporaryDirectory(): { readonly directory: string; readonly rem
   return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }
 
-export function embeddedPlace(partitionCount: number): StorePlace {
+export function embeddedPlace(partitionCount: number, clock = machineClock): StorePlace {
   const { directory, remove } = temporaryDirectory();
   let openCount = 0;
   return {
@@ -35,7 +35,7 @@ export function embeddedPlace(partitionCount: number): StorePlace {
       const store = await openEmbeddedStore({
         directory,
         partitionCount,
-        clock: machineClock,
+        clock,
         freeBytesMin,
         lock,
       });

@@ -1,0 +1,86 @@
+/**
+ * The few small records about the store itself: the manifest, and how often it was opened.
+ */
+
+import type { StoreClock } from '../store-clock.js';
+import { StoreFailure } from '../store-failure.js';
+import { writersMax } from './commit-sequence.js';
+import { fateOf, sendBlock } from './condition-block.js';
+import type { LogEnvironment } from './log-environment.js';
+
+const manifestKey = 0;
+const openingsKey = 1;
+/** An empty manifest record stands for none. */
+const noManifest = Buffer.alloc(0);
+/** Threads that open at the same time and each count one up. */
+const attemptsMax = 1_000;
+
+interface Document {
+  readonly value: Buffer;
+  readonly version: number;
+}
+
+export class StoreDocuments {
+  readonly #environment: LogEnvironment;
+  readonly #clock: StoreClock;
+
+  constructor(environment: LogEnvironment, clock: StoreClock) {
+    this.#environment = environment;
+    this.#clock = clock;
+  }
+
+  /** Makes the records that are not there yet; durable when it resolves. */
+  async create(): Promise<boolean> {
+    const { documents } = this.#environment;
+    const writes: Promise<boolean>[] = [];
+    if (!documents.doesExist(manifestKey)) writes.push(documents.put(manifestKey, noManifest, 1));
+    if (!documents.doesExist(openingsKey)) writes.push(documents.put(openingsKey, Buffer.alloc(8), 1));
+    await Promise.all(writes);
+    return true;
+  }
+
+  /** Counts this opening. Of `writersMax` openings in a row each gets another number, which is all that Q1 needs. */
+  async countOpening(): Promise<number> {
+    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+      const stored = this.#read(openingsKey);
+      const count = stored.value.readDoubleLE();
+      const next = Buffer.alloc(8);
+      next.writeDoubleLE(count + 1);
+      if (await this.#replace(openingsKey, stored, next)) return count % writersMax;
+    }
+    throw new StoreFailure('store-broken', `${attemptsMax} other threads opened the store at the same time`);
+  }
+
+  readManifest(): Uint8Array | undefined {
+    const { value } = this.#read(manifestKey);
+    return value.length === 0 ? undefined : value;
+  }
+
+  async replaceManifest(expected: Uint8Array | undefined, next: Uint8Array): Promise<boolean> {
+    if (next.length === 0) throw new RangeError('an empty manifest is no manifest');
+    const stored = this.#read(manifestKey);
+    if (Buffer.compare(stored.value, expected ?? noManifest) !== 0) return false;
+    return this.#replace(manifestKey, stored, Buffer.from(next));
+  }
+
+  #read(key: number): Document {
+    this.#environment.root.resetReadTxn();
+    const stored = this.#environment.documents.getEntry(key);
+    if (stored?.version === undefined)
+      throw new StoreFailure('store-incompatible', `no document ${key} in the store`);
+    return { value: stored.value, version: stored.version };
+  }
+
+  /** Durable when true; false when somebody else replaced it. */
+  async #replace(key: number, { version }: Document, next: Buffer): Promise<boolean> {
+    const { documents } = this.#environment;
+    const block = sendBlock(documents, [{ key, version }], () => {
+      void documents.put(key, next, version + 1);
+    });
+    const fate = await fateOf(block, this.#clock, () => false);
+    if (fate.type !== 'unknown') return fate.type === 'durable';
+    throw new StoreFailure('store-broken', 'a document of the store could not be written', {
+      cause: fate.cause,
+    });
+  }
+}
