@@ -1,0 +1,192 @@
+/** What only the embedded store has: its directory, its lock, its guard against a full disk, its durable watermark. */
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+import { openEmbeddedStore } from '../../persistence/embedded/embedded-store.js';
+import { LogEnvironment } from '../../persistence/embedded/log-environment.js';
+import { openStore } from '../../persistence/open-store.js';
+import { LogWriter } from '../contracts/log-writer.js';
+import { freeBytesMin, machineClock, temporaryDirectory } from './embedded-place.js';
+
+const partitionCount = 2;
+const clock = machineClock;
+const holder = fileURLToPath(new URL('./lock-holder.js', import.meta.url));
+
+function directoryFor(t: Test): string {
+  const { directory, remove } = temporaryDirectory();
+  t.teardown(remove);
+  return directory;
+}
+
+t.test(
+  'a directory in use by another process is refused by its pid, and is free when that one is killed',
+  async (t) => {
+    const directory = directoryFor(t);
+    const child = spawn(process.execPath, [holder, directory], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    await t.rejects(openEmbeddedStore({ directory, partitionCount, clock, freeBytesMin }), {
+      code: 'store-locked',
+      message: new RegExp(`process ${child.pid}$`),
+    });
+    child.kill('SIGKILL');
+    await gone;
+    t.ok(existsSync(path.join(directory, 'LOCK')), 'a killed process leaves its lock');
+    const store = await openEmbeddedStore({ directory, partitionCount, clock, freeBytesMin });
+    t.match(readFileSync(path.join(directory, 'LOCK'), 'utf8'), new RegExp(`^${process.pid} `));
+    await store.close();
+    t.notOk(existsSync(path.join(directory, 'LOCK')), 'closing gives the lock back');
+  },
+);
+
+t.test('a lock with our own pid from an earlier life is taken over, one that we hold is not', async (t) => {
+  const directory = directoryFor(t);
+  writeFileSync(path.join(directory, 'LOCK'), `${process.pid} an-earlier-start\n`);
+  const store = await openEmbeddedStore({ directory, partitionCount, clock, freeBytesMin });
+  await t.rejects(openEmbeddedStore({ directory, partitionCount, clock, freeBytesMin }), {
+    code: 'store-locked',
+  });
+  await store.close();
+});
+
+t.test(
+  'a lock of a pid that is used again by another process is taken over',
+  { skip: noProc() },
+  async (t) => {
+    const directory = directoryFor(t);
+    writeFileSync(path.join(directory, 'LOCK'), '1 another-boot:17\n');
+    const store = await openEmbeddedStore({ directory, partitionCount, clock, freeBytesMin });
+    await store.close();
+  },
+);
+
+t.test('a store is opened only with the partition count and format it was made with', async (t) => {
+  const directory = directoryFor(t);
+  await t.rejects(openEmbeddedStore({ directory, partitionCount, clock, lock: false }), {
+    code: 'store-incompatible',
+  });
+  await (await openEmbeddedStore({ directory, partitionCount, clock, freeBytesMin })).close();
+  await t.rejects(openEmbeddedStore({ directory, partitionCount: 3, clock, freeBytesMin }), {
+    code: 'store-incompatible',
+    message: /created with 2 partitions, not 3/,
+  });
+  const manifest = path.join(directory, 'manifest.json');
+  writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('"format": 1', '"format": 2'));
+  await t.rejects(openEmbeddedStore({ directory, partitionCount, clock, freeBytesMin }), {
+    code: 'store-incompatible',
+    message: /store format 2/,
+  });
+  writeFileSync(manifest, '{');
+  await t.rejects(openEmbeddedStore({ directory, partitionCount, clock, freeBytesMin }), {
+    code: 'store-incompatible',
+  });
+  t.notOk(existsSync(path.join(directory, 'LOCK')), 'an open that failed gives the lock back');
+});
+
+t.test(
+  'below the minimum of free space new data are declined, below half of it writes are refused',
+  async (t) => {
+    const directory = directoryFor(t);
+    const { bavail, bsize } = statfsSync(directory);
+    const free = bavail * bsize;
+    const declining = await openEmbeddedStore({ directory, partitionCount, clock, freeBytesMin: free * 1.5 });
+    t.match(await declining.space(), { acceptsWrites: false });
+    const owner = await LogWriter.take(declining, [0]);
+    await owner.append([0]);
+    await declining.close();
+    const full = await openEmbeddedStore({ directory, partitionCount, clock, freeBytesMin: free * 4 });
+    const next = await LogWriter.take(full, [0], 'owner-02');
+    t.match(await full.journal.append(next.group([0])), { type: 'refused', reason: 'storage' });
+    t.equal((await full.journal.head(0)).position, 1, 'taking and reading go on');
+    await full.close();
+  },
+);
+
+t.test('an entry that is visible in LMDB but not flushed is not shown to readers', async (t) => {
+  const directory = directoryFor(t);
+  const store = await openEmbeddedStore({ directory, partitionCount, clock, freeBytesMin });
+  const owner = await LogWriter.take(store, [0]);
+  // Looks below the store: LMDB shows what is written before it is flushed.
+  const pages = new LogEnvironment(path.join(directory, 'log'), 'disk');
+  for (let count = 1; count <= 20; count++) {
+    const append = store.journal.append(owner.group([0]));
+    let isSettled = false;
+    append.then(() => {
+      isSettled = true;
+    }, t.fail);
+    while (pages.readFence(0).head.position < count && !isSettled) await turn();
+    // Neither call waits for anything, so both look before the append can settle.
+    const [head, read] = [
+      store.journal.head(0),
+      store.journal.read(0, count, { entriesMax: 1, bytesMax: 1 }),
+    ];
+    if (!isSettled) {
+      t.equal((await head).position, count - 1);
+      t.same(await read, []);
+    }
+    await append;
+    t.equal((await store.journal.head(0)).position, count);
+  }
+  await store.close();
+});
+
+t.test('a store without flushes keeps the same rules', async (t) => {
+  const directory = directoryFor(t);
+  const store = await openEmbeddedStore({
+    directory,
+    partitionCount,
+    clock,
+    freeBytesMin,
+    durability: 'none',
+  });
+  t.equal(store.durability, 'none');
+  const owner = await LogWriter.take(store, [0, 1]);
+  const first = owner.group([0]);
+  const results = [store.journal.append(first), store.journal.append(owner.group([1], { after: first }))];
+  t.same(await Promise.all(results), [{ type: 'appended' }, { type: 'appended' }]);
+  t.match(await store.journal.append(first), { type: 'refused', reason: 'conflict' });
+  await store.close();
+  const again = await openEmbeddedStore({
+    directory,
+    partitionCount,
+    clock,
+    freeBytesMin,
+    durability: 'none',
+  });
+  t.equal((await again.journal.head(1)).position, 1);
+  await again.close();
+});
+
+t.test('close waits for what is under way, and afterwards writes are refused', async (t) => {
+  const directory = directoryFor(t);
+  const store = await openEmbeddedStore({ directory, partitionCount, clock, freeBytesMin });
+  const owner = await LogWriter.take(store, [0]);
+  const append = store.journal.append(owner.group([0]));
+  await store.close();
+  t.same(await append, { type: 'appended' });
+  t.match(await store.journal.append(owner.group([0])), { type: 'refused', reason: 'storage' });
+  await store.close();
+});
+
+t.test('a store is opened by its URL', async (t) => {
+  const directory = directoryFor(t);
+  const embedded = await openStore(`embedded:${directory}`, { partitionCount, clock, freeBytesMin });
+  t.equal(embedded.description, `embedded (LMDB) in ${directory}`);
+  t.equal(embedded.failsWithProcess, true);
+  await embedded.close();
+  const memory = await openStore('memory:', { partitionCount, clock });
+  t.equal(memory.partitionCount, partitionCount);
+  for (const url of ['redis://127.0.0.1:6379/0', 'embedded:', 'postgres://x', './data']) {
+    await t.rejects(openStore(url, { partitionCount, clock }), { code: 'store-address' }, url);
+  }
+});
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function noProc(): string | false {
+  return existsSync('/proc/self/stat') ? false : 'needs /proc';
+}
