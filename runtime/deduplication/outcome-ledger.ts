@@ -2,9 +2,11 @@
  * The outcome index of one partition with its rows: writes new segments with the sweep, reads old ones for a look,
  * merges them in the background, and tells the filter what it may hold after a restart.
  *
- * L1  A look finds the recorded outcome of every id within the retention; the caller compares the full id.
+ * L1  A look finds the recorded outcome of every id within the retention; the caller compares the full id. A segment
+ *     that went away while the look was reading is not a miss: its ids stand in what replaced it.
  * L2  Segments and their directory change in one slice, the last of a sweep.
  */
+import { OperatingError } from '../../actors/model/errors.js';
 import type { TableDelete, TableKey, TablePut, Tables } from '../../persistence/tables.js';
 import type { FilterGenerations } from './filter-generations.js';
 import { idHash, idHashKey } from './id-hash.js';
@@ -20,6 +22,9 @@ const directoryKey = 'directory';
  */
 const hashKey = idHashKey(new Uint8Array(16));
 const hash = new Uint32Array(2);
+
+/** A look repeats itself when segments went away under it; the index knows of that by then. */
+const looksMax = 3;
 
 /** Rows of the ledger for the last slice of a sweep. `written` is called when they are durable. */
 export interface LedgerRows {
@@ -38,6 +43,8 @@ export class OutcomeLedger {
   readonly #partition: number;
   readonly #index: OutcomeIndex;
   #ready: ReadyMerge | undefined;
+  /** The merge that was given to a slice last: the store may show it before the index hears of it. */
+  #leaving: ReadyMerge | undefined;
 
   private constructor(tables: Tables, partition: number, index: OutcomeIndex) {
     this.#tables = tables;
@@ -67,15 +74,21 @@ export class OutcomeLedger {
     return this.#index.candidates(hash[0] as number, hash[1] as number) !== undefined;
   }
 
-  /** Positions at which the outcome of an id may stand, newest first. */
+  /** Positions at which the outcome of an id may stand, newest first within each segment. */
   async candidates(commandId: string): Promise<readonly number[]> {
     idHash(commandId, hashKey, hash);
     const [high, low] = [hash[0] as number, hash[1] as number];
-    const found = this.#index.candidates(high, low);
-    if (found === undefined) return [];
-    const positions = [...found.positions];
-    for (const bytes of await this.#read(found.segments)) positions.push(...findInSegment(bytes, high, low));
-    return positions;
+    for (let look = 1; look <= looksMax; look++) {
+      const found = this.#index.candidates(high, low);
+      if (found === undefined) return [];
+      const segments = await this.#segmentsNow(found.segments);
+      if (segments === undefined) continue;
+      return [...found.positions, ...segments.flatMap((bytes) => findInSegment(bytes, high, low))];
+    }
+    throw new OperatingError(
+      'bytes-damaged',
+      `Partition ${this.#partition} lacks a segment of its directory.`,
+    );
   }
 
   /** Takes what a sweep up to `position` is to write: a new segment, a finished merge, what has expired. */
@@ -89,6 +102,7 @@ export class OutcomeLedger {
     const ready = this.#ready;
     this.#ready = undefined;
     if (ready !== undefined) {
+      this.#leaving = ready;
       puts.push({ table: outcomeTable, key: segmentKey(ready.merge.number), value: ready.bytes });
     }
     const replaced = ready?.merge.replaces.map(({ number }) => number) ?? [];
@@ -109,12 +123,17 @@ export class OutcomeLedger {
 
   /**
    * After a restart: tells the filter the ids of stored segments, newest first, one segment per call of `next`, so that
-   * the shard serves meanwhile. Until then looks search them.
+   * the shard serves meanwhile. Until then looks search them. Segments that are merged meanwhile come as one.
    */
   async cover(next: () => Promise<void>): Promise<void> {
-    for (const number of this.#index.uncovered()) {
+    const covered = new Set<number>();
+    for (;;) {
+      // A filter that is too small forgets while it is told: each segment has one turn.
+      const number = this.#index.uncovered().find((uncovered) => !covered.has(uncovered));
+      if (number === undefined) return;
+      covered.add(number);
       await next();
-      const [bytes] = await this.#read([number]);
+      const [bytes] = (await this.#segmentsNow([number])) ?? [];
       if (bytes !== undefined) this.#index.cover(number, bytes);
     }
   }
@@ -124,16 +143,33 @@ export class OutcomeLedger {
     if (merge === undefined) return;
     try {
       const segments = await this.#read(merge.replaces.map(({ number }) => number));
-      this.#ready = { merge, bytes: mergeSegments(segments) };
+      // Without all of them the merge would lose ids.
+      const all = segments.filter((bytes) => bytes !== undefined);
+      if (all.length < segments.length) return this.#index.mergeAbandoned();
+      this.#ready = { merge, bytes: mergeSegments(all) };
     } catch {
       // The store could not be read now: the segments stay as they are, and a later sweep plans again.
       this.#index.mergeAbandoned();
     }
   }
 
-  async #read(numbers: readonly number[]): Promise<Uint8Array[]> {
-    const rows = await this.#tables.get(this.#partition, outcomeTable, numbers.map(segmentKey));
-    return rows.filter((row) => row !== undefined);
+  /** The bytes of segments, or of the merge that has just replaced them; undefined when one is neither. */
+  async #segmentsNow(numbers: readonly number[]): Promise<readonly Uint8Array[] | undefined> {
+    const rows = await this.#read(numbers);
+    const leaving = this.#leaving;
+    const segments = new Set<Uint8Array>();
+    for (const [index, stored] of rows.entries()) {
+      const isLeaving = leaving?.merge.replaces.some(({ number }) => number === numbers[index]) ?? false;
+      const bytes = stored ?? (isLeaving ? leaving?.bytes : undefined);
+      if (bytes === undefined) return undefined;
+      segments.add(bytes);
+    }
+    return [...segments];
+  }
+
+  /** The stored bytes in the order of `numbers`. */
+  async #read(numbers: readonly number[]): Promise<readonly (Uint8Array | undefined)[]> {
+    return this.#tables.get(this.#partition, outcomeTable, numbers.map(segmentKey));
   }
 }
 
