@@ -52,7 +52,7 @@ export function sendBlock(
       return undefined;
     }
     const block = records.ifVersion(condition.key, condition.version, () => {
-      enter(depth + 1);
+      void enter(depth + 1);
     });
     if (depth === conditions.length - 1) held = block;
     // The innermost promise tells all: it is false when any condition failed and rejects with the transaction.
