@@ -50,8 +50,8 @@ export class Partition {
   /** After a recovery: actors with events after the checkpoint that are not loaded yet → position of their newest entry. */
   readonly unswept = new Map<string, Unswept>();
   readonly ledger: OutcomeLedger;
-  /** Keys of timer rows that the tables lack or hold too much. */
-  readonly dirtyTimers = new Set<string>();
+  /** Keys of timer rows that the tables lack or hold too much → whether they may hold one now. */
+  readonly dirtyTimers = new Map<string, boolean>();
 
   constructor(options: {
     readonly number: number;

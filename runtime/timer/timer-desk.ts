@@ -5,6 +5,7 @@
  *     then applies the tail, where the last word about a name wins.
  * D2  A timer is gone once the record it fired is in a group; a crash before that fires it again, with the same cause.
  *     Between leaving the queue and that record it stands in `#firing`, and sweeps go on keeping its row.
+ * D3  A timer set and cancelled between two sweeps never reaches the table: nearly every saga's.
  */
 import { pack, unpack } from '../../actors/model/codec.js';
 import type { TableDelete, TablePut } from '../../persistence/tables.js';
@@ -22,6 +23,8 @@ export interface LiveTimer {
   readonly dueAt: number;
   readonly schema: number;
   readonly fields: readonly unknown[];
+  /** True once a row of it, of this or an earlier setting, has been given to a sweep. */
+  isStored: boolean;
 }
 
 type TimerRow = readonly [
@@ -48,22 +51,24 @@ export class TimerDesk {
 
   apply(partition: Partition, kindSchemaId: number, id: string, timer: StoredTimer): void {
     const key = keyOf(partition, kindSchemaId, id, timer[0]);
-    partition.dirtyTimers.add(key);
+    const isStored = this.#isStored(partition, key);
     this.#firing.delete(key);
     if (timer.length === 1) {
       this.#queue.cancel(key);
+      markGone(partition, key, isStored);
       return;
     }
     const [name, dueAt, schema, fields] = timer;
-    this.#queue.set(key, dueAt, { partition, kindSchemaId, id, name, dueAt, schema, fields });
+    partition.dirtyTimers.set(key, isStored);
+    this.#queue.set(key, dueAt, { partition, kindSchemaId, id, name, dueAt, schema, fields, isStored });
   }
 
   /** Removes a timer that fired, unless it has been set again since. */
   consume(partition: Partition, kindSchemaId: number, id: string, name: string, dueAt: number): void {
     const key = keyOf(partition, kindSchemaId, id, name);
     if (this.#queue.get(key)?.dueAt !== dueAt) return;
+    markGone(partition, key, this.#isStored(partition, key));
     this.#queue.cancel(key);
-    partition.dirtyTimers.add(key);
   }
 
   /** Up to `max` timers due at `now`, in due order. Each must be given to `fired` when its command runs. */
@@ -78,7 +83,7 @@ export class TimerDesk {
     const key = keyOfTimer(timer);
     if (this.#firing.get(key) !== timer) return false;
     this.#firing.delete(key);
-    timer.partition.dirtyTimers.add(key);
+    markGone(timer.partition, key, timer.isStored);
     return true;
   }
 
@@ -89,7 +94,7 @@ export class TimerDesk {
   } {
     const puts: TablePut[] = [];
     const deletes: TableDelete[] = [];
-    for (const key of partition.dirtyTimers) {
+    for (const key of partition.dirtyTimers.keys()) {
       const timer = this.#queue.get(key)?.timer ?? this.#firing.get(key);
       const rowKey = key.slice(key.indexOf('/') + 1);
       if (timer === undefined) {
@@ -103,6 +108,7 @@ export class TimerDesk {
           timer.schema,
           timer.fields,
         ];
+        timer.isStored = true;
         puts.push({ table: timerTable, key: rowKey, value: Buffer.from(pack(row)) });
       }
     }
@@ -121,6 +127,7 @@ export class TimerDesk {
       dueAt,
       schema,
       fields,
+      isStored: true,
     });
   }
 
@@ -128,6 +135,17 @@ export class TimerDesk {
     this.#firing.clear();
     this.#queue.clear();
   }
+
+  /** True when the table may hold a row under `key`. */
+  #isStored(partition: Partition, key: string): boolean {
+    const timer = this.#queue.get(key)?.timer ?? this.#firing.get(key);
+    return timer?.isStored ?? partition.dirtyTimers.get(key) ?? false;
+  }
+}
+
+function markGone(partition: Partition, key: string, isStored: boolean): void {
+  if (isStored) partition.dirtyTimers.set(key, true);
+  else partition.dirtyTimers.delete(key);
 }
 
 function keyOf(partition: Partition, kindSchemaId: number, id: string, name: string): string {

@@ -1,0 +1,153 @@
+/**
+ * The timer desk with the table rows it asks for, folded by hand into a table and back.
+ */
+import fc from 'fast-check';
+import t from 'tap';
+import { noHash } from '../../../persistence/entry.js';
+import { createMemoryStore } from '../../../persistence/memory/memory-store.js';
+import { FilterGenerations } from '../../../runtime/deduplication/filter-generations.js';
+import { OutcomeLedger } from '../../../runtime/deduplication/outcome-ledger.js';
+import { Partition } from '../../../runtime/partition.js';
+import { TimerDesk } from '../../../runtime/timer/timer-desk.js';
+
+const kind = 7;
+const schema = 3;
+
+async function openPartition(): Promise<Partition> {
+  const store = createMemoryStore({ partitionCount: 1 });
+  const ledger = await OutcomeLedger.open(store.tables, 0, new FilterGenerations(1_024));
+  return new Partition({
+    number: 0,
+    fence: { epoch: 1, nonce: 'nonce-of-a-test' },
+    head: { position: 0, hash: noHash },
+    checkpoint: { position: 0, hash: noHash, epoch: 0 },
+    ledger,
+  });
+}
+
+/** What a sweep would have made of the table. */
+class TimerTable {
+  readonly rows = new Map<string, Uint8Array>();
+  deletes = 0;
+
+  sweep(desk: TimerDesk, partition: Partition): void {
+    const { puts, deletes } = desk.takeRows(partition);
+    for (const { key, value } of puts) this.rows.set(key, value);
+    for (const { key } of deletes) this.rows.delete(key);
+    this.deletes += deletes.length;
+  }
+}
+
+function reopened(partition: Partition, table: TimerTable): { desk: TimerDesk; partition: Partition } {
+  const desk = new TimerDesk();
+  partition.dirtyTimers.clear();
+  for (const value of table.rows.values()) desk.load(partition, value);
+  return { desk, partition };
+}
+
+function dueNames(desk: TimerDesk): string[] {
+  return desk.takeDue(Number.POSITIVE_INFINITY, 1_000).map(({ id, dueAt }) => `${id}@${dueAt}`);
+}
+
+t.test('D3: a timer set and cancelled between two sweeps writes and deletes no row', async (t) => {
+  const desk = new TimerDesk();
+  const partition = await openPartition();
+  const table = new TimerTable();
+  desk.apply(partition, kind, 's-1', ['wake', 10, schema, []]);
+  desk.apply(partition, kind, 's-1', ['wake', 20, schema, []]);
+  desk.apply(partition, kind, 's-1', ['wake']);
+  table.sweep(desk, partition);
+  t.equal(table.rows.size + table.deletes, 0);
+});
+
+t.test('D1: a timer that a sweep has written is deleted once it is cancelled or has fired', async (t) => {
+  for (const fires of [false, true]) {
+    const desk = new TimerDesk();
+    const partition = await openPartition();
+    const table = new TimerTable();
+    desk.apply(partition, kind, 's-1', ['wake', 10, schema, [1]]);
+    table.sweep(desk, partition);
+    t.equal(table.rows.size, 1);
+    if (fires) {
+      const [timer] = desk.takeDue(10, 1);
+      t.match(timer, { id: 's-1', name: 'wake', dueAt: 10, schema, fields: [1] });
+      table.sweep(desk, partition);
+      t.equal(table.rows.size, 1, 'D2: not before its record');
+      t.equal(timer !== undefined && desk.fired(timer), true);
+      t.equal(timer !== undefined && desk.fired(timer), false, 'once');
+    } else {
+      desk.apply(partition, kind, 's-1', ['wake']);
+    }
+    table.sweep(desk, partition);
+    t.equal(table.rows.size, 0);
+  }
+});
+
+t.test('D2: a timer that is cancelled or set anew while it waits to fire does not fire', async (t) => {
+  for (const [order, left] of [
+    [['wake'], []],
+    [['wake', 50, schema, []], ['s-1@50']],
+  ] as const) {
+    const desk = new TimerDesk();
+    const partition = await openPartition();
+    desk.apply(partition, kind, 's-1', ['wake', 10, schema, []]);
+    const [timer] = desk.takeDue(10, 1);
+    desk.apply(partition, kind, 's-1', order);
+    t.equal(timer !== undefined && desk.fired(timer), false);
+    t.same(dueNames(desk), left);
+  }
+});
+
+const id = fc.constantFrom('s-1', 's-2', 's-3');
+const action = fc.oneof(
+  fc.record({ type: fc.constant('set' as const), id, dueAt: fc.integer({ min: 1, max: 9 }) }),
+  fc.record({ type: fc.constant('cancel' as const), id }),
+  fc.record({ type: fc.constant('fire' as const) }),
+  fc.record({ type: fc.constant('sweep' as const) }),
+  fc.record({ type: fc.constant('reopen' as const) }),
+);
+
+t.test('D1: after any course, table and records together give the timers that were last set', async () => {
+  const partition = await openPartition();
+  fc.assert(
+    fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
+      const live = new Map<string, number>();
+      const table = new TimerTable();
+      let { desk } = reopened(partition, table);
+      /** Records since the last sweep, as recovery reads them. */
+      let tail: (() => void)[] = [];
+      const note = (record: () => void): void => {
+        tail.push(record);
+      };
+      for (const act of actions) {
+        if (act.type === 'set') {
+          live.set(act.id, act.dueAt);
+          const apply = (): void => desk.apply(partition, kind, act.id, ['wake', act.dueAt, schema, []]);
+          apply();
+          note(apply);
+        } else if (act.type === 'cancel') {
+          live.delete(act.id);
+          const apply = (): void => desk.apply(partition, kind, act.id, ['wake']);
+          apply();
+          note(apply);
+        } else if (act.type === 'fire') {
+          const [timer] = desk.takeDue(Number.POSITIVE_INFINITY, 1);
+          if (timer === undefined || !desk.fired(timer)) continue;
+          live.delete(timer.id);
+          note(() => desk.consume(partition, kind, timer.id, timer.name, timer.dueAt));
+        } else if (act.type === 'sweep') {
+          table.sweep(desk, partition);
+          tail = [];
+        } else {
+          desk = reopened(partition, table).desk;
+          for (const record of tail) record();
+        }
+      }
+      table.sweep(desk, partition);
+      desk = reopened(partition, table).desk;
+      const expected = Array.from(live, ([name, dueAt]) => `${name}@${dueAt}`).sort();
+      return JSON.stringify(dueNames(desk).sort()) === JSON.stringify(expected);
+    }),
+    { numRuns: 500 },
+  );
+});
