@@ -5,6 +5,7 @@
  * O2  Loads that are asked for in one turn ask the tables once per partition.
  */
 import { OperatingError } from '../../actors/model/errors.js';
+import { eventCount } from '../commit/record.js';
 import type { Domain } from '../domain.js';
 import type { EntrySource } from '../entry-source.js';
 import { type PlacedRecord, walkBack } from '../history.js';
@@ -119,13 +120,23 @@ export class ActivationLoader {
         },
       );
       for (const records of pages.reverse()) {
-        for (const placed of records) applyRecord(this.#domain, activation, placed);
+        for (const placed of records) {
+          // A row written while its newest entry was open holds the first of that entry's records already.
+          if (placed.position === floor + 1 && endVersion(placed) <= activation.version)
+            activation.lastPosition = placed.position;
+          else applyRecord(this.#domain, activation, placed);
+        }
       }
       this.#onLoaded(activation);
     } catch (cause) {
       this.#onFailed(activation, cause);
     }
   }
+}
+
+/** The actor's version after the record. */
+function endVersion({ record }: PlacedRecord): number {
+  return record[2] + eventCount(record);
 }
 
 /** Folds one record's events into an activation (O1), none beyond `versionMax`. */

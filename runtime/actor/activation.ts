@@ -77,12 +77,12 @@ export class Activation {
 /** What the tables hold of an actor. */
 export interface ActorRow {
   readonly version: number;
-  /** Position of the last entry folded into the row: the newest with events of this actor. */
+  /** Every entry up to here is folded into the row; one beyond it may be so in part. */
   readonly lastPosition: number;
   readonly snapshotVersion: number;
   readonly fields: readonly unknown[];
   readonly isOpen: boolean;
-  /** Newest entry with events of this actor; later than `lastPosition` in the row of a parked actor. */
+  /** Newest entry with events of this actor when the row was written. */
   readonly newestPosition: number;
 }
 

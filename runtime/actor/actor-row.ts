@@ -25,9 +25,10 @@ export function actorRowKey(placement: number, kindSchemaId: number, id: string)
 
 /**
  * The row of an activation as it stands now. A parked one keeps the state it was last stored with and says where its
- * history goes on, so that it holds up neither the checkpoint nor a later recovery by mended code.
+ * history goes on, so that it holds up neither the checkpoint nor a later recovery by mended code. While its newest
+ * entry is still open (`isEntryOpen`) more of its records may join that entry, so the row claims only what lies before.
  */
-export function encodeActorRow(activation: Activation): Uint8Array {
+export function encodeActorRow(activation: Activation, isEntryOpen: boolean): Uint8Array {
   const { kind } = activation;
   if (activation.phase === 'parked') {
     const row = activation.storedRow;
@@ -42,7 +43,7 @@ export function encodeActorRow(activation: Activation): Uint8Array {
   }
   return rowOf([
     activation.version,
-    activation.lastPosition,
+    isEntryOpen ? activation.lastPosition - 1 : activation.lastPosition,
     kind.snapshot.version,
     kind.snapshot.encode(activation.state),
     kind.definition.isOpen?.(activation.state) ?? false,

@@ -169,7 +169,8 @@ export class Sweeper {
     closes: boolean,
   ): Promise<void> {
     const puts: TablePut[] = [];
-    let group = closes ? this.#host.openGroup() : 0;
+    const openGroup = this.#host.openGroup();
+    let group = closes ? openGroup : 0;
     for (const activation of slice) {
       if (activation.phase === 'loading') {
         // Its state is being folded again; the next sweep finds it ready.
@@ -182,7 +183,7 @@ export class Sweeper {
       puts.push({
         table: actorTable,
         key: actorRowKey(activation.placement, activation.kind.schemaId, activation.id),
-        value: encodeActorRow(activation),
+        value: encodeActorRow(activation, activation.touchedGroup === openGroup),
       });
     }
     const from = partition.checkpoint;
