@@ -69,6 +69,4 @@ export interface Transport {
    * and every connection is closed.
    */
   close(): Promise<void>;
-  /** Open requests: read completely or partly, not yet answered or abandoned. */
-  readonly openCount: number;
 }

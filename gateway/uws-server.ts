@@ -19,6 +19,7 @@ import type {
   us_listen_socket,
   us_socket_local_port,
 } from 'uWebSockets.js';
+import { STATUS_CODES } from 'node:http';
 import { OperatingError } from '../actors/model/errors.js';
 import type {
   Transport,
@@ -61,9 +62,10 @@ class UwsTransport implements Transport {
   readonly #app: TemplatedApp;
   #socket: us_listen_socket | undefined;
   #handler: TransportHandler | undefined;
-  #closing = false;
+  /** Set by the first `close`; every later one gets the same. */
+  #closed: Promise<void> | undefined;
   #drained: (() => void) | undefined;
-  openCount = 0;
+  #openCount = 0;
 
   constructor(uws: UwsPackage) {
     this.#uws = uws;
@@ -90,14 +92,33 @@ class UwsTransport implements Transport {
     });
   }
 
-  async close(): Promise<void> {
-    if (this.#closing) return;
-    this.#closing = true;
+  close(): Promise<void> {
+    this.#closed ??= this.#drain();
+    return this.#closed;
+  }
+
+  async #drain(): Promise<void> {
     if (this.#socket !== undefined) this.#uws.us_listen_socket_close(this.#socket);
-    if (this.openCount > 0) await new Promise<void>((resolve) => (this.#drained = resolve));
+    if (this.#openCount > 0) await new Promise<void>((resolve) => (this.#drained = resolve));
     // One turn for the kernel to take the last answer: `close` drops what is still buffered.
     await new Promise((resolve) => setImmediate(resolve));
     this.#app.close();
+  }
+
+  /** From now on an answer closes its connection. */
+  get isClosing(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  /** One exchange has begun. */
+  begin(): void {
+    this.#openCount += 1;
+  }
+
+  /** One exchange has ended, answered or abandoned. */
+  settle(): void {
+    this.#openCount -= 1;
+    if (this.#openCount === 0) this.#drained?.();
   }
 
   #accept(res: HttpResponse, req: HttpRequest): void {
@@ -128,16 +149,6 @@ class UwsTransport implements Transport {
       handler.request(request, exchange);
     });
   }
-
-  /** One exchange has ended, answered or abandoned. */
-  settle(): void {
-    this.openCount -= 1;
-    if (this.openCount === 0) this.#drained?.();
-  }
-
-  get closing(): boolean {
-    return this.#closing;
-  }
 }
 
 class UwsExchange implements TransportExchange {
@@ -150,7 +161,7 @@ class UwsExchange implements TransportExchange {
   constructor(transport: UwsTransport, res: HttpResponse) {
     this.#transport = transport;
     this.#res = res;
-    transport.openCount += 1;
+    transport.begin();
   }
 
   abort(): void {
@@ -163,7 +174,7 @@ class UwsExchange implements TransportExchange {
   send(answer: TransportAnswer): void {
     if (this.#done) return;
     this.#done = true;
-    this.#write(answer, this.#transport.closing);
+    this.#write(answer, this.#transport.isClosing);
     this.#transport.settle();
   }
 
@@ -298,25 +309,7 @@ class UwsRequest implements TransportRequest {
   }
 }
 
-const statusLines: Readonly<Record<number, string>> = {
-  200: '200 OK',
-  201: '201 Created',
-  202: '202 Accepted',
-  204: '204 No Content',
-  304: '304 Not Modified',
-  400: '400 Bad Request',
-  401: '401 Unauthorized',
-  403: '403 Forbidden',
-  404: '404 Not Found',
-  405: '405 Method Not Allowed',
-  409: '409 Conflict',
-  411: '411 Length Required',
-  412: '412 Precondition Failed',
-  413: '413 Content Too Large',
-  415: '415 Unsupported Media Type',
-  422: '422 Unprocessable Content',
-  426: '426 Upgrade Required',
-  429: '429 Too Many Requests',
-  500: '500 Internal Server Error',
-  503: '503 Service Unavailable',
-};
+/** `200 OK` and its like, put together once. */
+const statusLines: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(STATUS_CODES).map(([status, reason]) => [status, `${status} ${reason}`]),
+);

@@ -55,16 +55,20 @@ t.test('a stop answers what is in flight, closes what is idle and accepts nothin
   const authorization = await fixture.token();
   const idle = await fixture.open();
   await idle.send({ path: '/health/live' });
+  const late = await fixture.open();
+  await late.send({ path: '/health/live' });
   const busy = await fixture.open();
   fixture.actors.isHolding = true;
   const answer = busy.send({ path: '/api/v1/jars/j1', headers: { authorization } });
   while (fixture.actors.heldCount === 0) await new Promise((resolve) => setImmediate(resolve));
 
   let isClosed = false;
-  const closing = fixture.close().then(() => {
+  const closing = Promise.all([fixture.close(), fixture.close()]).then(() => {
     isClosed = true;
   });
   await t.rejects(fixture.open(), { code: 'ECONNREFUSED' });
+  t.equal((await late.send({ path: '/health/live' })).status, 200, 'an open connection gets one more answer');
+  await late.closed();
   t.notOk(isClosed, 'it waits for the one in flight');
   fixture.actors.isHolding = false;
   fixture.actors.release();
