@@ -81,9 +81,10 @@ export class RequestPipeline implements TransportHandler {
   head(request: TransportRequest): TransportAnswer | undefined {
     const code = this.#headFault(request);
     if (code === undefined) return undefined;
-    const { status, body } = problemReply({ code }, this.#traceIds.next(this.#parts.clock.now()));
+    const traceId = this.#traceIds.next(this.#parts.clock.now());
+    const { status, body } = problemReply({ code }, traceId);
     this.#parts.onRequest(unmatchedPattern, methodLabel(request.method), status, 0);
-    return { status, headers: ['content-type', problemContentType], body };
+    return { status, headers: ['content-type', problemContentType, 'x-trace-id', traceId], body };
   }
 
   #headFault(request: TransportRequest): ErrorCode | undefined {
