@@ -63,6 +63,7 @@ t.test('row 6: a chunked body is refused with 411 and the connection closed', as
     const answer = await connection.response();
     t.equal(answer.status, 411);
     t.equal(problemCode(answer), 'length-required');
+    t.match(answer.headers.get('x-trace-id'), /^trace-/);
     await connection.closed();
   }
 });
@@ -100,6 +101,8 @@ t.test(
     });
     connection.write(Buffer.concat([request, request]));
     t.equal(await connection.closed(), '');
+    // Its token is new and may still be in verification.
+    while (fixture.actors.heldCount === 0) await new Promise((resolve) => setImmediate(resolve));
     fixture.actors.isHolding = false;
     fixture.actors.release();
     t.equal(
