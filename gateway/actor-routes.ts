@@ -5,22 +5,59 @@
  *     GET  /api/v1/actors/{kind}/{id}              the query `get`, where the contract has one
  *     GET  /api/v1/actors/{kind}/{id}/events       the history
  *
+ *
+ * and every saga that names the roles that may start it:
+ *
+ *     POST /api/v1/actors/{saga}/{id}/start        its input as the body; `Prefer: wait=N` holds the answer
+ *     GET  /api/v1/actors/{saga}/{id}              its status
+ *     GET  /api/v1/actors/{saga}/{id}/events       its history
+ *
  * N1  Internal commands and queries are as good as absent.
  * N2  A history is open to whom `get` answers; without a `get` only to admins.
+ * N3  A saga without roles has no generic routes: its module's own routes check what its start needs (whose money it is).
+ *     Status and history of one are open to who started it, and to admins.
  */
 import type { Guard, HistoryReply } from '../actors/model/call.js';
 import type { CommandSpec, Contract } from '../actors/model/contract.js';
 import { reject } from '../actors/model/message.js';
-import type { Module } from '../actors/model/module.js';
+import type { AnySaga, Module } from '../actors/model/module.js';
 import { limitOf, pageRejections, versionOf } from '../actors/model/page-query.js';
 import { eventPageJson } from '../actors/model/recorded-event.js';
 import { defineRoute, type Route, type RouteAnswer } from '../actors/model/route.js';
+import { contractOf } from '../runtime/saga/saga-contract.js';
 
 const root = '/api/v1/actors';
 
 export function actorRoutes(modules: readonly Module[]): Route[] {
   const kinds = modules.flatMap((module) => module.aggregates.map(({ contract }): Contract => contract));
-  return [...kinds.flatMap(routesOfKind), unknownCommand('{kind}')];
+  const sagas = modules
+    .flatMap((module) => [...(module.sagas ?? [])])
+    .filter(({ roles }) => roles !== undefined);
+  return [...kinds.flatMap(routesOfKind), ...sagas.flatMap(routesOfSaga), unknownCommand('{kind}')];
+}
+
+function routesOfSaga(definition: AnySaga): Route[] {
+  const { kind, commands } = contractOf(definition);
+  const { start } = commands;
+  if (start === undefined) return [];
+  const guardOf = (id: string): Guard => ({ kind, id, query: 'authorise', payload: {} });
+  return [
+    commandRoute(kind, 'start', start),
+    defineRoute<undefined, unknown>({
+      method: 'GET',
+      path: `${root}/${kind}/{id}`,
+      access: [],
+      etag: true,
+      plan: ({ params }) => {
+        const id = idOf(params);
+        return { type: 'query', kind, id, query: 'status', payload: {}, guard: guardOf(id) };
+      },
+      answer: (reply, _request, version) => answerWithVersion(reply, version),
+      summary: `Status of one ${kind}`,
+    }),
+    historyRoute(kind, [], guardOf),
+    unknownCommand(kind),
+  ];
 }
 
 function routesOfKind(contract: Contract): Route[] {
@@ -42,7 +79,10 @@ function routesOfKind(contract: Contract): Route[] {
       }),
     );
   }
-  routes.push(historyRoute(kind, get === undefined ? ['admin'] : (get.roles ?? []), get !== undefined));
+  const guardOf = (id: string): Guard => ({ kind, id, query: 'get', payload: {} });
+  routes.push(
+    get === undefined ? historyRoute(kind, ['admin']) : historyRoute(kind, get.roles ?? [], guardOf),
+  );
   routes.push(unknownCommand(kind));
   return routes;
 }
@@ -61,7 +101,7 @@ function commandRoute(kind: string, command: string, spec: CommandSpec): Route {
   });
 }
 
-function historyRoute(kind: string, access: readonly string[], isGuarded: boolean): Route {
+function historyRoute(kind: string, access: readonly string[], guardOf?: (id: string) => Guard): Route {
   return defineRoute<undefined, HistoryReply>({
     method: 'GET',
     path: `${root}/${kind}/{id}/events`,
@@ -74,7 +114,6 @@ function historyRoute(kind: string, access: readonly string[], isGuarded: boolea
       if (typeof limit !== 'number') return limit;
       const fromVersion = versionOf('after_version', query.after_version ?? '0');
       if (typeof fromVersion !== 'number') return fromVersion;
-      const guard: Guard = { kind, id, query: 'get', payload: {} };
       return {
         type: 'history',
         kind,
@@ -82,7 +121,7 @@ function historyRoute(kind: string, access: readonly string[], isGuarded: boolea
         direction: 'forward',
         fromVersion,
         limit,
-        ...(isGuarded ? { guard } : {}),
+        ...(guardOf === undefined ? {} : { guard: guardOf(id) }),
       };
     },
     answer: (reply) => ({ status: 200, body: eventPageJson(reply) }),

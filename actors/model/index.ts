@@ -1,4 +1,5 @@
 /** The vocabulary for defining actors: everything a module imports. */
+export { type Static, Type } from 'typebox';
 export {
   type Address,
   isActorId,
