@@ -24,7 +24,8 @@ const textBytesMax = 2_000_000;
 function treeFiles(folder = ''): string[] {
   return readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const file = folder === '' ? entry.name : `${folder}/${entry.name}`;
-    if (entry.isDirectory()) return notOurs.has(entry.name) ? [] : treeFiles(file);
+    if (notOurs.has(entry.name)) return [];
+    if (entry.isDirectory()) return treeFiles(file);
     return entry.isFile() ? [file] : [];
   });
 }
