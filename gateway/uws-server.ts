@@ -99,9 +99,12 @@ class UwsTransport implements Transport {
 
   async #drain(): Promise<void> {
     if (this.#socket !== undefined) this.#uws.us_listen_socket_close(this.#socket);
-    if (this.#openCount > 0) await new Promise<void>((resolve) => (this.#drained = resolve));
-    // One turn for the kernel to take the last answer: `close` drops what is still buffered.
-    await new Promise((resolve) => setImmediate(resolve));
+    do {
+      if (this.#openCount > 0) await new Promise<void>((resolve) => (this.#drained = resolve));
+      // One turn for the kernel to take the last answer: `close` drops what is still buffered. A connection that was
+      // open may bring one more request in it.
+      await new Promise((resolve) => setImmediate(resolve));
+    } while (this.#openCount > 0);
     this.#app.close();
   }
 
