@@ -2,6 +2,7 @@
  * A gateway over the jar module on a real server at 127.0.0.1, with tokens for it and everything it reported.
  */
 
+import type { Module } from '../../actors/model/module.js';
 import { mintToken } from '../../gateway/authentication.js';
 import { createGateway, type Gateway, type GatewaySettings } from '../../gateway/gateway.js';
 import { createUwsTransport } from '../../gateway/uws-server.js';
@@ -59,14 +60,17 @@ export class GatewayFixture {
   }
 
   /** Without limits unless the settings have some. */
-  static async start(settings: Partial<GatewaySettings> = {}): Promise<GatewayFixture> {
-    const actors = new MemoryActors([jars]);
+  static async start(
+    settings: Partial<GatewaySettings> = {},
+    modules: readonly Module[] = [jars],
+  ): Promise<GatewayFixture> {
+    const actors = new MemoryActors(modules);
     const clock = new MovableClock();
     const observed: ObservedRequest[] = [];
     const reported: string[] = [];
     const health = { live: true, ready: true };
     const gateway = createGateway({
-      modules: [jars],
+      modules,
       client: actors,
       transport: await createUwsTransport(),
       settings: {
