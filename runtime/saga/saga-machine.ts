@@ -2,8 +2,8 @@
  * Makes an aggregate out of a saga definition: an instance is an ordinary event-sourced actor of the kind named by the
  * definition. It sends its steps as tagged messages, decides on their answers (`saga-moves.ts`) and keeps one timer.
  *
- * M1  Ends in exactly one of completed, compensated, failed; failed only if an undo was given up or a step after the
- *     pivot could not be done.
+ * M1  Ends in exactly one of completed, compensated, failed; failed only if an undo was given up, a step after the
+ *     pivot could not be done, or `onCompleted` threw.
  * M2  A message is sent again only after an answer said that it had no effect (`saga.ts`, S3).
  * M3  What may have taken effect before the pivot is undone exactly once, highest step first; nothing after it ever is.
  * M4  At most one live timer, `wake`, never later than what the instance must act on; none after the end.

@@ -16,13 +16,25 @@
  *     failure, refusal of an undo    retry, then recorded and on
  *     any other answer               nothing: it came too late
  *
- * An optional step that is given up, for whatever reason, is passed over.
+ * An optional step that is given up, for whatever reason, is passed over. A `call` or `undo` that throws counts as an
+ * operating failure of its step: thrown on, it would take the answer that led to it along, and the saga would stand
+ * still for ever. (At the start it is thrown on: nothing has happened yet.)
  */
 import type { DecideContext, TaggedReply } from '../../actors/model/aggregate.js';
-import type { MessageOrder, Outcome } from '../../actors/model/message.js';
+import type { MessageOrder } from '../../actors/model/message.js';
 import type { ClosingEvent, SagaRefusal } from '../../actors/model/saga.js';
-import type { AfterFailure, SagaEvent } from './saga-contract.js';
-import { attemptsText, failureText, sagaTimeoutText, stepTimeoutText } from './saga-error-text.js';
+import type { SagaEvent } from './saga-contract.js';
+import { attemptsText, failureText, sagaTimeoutText } from './saga-error-text.js';
+import {
+  type Cause,
+  exhausted,
+  type Failure,
+  stepFailed,
+  threw,
+  timedOut,
+  unanswered,
+  undoFailed,
+} from './saga-failure.js';
 import {
   dueAt,
   inputOf,
@@ -37,20 +49,12 @@ import {
 } from './saga-instance.js';
 import type { PlannedStep, SagaPlan } from './saga-plan.js';
 
-/** Codes of a `SagaRefusal` that no actor gave. */
-export const sagaTimeoutCode = 'saga-timeout';
-export const stepTimeoutCode = 'step-timeout';
-export const stepFailedCode = 'step-failed';
-
 export interface Move {
   readonly events: readonly SagaEvent[];
   readonly message?: MessageOrder;
   /** When to look again if nothing arrives; `Infinity`: only an answer can move it. Absent: the saga has ended. */
   readonly due?: number;
 }
-
-type Failure = Exclude<Outcome, { readonly type: 'reply' }>;
-type Cause = Pick<Failure & { readonly code: string }, 'code' | 'detail'>;
 
 export class SagaMoves {
   readonly #plan: SagaPlan;
@@ -121,9 +125,16 @@ export class SagaMoves {
     const { state, current, attempt } = instance;
     const running = state === 'running';
     const context = new StepContext(instance, ctx);
+    const message = running ? called(step, context) : undone(step, context);
+    if ('code' in message) {
+      const failure: Failure = { type: 'failure', ...message };
+      return running
+        ? this.#stepFailed(instance, step, failure, ctx)
+        : this.#undoFailed(instance, step, failure, ctx);
+    }
     return {
       events: [{ type: running ? 'StepRetried' : 'UndoRetried', data: { step: step.name } }],
-      message: running ? tagged(step.call(context), step.tag) : this.#undo(current, context),
+      message,
       due: this.#due(instance, ctx.now, state, current, 'answer', attempt),
     };
   }
@@ -188,12 +199,23 @@ export class SagaMoves {
     const index = instance.current + 1;
     const next = plan.steps[index];
     if (next === undefined) {
-      const completed: SagaEvent = { type: 'SagaCompleted', data: { step: this.#step(instance).name } };
-      return { events: [over, completed, ...closing(plan.definition.onCompleted?.(context))] };
+      const { name } = this.#step(instance);
+      const closing = closed(() => plan.definition.onCompleted?.(context));
+      if ('code' in closing) {
+        return { events: [over, { type: 'SagaFailed', data: { step: name, reason: failureText(closing) } }] };
+      }
+      return { events: [over, { type: 'SagaCompleted', data: { step: name } }, ...closing] };
+    }
+    const message = called(next, context);
+    if ('code' in message) {
+      return {
+        events: [over, stepFailed(next, 1, message, 'retry')],
+        due: this.#due(instance, ctx.now, 'running', index, 'retry', 1),
+      };
     }
     return {
       events: [over],
-      message: tagged(next.call(context), next.tag),
+      message,
       due: this.#due(instance, ctx.now, 'running', index),
     };
   }
@@ -208,10 +230,14 @@ export class SagaMoves {
     mayHaveEffect: boolean,
   ): Move {
     const { definition, steps } = this.#plan;
-    events.push(
-      { type: 'SagaCompensating', data: { step: refusal.step, reason } },
-      ...closing(definition.onCompensating?.(new StepContext(instance, ctx), refusal)),
-    );
+    const closing = closed(() => definition.onCompensating?.(new StepContext(instance, ctx), refusal));
+    // Giving back what was taken matters more than saying so.
+    if ('code' in closing) {
+      const reasons = `${reason}; ${failureText(closing)}`;
+      events.push({ type: 'SagaCompensating', data: { step: refusal.step, reason: reasons } });
+    } else {
+      events.push({ type: 'SagaCompensating', data: { step: refusal.step, reason } }, ...closing);
+    }
     return this.#undoNext(instance, events, ctx, steps.length, mayHaveEffect ? instance.current : -1);
   }
 
@@ -224,12 +250,14 @@ export class SagaMoves {
     unmarked = -1,
   ): Move {
     const index = nextUndo(this.#plan, instance.marks, below, unmarked);
-    if (index >= 0) {
-      return {
-        events,
-        message: this.#undo(index, new StepContext(instance, ctx)),
-        due: this.#due(instance, ctx.now, 'compensating', index),
-      };
+    const next = this.#plan.steps[index];
+    if (next !== undefined) {
+      const message = undone(next, new StepContext(instance, ctx));
+      if ('code' in message) {
+        events.push(undoFailed(next, 1, message, 'retry'));
+        return { events, due: this.#due(instance, ctx.now, 'compensating', index, 'retry', 1) };
+      }
+      return { events, message, due: this.#due(instance, ctx.now, 'compensating', index) };
     }
     const { name } = this.#step(instance);
     const givenUp =
@@ -265,14 +293,6 @@ export class SagaMoves {
     return this.#undoNext(instance, [givenUp], ctx, instance.current);
   }
 
-  #undo(index: number, context: StepContext): MessageOrder {
-    const step = this.#plan.steps[index];
-    // `nextUndo` chooses only steps that have one.
-    if (step?.undo === undefined)
-      throw new Error(`saga ${this.#plan.definition.name}: step ${index} has no undo`);
-    return tagged(step.undo(context), step.undoTag);
-  }
-
   /** When an instance that turns to this now must look again. */
   #due(
     { startedAt }: Pick<SagaInstance, 'startedAt'>,
@@ -291,37 +311,32 @@ function tagged({ kind, id, command, payload }: MessageOrder, tag: string): Mess
   return { kind, id, command, payload, tag };
 }
 
-function timedOut({ name }: PlannedStep): SagaRefusal {
-  return { step: name, code: sagaTimeoutCode, detail: sagaTimeoutText };
+/** The message of a step, or the failure that a throw of its `call` counts as. */
+function called(step: PlannedStep, context: StepContext): MessageOrder | Cause {
+  try {
+    return tagged(step.call(context), step.tag);
+  } catch {
+    return threw(`call of step ${step.name}`);
+  }
 }
 
-function exhausted({ name }: PlannedStep, detail: string): SagaRefusal {
-  return { step: name, code: stepFailedCode, detail };
-}
-
-function unanswered({ name }: PlannedStep): Cause {
-  return { code: stepTimeoutCode, detail: stepTimeoutText(name) };
-}
-
-function stepFailed(
-  { name }: PlannedStep,
-  attempt: number,
-  { code, detail }: Cause,
-  next: AfterFailure,
-): SagaEvent {
-  return { type: 'StepFailed', data: { step: name, attempt, code, detail, next } };
-}
-
-function undoFailed(
-  { name }: PlannedStep,
-  attempt: number,
-  { code, detail }: Cause,
-  next: AfterFailure,
-): SagaEvent {
-  return { type: 'UndoFailed', data: { step: name, attempt, code, detail, next } };
+/** The same for the undo of a step; `nextUndo` chooses only steps that have one. */
+function undone(step: PlannedStep, context: StepContext): MessageOrder | Cause {
+  try {
+    const { undo } = step;
+    return undo === undefined
+      ? threw(`missing undo of step ${step.name}`)
+      : tagged(undo(context), step.undoTag);
+  } catch {
+    return threw(`undo of step ${step.name}`);
+  }
 }
 
 /** The definition's own events: its contract names them, the runtime's own does not. */
-function closing(events: readonly ClosingEvent[] | undefined): readonly SagaEvent[] {
-  return (events ?? []) as unknown as readonly SagaEvent[];
+function closed(make: () => readonly ClosingEvent[] | undefined): readonly SagaEvent[] | Cause {
+  try {
+    return (make() ?? []) as unknown as readonly SagaEvent[];
+  } catch {
+    return threw('function for the closing events');
+  }
 }

@@ -241,6 +241,60 @@ t.test('an answer with an unknown tag, or to a saga that never began, changes no
   );
 });
 
+function throws(): never {
+  throw new TypeError('a bug in the definition');
+}
+
+t.test(
+  'a call that throws is a failed attempt: the saga turns back, or past the pivot is parked',
+  async (t) => {
+    const before = started(sagaOf([undoable('a'), undoable('b', { call: throws })]));
+    before.reply('a');
+    before.wait();
+    t.same(before.sent, ['a', 'undo:a']);
+    t.same(before.status().errors, ['Step b failed after 2 attempts: internal: the call of step b threw']);
+    const after = started(sagaOf([plain('a', { pivot: true }), plain('b', { call: throws })]));
+    after.reply('a');
+    after.wait();
+    t.equal(after.state, 'failed');
+  },
+);
+
+t.test('an undo that throws is a failed compensation, and the rest goes on', async (t) => {
+  const world = started(sagaOf([undoable('a'), undoable('b', { undo: throws }), plain('c')]));
+  world.reply('a');
+  world.reply('b');
+  world.refuse('c');
+  world.wait();
+  world.reply('undo:a');
+  t.match(world.status(), { state: 'failed', errors: ['no: c refused', 'Compensation failed: b'] });
+});
+
+t.test('closing events that cannot be made hold no compensation up, but park a completed saga', async (t) => {
+  const saga = { ...sagaOf([undoable('a'), plain('b')]), onCompleted: throws, onCompensating: throws };
+  const refused = started(saga);
+  refused.reply('a');
+  refused.refuse('b');
+  refused.reply('undo:a');
+  t.match(refused.status(), {
+    state: 'compensated',
+    errors: ['no: b refused; internal: the function for the closing events threw'],
+  });
+  const done = started(saga);
+  done.reply('a');
+  done.reply('b');
+  t.match(done.status(), {
+    state: 'failed',
+    errors: ['internal: the function for the closing events threw'],
+  });
+});
+
+t.test('a start whose first call throws has not happened', async (t) => {
+  const world = new SagaWorld(sagaOf([plain('a', { call: throws })]));
+  t.throws(() => world.start(payload));
+  t.same(world.types, []);
+});
+
 t.test('M4: a saga whose steps answer in time sets its timer once and cancels it once', async (t) => {
   const world = new SagaWorld(transfer);
   const orders: unknown[] = [];
