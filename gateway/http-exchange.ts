@@ -1,7 +1,7 @@
 /**
  * One request on its way to its one answer: what was found out about it so far, and how the answer is put together.
  *
- * W1  Every exchange ends in exactly one of `reply`, `refuse`, `send`; a second one is dropped.
+ * W1  Every exchange ends in exactly one of `json`, `refuse`, `send`; a second one is dropped.
  * W2  Every answer carries the trace id, and what rate limit and origin ask for.
  */
 import { errorEntry } from '../actors/model/errors.js';
