@@ -36,6 +36,21 @@ interface UwsPackage {
   readonly us_socket_local_port: typeof us_socket_local_port;
 }
 
+/**
+ * `LIBUS_LISTEN_EXCLUSIVE_PORT`. Without it uWS shares the port with whoever listens there already, and the kernel deals
+ * connections out to both.
+ */
+const exclusivePort = 1;
+
+interface ExclusiveListener {
+  listen(
+    host: string,
+    port: number,
+    options: typeof exclusivePort,
+    done: (socket: us_listen_socket | false) => void,
+  ): unknown;
+}
+
 /** Loads the binary. Rejects with `transport-unavailable`, which says what to do, where there is none for this Node. */
 export async function createUwsTransport(): Promise<Transport> {
   let uws: UwsPackage;
@@ -76,7 +91,9 @@ class UwsTransport implements Transport {
   listen(host: string, port: number, handler: TransportHandler): Promise<number> {
     this.#handler = handler;
     return new Promise((resolve, reject) => {
-      this.#app.listen(host, port, (socket) => {
+      // The package's declarations leave out this form, which takes host and options together.
+      const app = this.#app as unknown as ExclusiveListener;
+      app.listen(host, port, exclusivePort, (socket) => {
         if (socket === false) {
           reject(
             new OperatingError(
