@@ -769,6 +769,7 @@ export class Shard {
   }
 
   #watchSpace(): void {
+    if (this.#phase === 'stopped') return;
     this.#domain.store.space().then(
       ({ acceptsWrites }) => {
         if (acceptsWrites !== this.#acceptsWrites) {
