@@ -67,8 +67,6 @@ export async function createSystem(options: SystemOptions): Promise<System> {
   const moduleUrl = urlOf(options.moduleFile);
   const modules = options.modules ?? (moduleUrl === undefined ? [] : await loadModuleFile(moduleUrl));
   if (modules.length === 0) throw new TypeError('createSystem needs modules or a moduleFile');
-  if (shards > 0 && moduleUrl === undefined)
-    throw new TypeError('shards on threads of their own need a moduleFile');
   const secret =
     store.type === 'embedded'
       ? await loadFingerprintSecret(store.directory)

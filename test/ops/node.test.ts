@@ -1,0 +1,138 @@
+/** A node as a process: rules N1–N3 of `ops/start.ts`, P1 and P2 of `ops/serve.ts`, H1 and H2 of `ops/thread-shards.ts`. */
+import { existsSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+import type { Reply } from '../../bench/http-client.js';
+import type { ServerProcess } from '../../bench/server-process.js';
+import { connectTo, startServer, temporaryDirectory } from '../support/server.js';
+import { Program, type ProgramEnd } from './support/program.js';
+
+const app = fileURLToPath(new URL('./fixtures/counter-app.js', import.meta.url));
+
+interface Asking {
+  readonly id: string;
+  readonly command: string;
+  readonly payload: unknown;
+}
+
+async function asker(
+  t: Test,
+  server: ServerProcess,
+  connectionCount = 1,
+): Promise<(asking: Asking) => Promise<Reply>> {
+  const client = connectTo(t, server.endpoint, connectionCount);
+  const token = await server.token('alice', 'bench');
+  return ({ id, command, payload }) =>
+    client.ask({
+      method: 'POST',
+      path: `/api/v1/actors/counter/${id}/${command}`,
+      token,
+      body: JSON.stringify(payload),
+    });
+}
+
+/** A start that is expected to end by itself. */
+function attempt(t: Test, dataDirectory: string, ...args: string[]): Promise<ProgramEnd> {
+  const program = new Program('ops/cli.js', ['start', '--data', dataDirectory, '--port', '0', ...args]);
+  t.teardown(() => program.end());
+  return program.ended;
+}
+
+for (const shards of ['0', '1', '2']) {
+  t.test(
+    `a module of one's own is served with ${shards} shards and keeps its state over a restart`,
+    async (t) => {
+      const args = ['--app', app, '--shards', shards];
+      const first = await startServer(t, { args });
+      const ask = await asker(t, first);
+      for (const id of ['a', 'b', 'c', 'd']) {
+        t.match(await ask({ id, command: 'add', payload: { amount: 7 } }), { answer: { status: 200 } }, id);
+      }
+      t.match(await ask({ id: 'a', command: 'add', payload: { amount: 999 } }), { answer: { status: 409 } });
+      t.same(await first.stop(), { code: 0, signal: null });
+      t.notOk(existsSync(path.join(first.dataDirectory, 'LOCK')), 'the directory is free again');
+
+      const second = await startServer(t, { args, dataDirectory: first.dataDirectory });
+      const again = await asker(t, second);
+      const reply = await again({ id: 'd', command: 'add', payload: { amount: 1 } });
+      t.match(reply, { answer: { status: 200 } });
+      t.match(JSON.stringify(reply), /total[^0-9]+8\b/);
+    },
+  );
+}
+
+t.test('P1: a stop answers what is under way, and open connections do not hold it up', async (t) => {
+  const server = await startServer(t, { args: ['--app', app] });
+  const ask = await asker(t, server, 20);
+  const askAll = () =>
+    Array.from({ length: 20 }, (_, index) =>
+      ask({ id: `c${index}`, command: 'add', payload: { amount: 1 } }),
+    );
+  // The first round leaves 20 connections open; the second is on its way when the signal comes.
+  t.match(
+    await Promise.all(askAll()),
+    Array.from({ length: 20 }, () => ({ answer: { status: 200 } })),
+  );
+  const [end, ...replies] = await Promise.all([server.stop(), ...askAll()]);
+  t.same(end, { code: 0, signal: null });
+  for (const reply of replies) {
+    // A request that was not read before the connection closed is lost: its sender knows nothing of it, as always.
+    if (reply.type === 'answer') t.ok([200, 503].includes(reply.answer.status), reply.answer.body);
+  }
+});
+
+t.test('N2: a port that is taken is refused with code 2 and named', async (t) => {
+  const server = await startServer(t, { args: ['--app', app] });
+  const end = await attempt(t, temporaryDirectory(t), '--app', app, '--port', String(server.endpoint.port));
+  t.equal(end.code, 2, end.stderr);
+  t.match(end.stderr, `127.0.0.1:${server.endpoint.port}`);
+  t.notMatch(end.stdout, 'server-restarting', 'the supervisor did not try again');
+});
+
+t.test('N2: a data directory in use is refused with code 2, and its owner goes on', async (t) => {
+  const server = await startServer(t, { args: ['--app', app] });
+  const end = await attempt(t, server.dataDirectory, '--app', app);
+  t.equal(end.code, 2, end.stderr);
+  t.match(end.stderr, `in use by process ${server.pid}`);
+  const ask = await asker(t, server);
+  t.match(await ask({ id: 'a', command: 'add', payload: { amount: 1 } }), { answer: { status: 200 } });
+});
+
+t.test('N2: an app that is missing or broken, and other partitions, are refused with code 2', async (t) => {
+  const data = temporaryDirectory(t);
+  const broken = path.join(data, 'broken.mjs');
+  writeFileSync(broken, 'export default 7;');
+  t.match(await attempt(t, data, '--app', path.join(data, 'gone.js')), { code: 2, stderr: /gone\.js/ });
+  t.match(await attempt(t, data, '--app', broken), { code: 2, stderr: /must export a module/ });
+  const server = await startServer(t, { args: ['--app', app] });
+  await server.stop();
+  const end = await attempt(t, server.dataDirectory, '--app', app, '--partitions', '8');
+  t.match(end, { code: 2, stderr: /partition/ });
+});
+
+t.test('H2: a shard whose turn does not end ends the process with code 1', async (t) => {
+  const server = await startServer(t, { args: ['--app', app, '--log-level', 'error'] });
+  const ask = await asker(t, server);
+  const asked = ask({ id: 'a', command: 'loop', payload: {} });
+  t.same(await server.ended, { code: 1, signal: null });
+  t.match(server.output, 'shard-hung');
+  const reply = await asked;
+  t.match(reply.type === 'answer' ? reply.answer.body : 'outcome-unknown', 'outcome-unknown');
+});
+
+t.test('a killed server is started again by its parent and shows what was acknowledged', async (t) => {
+  const data = path.join(temporaryDirectory(t), 'data');
+  const parent = new Program('ops/cli.js', ['start', '--data', data, '--port', '0', '--app', app]);
+  t.teardown(() => parent.end());
+  const ready = /"pid":(\d+)[^\n]*"address":"http:\/\/127\.0\.0\.1:(\d+)"[^\n]*"event":"ready"/g;
+  const [, pid = ''] = await parent.saying(ready);
+  const killedAt = performance.now();
+  process.kill(Number(pid), 'SIGKILL');
+  ready.lastIndex = 0;
+  const [, secondPid] = await parent.saying(new RegExp(`"pid":(?!${pid}\\b)(\\d+)[^\\n]*"event":"ready"`));
+  t.comment(`ready again after ${Math.round(performance.now() - killedAt)} ms`);
+  t.not(secondPid, pid);
+  parent.kill();
+  t.equal((await parent.ended).code, 0);
+});

@@ -1,0 +1,68 @@
+/** `createSystem`: a system in this process, over memory and over the embedded store, on one thread and on several. */
+import path from 'node:path';
+import t from 'tap';
+import { createSystem, type System } from '../../ops/index.js';
+import { temporaryDirectory } from '../support/server.js';
+import counters, { counterContract } from './fixtures/counter-app.js';
+
+const moduleFile = new URL('./fixtures/counter-app.js', import.meta.url);
+
+async function exercise(system: System, id: string): Promise<number | undefined> {
+  const result = await system.call(counterContract, id, 'add', { amount: 2 });
+  return result.ok ? result.reply.total : undefined;
+}
+
+t.test('actors answer in process, typed, without a server or a file', async (t) => {
+  const system = await createSystem({ modules: [counters] });
+  t.equal(await exercise(system, 'a'), 2);
+  t.equal(await exercise(system, 'a'), 4);
+  t.equal(await exercise(system, 'b'), 2);
+  t.match(await system.call(counterContract, 'a', 'add', { amount: 5_000 }), {
+    ok: false,
+    type: 'rejection',
+    code: 'too-much',
+  });
+  t.match(await system.query(counterContract, 'a', 'total', {}), {
+    ok: true,
+    reply: { total: 4 },
+    version: 2,
+  });
+  const history = await system.history(counterContract, 'a');
+  t.match(history, { ok: true, reply: { events: [{ type: 'Added' }, { type: 'Added' }] } });
+  await system.stop();
+});
+
+t.test('one idempotency key is one command, however often it is called', async (t) => {
+  const system = await createSystem({ modules: [counters] });
+  const add = () => system.call(counterContract, 'a', 'add', { amount: 1 }, { idempotencyKey: 'k' });
+  const results = await Promise.all([add(), add(), add(), add(), add()]);
+  t.same(
+    results.map((result) => result.ok && result.reply.total),
+    [1, 1, 1, 1, 1],
+  );
+  t.equal(results.filter((result) => result.ok && !result.replayed).length >= 1, true);
+  t.match(await system.call(counterContract, 'a', 'add', { amount: 2 }, { idempotencyKey: 'k' }), {
+    ok: false,
+    code: 'idempotency-key-reused',
+  });
+  await system.stop();
+});
+
+for (const shards of [0, 2]) {
+  t.test(`what was answered is there after a restart, with ${shards} shards on threads`, async (t) => {
+    const directory = path.join(temporaryDirectory(t), 'data');
+    const store = { type: 'embedded', directory } as const;
+    const first = await createSystem({ moduleFile, store, shards });
+    for (const id of ['a', 'b', 'c', 'd']) t.equal(await exercise(first, id), 2);
+    await first.stop();
+    const second = await createSystem({ moduleFile, store, shards });
+    for (const id of ['a', 'b', 'c', 'd']) t.equal(await exercise(second, id), 4, id);
+    await second.stop();
+  });
+}
+
+t.test('what cannot work is refused before anything is opened', async (t) => {
+  await t.rejects(createSystem({}), /needs modules or a moduleFile/);
+  await t.rejects(createSystem({ modules: [counters], shards: 1 }), /load modules from a file/);
+  await t.rejects(createSystem({ moduleFile, shards: 1 }), /memory belongs to one thread/);
+});
