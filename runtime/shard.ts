@@ -11,29 +11,21 @@
  * Z3  After a reset a group that was in flight is settled by looking, after the epoch was raised.
  */
 import { partitionOf } from '../actors/model/address.js';
-import type { Outcome } from '../actors/model/message.js';
 import type { Store } from '../persistence/store.js';
-import { Activation, ActivationTable } from './actor/activation.js';
-import { ActivationLoader } from './actor/activation-loader.js';
+import { ActivationDesk } from './actor/activation-desk.js';
 import { CallDesk } from './call-desk.js';
-import type { CancelTimer, Clock, Random, Report } from './clock.js';
+import type { Clock, Random, Report } from './clock.js';
 import { Committer, lookFor, type RefusalReason } from './commit/committer.js';
 import type { Group } from './commit/group.js';
-import { failureOutcome, outcomeReply, type StoredOutcome } from './commit/outcome.js';
-import { causeMessage, causeTimer } from './commit/record.js';
 import { type Counters, observe } from './counters.js';
 import { FilterGenerations } from './deduplication/filter-generations.js';
-import { DirtyRows } from './derive/dirty-rows.js';
-import { readOutbox } from './derive/outbox-reader.js';
-import { recoverPartition } from './derive/recovery.js';
 import { Sweeper } from './derive/sweeper.js';
 import { Domain } from './domain.js';
 import { EntrySource } from './entry-source.js';
-import { Executor, type Origin } from './execution.js';
-import { messageId } from './history.js';
-import type { Kind, KindTable } from './kind-table.js';
+import { Executor } from './execution.js';
+import type { KindTable } from './kind-table.js';
 import type { Limits } from './limits.js';
-import { type Channel, ChannelHub } from './link/channel-hub.js';
+import { ChannelHub } from './link/channel-hub.js';
 import {
   answerFailure,
   type CallItem,
@@ -42,19 +34,18 @@ import {
   itemOpened,
   itemRemote,
   type LinkAnswer,
-  type MessageItem,
   type OpenedItem,
   type RemoteItem,
   type ShardItem,
 } from './link/link-protocol.js';
 import { OutboundRoutes } from './link/outbound-routes.js';
-import { noteConsumed, type Partition } from './partition.js';
-import { type LiveTimer, TimerDesk } from './timer/timer-desk.js';
+import { MessageDesk } from './message-desk.js';
+import { noteConsumed } from './partition.js';
+import { PartitionOpener } from './partition-opener.js';
+import { TimerDesk } from './timer/timer-desk.js';
 
 /** Bytes of entries kept for actors that are folded after a recovery. */
 const entryCacheBytes = 64 * 1_048_576;
-const timersPerTurn = 256;
-const passivationStepsPerTurn = 64;
 const reopenDelayMsMax = 5_000;
 const spaceCheckMs = 1_000;
 
@@ -87,18 +78,15 @@ type ShardPhase = 'closed' | 'open' | 'reopening' | 'stopping' | 'stopped';
 export class Shard {
   readonly #domain: Domain;
   readonly #host: ShardHost;
-  readonly #owned: readonly number[];
-  readonly #activations: ActivationTable;
+  readonly #activations: ActivationDesk;
   readonly #entries: EntrySource;
   readonly #timers = new TimerDesk();
-  /** Command ids of the last day, over all partitions. */
-  #filter: FilterGenerations;
   readonly #hub: ChannelHub;
   readonly #routes: OutboundRoutes;
-  readonly #loader: ActivationLoader;
+  readonly #messages: MessageDesk;
+  readonly #opener: PartitionOpener;
   readonly #executor: Executor;
   readonly #calls: CallDesk;
-  readonly #dirty = new Map<Partition, DirtyRows>();
   /** The newest announcement of each partition of other shards. */
   readonly #announced = new Map<number, OpenedItem>();
   #queued: { readonly item: CallItem; readonly receivedAt: number }[] = [];
@@ -108,8 +96,6 @@ export class Shard {
   #phase: ShardPhase = 'closed';
   #inTurn = false;
   #isContinuing = false;
-  #timerDueAt = Number.POSITIVE_INFINITY;
-  #cancelTimer: CancelTimer | undefined;
   #acceptsWrites = true;
   /** The tables lag too far; looked at once per group. */
   #isBehind = false;
@@ -118,11 +104,21 @@ export class Shard {
   constructor(options: ShardOptions) {
     this.#domain = new Domain(options);
     this.#host = options.host;
-    this.#owned = options.partitions;
-    this.#activations = new ActivationTable(options.kinds.kinds.length, options.limits.activationsMax);
     this.#entries = new EntrySource(options.store.journal, entryCacheBytes);
     this.#hub = new ChannelHub(this.#domain);
-    this.#filter = new FilterGenerations(options.limits.filterBytes);
+    this.#activations = new ActivationDesk(this.#domain, this.#entries, {
+      turn: (run) => this.#turn(run),
+      whenDurable: (group, run) => this.#whenDurable(group, run),
+    });
+    this.#opener = new PartitionOpener({
+      domain: this.#domain,
+      owned: options.partitions,
+      entries: this.#entries,
+      timers: this.#timers,
+      filter: new FilterGenerations(options.limits.filterBytes),
+      hub: this.#hub,
+      sendToOthers: (item) => this.#host.sendTo(-1, item),
+    });
     this.#routes = new OutboundRoutes({
       domain: this.#domain,
       entries: this.#entries,
@@ -130,27 +126,32 @@ export class Shard {
       flush: () => this.#host.flush(),
       onDamaged: (cause) => this.#host.onFatal('journal-damaged', cause),
     });
-    this.#loader = new ActivationLoader({
-      domain: this.#domain,
-      entries: this.#entries,
-      onLoaded: (activation) => this.#turn(() => this.#loaded(activation)),
-      onFailed: (activation, cause) => this.#turn(() => this.#loadFailed(activation, cause)),
-    });
     this.#executor = new Executor({
       domain: this.#domain,
       committer: () => this.#committer,
       timers: this.#timers,
       deliver: (item) => this.#hub.deliver(item),
-      onBroken: (activation) => this.#broken(activation),
-      markDirty: (activation) => this.#dirtyRows(activation.partition).mark(activation),
+      onBroken: (activation) => this.#activations.broken(activation),
+      markDirty: (activation) => this.#activations.dirtyRows(activation.partition).mark(activation),
     });
     this.#calls = new CallDesk(this.#domain, this.#executor, this.#entries, {
-      obtain: (kind, id) => this.#obtain(kind, id),
+      obtain: (kind, id) => this.#activations.obtain(kind, id),
       answer: (answer, group) => this.#answer(answer, group),
       openGroup: () => this.#committer.open.number,
       whenDurable: (group, run) => this.#whenDurable(group, run),
       turn: (run) => this.#turn(run),
       refusal: () => this.#refusal(),
+    });
+    this.#messages = new MessageDesk({
+      domain: this.#domain,
+      executor: this.#executor,
+      activations: this.#activations,
+      hub: this.#hub,
+      timers: this.#timers,
+      host: {
+        turn: (run) => this.#turn(run),
+        changed: (activation) => this.#calls.changed(activation),
+      },
     });
     this.#committer = this.#newCommitter(1);
     this.#sweeper = this.#newSweeper();
@@ -181,7 +182,7 @@ export class Shard {
 
   /** Takes the partitions and recovers them. Resolves when the shard serves. */
   async open(): Promise<void> {
-    await this.#recover();
+    await this.#opener.open();
     this.#phase = 'open';
     this.#watchSpace();
     this.#turn(() => this.#opened());
@@ -212,7 +213,7 @@ export class Shard {
   async stop(): Promise<void> {
     if (this.#phase === 'stopped') return;
     this.#phase = 'stopping';
-    this.#cancelTimer?.();
+    this.#messages.stopTimers();
     await this.#idle();
     await this.#sweeper.finish();
     this.#sweeper.stop();
@@ -233,10 +234,9 @@ export class Shard {
     try {
       input();
       this.#work();
-      this.#loader.flush();
+      this.#activations.endTurn();
       this.#committer.send();
-      this.#domain.counters.passivated += this.#activations.passivate(passivationStepsPerTurn);
-      this.#armTimer();
+      if (this.#phase === 'open') this.#messages.armTimer();
       this.#host.flush();
     } finally {
       this.#inTurn = false;
@@ -256,7 +256,7 @@ export class Shard {
       const channel = this.#hub.peek();
       if (channel !== undefined) {
         if (hops++ >= internalHopsPerTurnMax) return this.#continue();
-        this.#consume(channel);
+        this.#messages.consume(channel);
         continue;
       }
       const next = this.#queued[this.#queuedNext];
@@ -286,8 +286,6 @@ export class Shard {
     return false;
   }
 
-  // ── messages and timers ──────────────────────────────────────────────────────────────────────────────────────────
-
   #receiveRemote([, epoch, message]: RemoteItem): void {
     // A partition that is being opened announces its places when it is ready; the sender then begins again there.
     if (this.#phase !== 'open' && this.#phase !== 'stopping') return;
@@ -306,191 +304,6 @@ export class Shard {
     // Kept for a shard that hears of its peers before it knows its own log.
     this.#announced.set(item[1], item);
     if (this.#phase === 'open' || this.#phase === 'stopping') this.#routes.opened(item);
-  }
-
-  #consume(channel: Channel): void {
-    const item = channel.queue[channel.next] as MessageItem;
-    const kind = this.#domain.kinds.numbered(item[7]);
-    const activation = kind === undefined ? undefined : this.#obtain(kind, item[8]);
-    if (kind === undefined || activation === undefined) {
-      // Opening refuses a journal that names unknown kinds, so this is a message from a newer node.
-      this.#domain.report('error', 'message-for-unknown-kind', { kind: item[7] });
-      return this.#hub.hold(channel);
-    }
-    if (activation.phase === 'loading') {
-      this.#hub.hold(channel);
-      const release = () => this.#hub.release(channel);
-      activation.waiting.push({ run: release, refuse: () => undefined });
-      return;
-    }
-    this.#domain.counters.messages++;
-    this.#runMessage(activation, item);
-    this.#hub.taken(channel);
-    this.#calls.changed(activation);
-  }
-
-  #runMessage(activation: Activation, item: MessageItem): void {
-    const tag = item[11];
-    const [correlationId, causationId, principal, traceparent] = item[12];
-    const origin: Origin = {
-      cause: [causeMessage, item[1], item[2], item[3]],
-      time: item[4],
-      caller: { principal, roles: [], internal: true },
-      trail: [correlationId, causationId, principal, traceparent],
-      commandId: messageId(item[1], item[2], item[3]),
-      mustRecord: true,
-      ...(tag !== 0 && item[9] !== 0 ? { replyTo: { kindSchemaId: item[5], id: item[6], tag } } : {}),
-    };
-    if (activation.phase === 'parked') {
-      this.#executor.refuse(activation, failureOutcome('actor-parked', 'The actor is parked.'), origin);
-    } else if (item[9] === 0) {
-      this.#executor.reply(
-        activation,
-        tag === 0 ? '' : tag,
-        this.#toOutcome(item[10] as StoredOutcome),
-        origin,
-      );
-    } else {
-      const { entry, fields } = this.#domain.kinds.command(activation.kind, item[9], item[10]);
-      this.#executor.command(activation, entry, fields, origin);
-    }
-  }
-
-  #toOutcome(stored: StoredOutcome): Outcome {
-    if (stored[0] === outcomeReply)
-      return { type: 'reply', reply: this.#domain.kinds.reply(stored[1], stored[2]) };
-    return { type: stored[0] === 1 ? 'rejection' : 'failure', code: stored[1], detail: stored[2] };
-  }
-
-  #armTimer(): void {
-    const dueAt = this.#timers.nextDueAt;
-    if (dueAt === this.#timerDueAt || this.#phase !== 'open') return;
-    this.#cancelTimer?.();
-    this.#timerDueAt = dueAt;
-    if (dueAt === Number.POSITIVE_INFINITY) return;
-    this.#cancelTimer = this.#domain.clock.after(Math.max(0, dueAt - this.#domain.now), () => {
-      this.#timerDueAt = Number.POSITIVE_INFINITY;
-      this.#turn(() => this.#fireTimers());
-    });
-  }
-
-  #fireTimers(): void {
-    if (this.#phase !== 'open') return;
-    for (const timer of this.#timers.takeDue(this.#domain.now, timersPerTurn)) {
-      const kind = this.#domain.kinds.numbered(timer.kindSchemaId);
-      const activation = kind === undefined ? undefined : this.#obtain(kind, timer.id);
-      if (activation === undefined) continue;
-      if (activation.phase === 'loading') {
-        activation.waiting.push({ run: () => this.#fire(activation, timer), refuse: () => undefined });
-      } else {
-        this.#fire(activation, timer);
-      }
-    }
-  }
-
-  #fire(activation: Activation, timer: LiveTimer): void {
-    // A parked actor keeps its timers: they stand in the table and fire after it was mended.
-    if (activation.phase === 'parked' || !this.#timers.fired(timer)) return;
-    this.#domain.counters.timersFired++;
-    const { entry, fields } = this.#domain.kinds.command(activation.kind, timer.schema, timer.fields);
-    const commandId = `timer.${timer.id}.${timer.name}.${timer.dueAt}`;
-    this.#executor.command(activation, entry, fields, {
-      cause: [causeTimer, timer.name, timer.dueAt],
-      time: timer.dueAt,
-      caller: { principal: '', roles: [], internal: true },
-      trail: [0, 0, '', 0],
-      commandId,
-      mustRecord: true,
-    });
-    this.#calls.changed(activation);
-  }
-
-  // ── activations ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #obtain(kind: Kind, id: string): Activation | undefined {
-    const resident = this.#activations.get(kind, id);
-    if (resident !== undefined) {
-      resident.used = true;
-      return resident;
-    }
-    const partition = this.#domain.partitionFor(id);
-    if (partition === undefined) return undefined;
-    const activation = new Activation(kind, id, partition);
-    this.#activations.add(activation);
-    this.#loader.load(activation);
-    return activation;
-  }
-
-  #loaded(activation: Activation): void {
-    if (!this.#activations.holds(activation)) return;
-    const { partition } = activation;
-    if (activation.strikes >= this.#domain.limits.strikesMax) return this.#park(activation);
-    activation.phase = 'ready';
-    if (
-      partition.unswept.delete(activation.key) ||
-      activation.lastPosition > (activation.storedRow?.lastPosition ?? 0)
-    ) {
-      this.#dirtyRows(partition).mark(activation);
-    }
-    activation.storedRow = undefined;
-    this.#runWaiting(activation);
-  }
-
-  #loadFailed(activation: Activation, cause: unknown): void {
-    if (!this.#activations.holds(activation)) return;
-    activation.strikes++;
-    this.#domain.report('error', 'actor-load-failed', {
-      kind: activation.kind.name,
-      strikes: activation.strikes,
-      message: cause instanceof Error ? cause.message : 'not an Error',
-    });
-    if (activation.strikes >= this.#domain.limits.strikesMax) return this.#park(activation);
-    this.#domain.clock.after(20 << activation.strikes, () =>
-      this.#turn(() => {
-        if (this.#activations.holds(activation)) this.#loader.load(activation);
-      }),
-    );
-  }
-
-  /** Its `evolve` threw half way: fold it again from what is durable (V3). */
-  #broken(activation: Activation): void {
-    activation.strikes++;
-    activation.phase = 'loading';
-    this.#whenDurable(activation.touchedGroup, () => this.#turn(() => this.#loader.load(activation)));
-  }
-
-  #park(activation: Activation): void {
-    activation.phase = 'parked';
-    activation.lastPosition = Math.max(
-      activation.lastPosition,
-      activation.partition.unswept.get(activation.key)?.lastPosition ?? 0,
-      activation.storedRow?.newestPosition ?? 0,
-    );
-    if (activation.partition.unswept.delete(activation.key))
-      this.#dirtyRows(activation.partition).mark(activation);
-    this.#domain.counters.parkedActors++;
-    this.#domain.report('error', 'actor-parked', { kind: activation.kind.name, id: activation.id });
-    this.#runWaiting(activation);
-  }
-
-  #runWaiting(activation: Activation): void {
-    const { waiting } = activation;
-    activation.waiting = [];
-    for (const [index, work] of waiting.entries()) {
-      // A command before this one may have broken the actor again.
-      if (activation.phase === 'loading') activation.waiting.push(...waiting.slice(index));
-      if (activation.phase === 'loading') return;
-      work.run();
-    }
-  }
-
-  #dirtyRows(partition: Partition): DirtyRows {
-    let rows = this.#dirty.get(partition);
-    if (rows === undefined) {
-      rows = new DirtyRows(this.#domain.limits.sweepBuckets);
-      this.#dirty.set(partition, rows);
-    }
-    return rows;
   }
 
   // ── commit ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -564,68 +377,10 @@ export class Shard {
 
   // ── opening, reset, stop ─────────────────────────────────────────────────────────────────────────────────────────
 
-  async #recover(): Promise<void> {
-    const nonce = Buffer.from(this.#domain.random.bytes(12)).toString('base64url');
-    for (const number of this.#owned) {
-      const { partition } = await recoverPartition(this.#domain, number, nonce, {
-        timers: this.#timers,
-        entries: this.#entries,
-        filter: this.#filter,
-      });
-      for (const { kindSchemaId } of partition.unswept.values()) {
-        if (this.#domain.kinds.numbered(kindSchemaId) === undefined) {
-          const { kind } = this.#domain.kinds.catalogue.entry(kindSchemaId);
-          throw new Error(`The journal holds actors of kind "${kind}", which no module defines.`);
-        }
-      }
-      this.#domain.partitions[number] = partition;
-    }
-    await this.#redeliver();
-  }
-
-  /** Gives every message that an owned partition sent to an owned one and that is not consumed; tells the others. */
-  async #redeliver(): Promise<void> {
-    for (const source of this.#domain.owned()) {
-      const consumed = new Map<number, { readonly position: number; readonly ordinal: number }>();
-      for (const destination of this.#domain.owned()) {
-        const place = destination.consumed.get(source.number) ?? { position: 0, ordinal: 0 };
-        noteConsumed(source, destination.number, place);
-        consumed.set(destination.number, place);
-      }
-      await readOutbox(this.#entries, source, this.#domain.partitionCount, consumed, {
-        give: (item) => {
-          this.#hub.deliver(item);
-          return 'on';
-        },
-        atEnd: () => undefined,
-      });
-    }
-    for (const partition of this.#domain.owned()) this.#announce(partition);
-    this.#host.flush();
-  }
-
   #opened(): void {
     for (const item of this.#announced.values()) this.#routes.opened(item);
     this.#sweeper.wake();
-    void this.#coverSegments();
-  }
-
-  async #coverSegments(): Promise<void> {
-    const nextTurn = () => new Promise<void>((resolve) => this.#domain.clock.defer(resolve));
-    try {
-      for (const partition of this.#domain.owned()) await partition.ledger.cover(nextTurn);
-    } catch (cause) {
-      // Looks go on searching the segments themselves.
-      this.#domain.report('warn', 'segments-not-covered', { message: String(cause) });
-    }
-  }
-
-  #announce(partition: Partition): void {
-    const places = Array.from(
-      partition.consumed,
-      ([source, { position, ordinal }]) => [source, position, ordinal] as const,
-    );
-    this.#host.sendTo(-1, [itemOpened, partition.number, partition.fence.epoch, places]);
+    void this.#opener.coverSegments();
   }
 
   /** Z2. Everything in memory goes; the store decides what was. */
@@ -657,10 +412,9 @@ export class Shard {
     this.#activations.clear();
     this.#hub.clear();
     this.#routes.clear();
+    this.#messages.stopTimers();
     this.#timers.clear();
     this.#entries.clear();
-    this.#loader.clear();
-    this.#dirty.clear();
     this.#domain.partitions.fill(undefined);
     this.#host.flush();
   }
@@ -675,7 +429,7 @@ export class Shard {
     this.#committer = this.#newCommitter(firstGroup);
     this.#sweeper = this.#newSweeper();
     try {
-      await this.#recover();
+      await this.#opener.open();
       for (const group of inFlight) {
         // The epoch is raised: what is not in the log now never will be.
         if ((await lookFor(this.#domain.store.journal, group)) === 'present') this.#release(group);
@@ -727,27 +481,10 @@ export class Shard {
     return new Sweeper(this.#domain, this.#timers, {
       whenDurable: (group, run) => this.#whenDurable(group, run),
       openGroup: () => this.#committer.open.number,
-      dirtyRows: (partition) => this.#dirtyRows(partition),
-      loadUnswept: (partition, done) => this.#loadUnswept(partition, done),
+      dirtyRows: (partition) => this.#activations.dirtyRows(partition),
+      loadUnswept: (partition, done) => this.#activations.loadUnswept(partition, done),
       onRefused: (_partition, reason, detail) => void this.#reset(reason, detail),
       onFatal: (cause) => this.#host.onFatal('outcome-unknown', cause),
-    });
-  }
-
-  #loadUnswept(partition: Partition, done: () => void): void {
-    let left = 1;
-    const one = () => {
-      if (--left === 0) done();
-    };
-    this.#turn(() => {
-      for (const { kindSchemaId, id } of [...partition.unswept.values()]) {
-        const kind = this.#domain.kinds.numbered(kindSchemaId);
-        const activation = kind === undefined ? undefined : this.#obtain(kind, id);
-        if (activation === undefined || activation.phase !== 'loading') continue;
-        left++;
-        activation.waiting.push({ run: one, refuse: () => undefined });
-      }
-      one();
     });
   }
 

@@ -1,0 +1,174 @@
+/**
+ * The activations of a shard from their first use to their end: loaded when they are asked for, folded again when they
+ * broke, parked when that does not help, dropped when there are too many.
+ *
+ *     asked ─▸ loading ─▸ ready ─▸ dropped
+ *                 ▲  └▸ failed: again after a pause ─▸ three strikes: parked
+ *                 └── broken (its `evolve` threw half way), once what it had in flight is durable
+ */
+import { DirtyRows } from '../derive/dirty-rows.js';
+import type { Domain } from '../domain.js';
+import type { EntrySource } from '../entry-source.js';
+import type { Kind } from '../kind-table.js';
+import type { Partition } from '../partition.js';
+import { Activation, ActivationTable } from './activation.js';
+import { ActivationLoader } from './activation-loader.js';
+
+/** A failed load is tried again after this, then after twice as long. */
+const reloadDelayMs = 40;
+const passivationStepsPerTurn = 64;
+
+export interface ActivationDeskHost {
+  /** Runs as a turn of the shard. */
+  turn(run: () => void): void;
+  whenDurable(group: number, run: () => void): void;
+}
+
+export class ActivationDesk {
+  readonly #domain: Domain;
+  readonly #host: ActivationDeskHost;
+  readonly #table: ActivationTable;
+  readonly #loader: ActivationLoader;
+  readonly #dirty = new Map<Partition, DirtyRows>();
+
+  constructor(domain: Domain, entries: EntrySource, host: ActivationDeskHost) {
+    this.#domain = domain;
+    this.#host = host;
+    this.#table = new ActivationTable(domain.kinds.kinds.length, domain.limits.activationsMax);
+    this.#loader = new ActivationLoader({
+      domain,
+      entries,
+      onLoaded: (activation) => host.turn(() => this.#loaded(activation)),
+      onFailed: (activation, cause) => host.turn(() => this.#loadFailed(activation, cause)),
+    });
+  }
+
+  get count(): number {
+    return this.#table.count;
+  }
+
+  values(): IterableIterator<Activation> {
+    return this.#table.values();
+  }
+
+  /** Starts the loads asked for in this turn, and drops what is too much. */
+  endTurn(): void {
+    this.#loader.flush();
+    this.#domain.counters.passivated += this.#table.passivate(passivationStepsPerTurn);
+  }
+
+  /** The domain was reset: nothing in memory counts any more. */
+  clear(): void {
+    this.#table.clear();
+    this.#loader.clear();
+    this.#dirty.clear();
+  }
+
+  /** The activation of an address, loading if it was not resident; undefined when another shard owns it. */
+  obtain(kind: Kind, id: string): Activation | undefined {
+    const resident = this.#table.get(kind, id);
+    if (resident !== undefined) {
+      resident.used = true;
+      return resident;
+    }
+    const partition = this.#domain.partitionFor(id);
+    if (partition === undefined) return undefined;
+    const activation = new Activation(kind, id, partition);
+    this.#table.add(activation);
+    this.#loader.load(activation);
+    return activation;
+  }
+
+  #loaded(activation: Activation): void {
+    if (!this.#table.holds(activation)) return;
+    const { partition } = activation;
+    if (activation.strikes >= this.#domain.limits.strikesMax) return this.#park(activation);
+    activation.phase = 'ready';
+    if (
+      partition.unswept.delete(activation.key) ||
+      activation.lastPosition > (activation.storedRow?.lastPosition ?? 0)
+    ) {
+      this.dirtyRows(partition).mark(activation);
+    }
+    activation.storedRow = undefined;
+    this.#runWaiting(activation);
+  }
+
+  #loadFailed(activation: Activation, cause: unknown): void {
+    if (!this.#table.holds(activation)) return;
+    activation.strikes++;
+    this.#domain.report('error', 'actor-load-failed', {
+      kind: activation.kind.name,
+      strikes: activation.strikes,
+      message: cause instanceof Error ? cause.message : 'not an Error',
+    });
+    if (activation.strikes >= this.#domain.limits.strikesMax) return this.#park(activation);
+    this.#domain.clock.after(reloadDelayMs << (activation.strikes - 1), () =>
+      this.#host.turn(() => {
+        if (this.#table.holds(activation)) this.#loader.load(activation);
+      }),
+    );
+  }
+
+  /** Its `evolve` threw half way: fold it again from what is durable (V3). */
+  broken(activation: Activation): void {
+    activation.strikes++;
+    activation.phase = 'loading';
+    this.#host.whenDurable(activation.touchedGroup, () =>
+      this.#host.turn(() => this.#loader.load(activation)),
+    );
+  }
+
+  #park(activation: Activation): void {
+    activation.phase = 'parked';
+    activation.lastPosition = Math.max(
+      activation.lastPosition,
+      activation.partition.unswept.get(activation.key)?.lastPosition ?? 0,
+      activation.storedRow?.newestPosition ?? 0,
+    );
+    if (activation.partition.unswept.delete(activation.key))
+      this.dirtyRows(activation.partition).mark(activation);
+    this.#domain.counters.parkedActors++;
+    this.#domain.report('error', 'actor-parked', { kind: activation.kind.name, id: activation.id });
+    this.#runWaiting(activation);
+  }
+
+  #runWaiting(activation: Activation): void {
+    const { waiting } = activation;
+    activation.waiting = [];
+    for (const [index, work] of waiting.entries()) {
+      // A command before this one may have broken the actor again.
+      if (activation.phase === 'loading') activation.waiting.push(...waiting.slice(index));
+      if (activation.phase === 'loading') return;
+      work.run();
+    }
+  }
+
+  /** The partition's actors whose rows lack events. */
+  dirtyRows(partition: Partition): DirtyRows {
+    let rows = this.#dirty.get(partition);
+    if (rows === undefined) {
+      rows = new DirtyRows(this.#domain.limits.sweepBuckets);
+      this.#dirty.set(partition, rows);
+    }
+    return rows;
+  }
+
+  /** Loads every actor that only the recovered tail knows; `done` is called when all are ready or parked. */
+  loadUnswept(partition: Partition, done: () => void): void {
+    let left = 1;
+    const one = () => {
+      if (--left === 0) done();
+    };
+    this.#host.turn(() => {
+      for (const { kindSchemaId, id } of [...partition.unswept.values()]) {
+        const kind = this.#domain.kinds.numbered(kindSchemaId);
+        const activation = kind === undefined ? undefined : this.obtain(kind, id);
+        if (activation === undefined || activation.phase !== 'loading') continue;
+        left++;
+        activation.waiting.push({ run: one, refuse: () => undefined });
+      }
+      one();
+    });
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * What actors are told from inside: messages of other actors, in the order of their channels, and their own timers.
+ */
+import type { Outcome } from '../actors/model/message.js';
+import type { Activation } from './actor/activation.js';
+import type { ActivationDesk } from './actor/activation-desk.js';
+import type { CancelTimer } from './clock.js';
+import { failureOutcome, outcomeRejection, outcomeReply, type StoredOutcome } from './commit/outcome.js';
+import { causeMessage, causeTimer } from './commit/record.js';
+import type { Domain } from './domain.js';
+import type { Executor, Origin } from './execution.js';
+import { messageId } from './history.js';
+import type { Channel, ChannelHub } from './link/channel-hub.js';
+import type { MessageItem } from './link/link-protocol.js';
+import type { LiveTimer, TimerDesk } from './timer/timer-desk.js';
+
+const timersPerTurn = 256;
+
+export interface MessageDeskHost {
+  /** Runs as a turn of the shard. */
+  turn(run: () => void): void;
+  /** The activation may have come to rest. */
+  changed(activation: Activation): void;
+}
+
+export class MessageDesk {
+  readonly #domain: Domain;
+  readonly #executor: Executor;
+  readonly #activations: ActivationDesk;
+  readonly #hub: ChannelHub;
+  readonly #timers: TimerDesk;
+  readonly #host: MessageDeskHost;
+  #timerDueAt = Number.POSITIVE_INFINITY;
+  #cancelTimer: CancelTimer | undefined;
+
+  constructor(parts: {
+    readonly domain: Domain;
+    readonly executor: Executor;
+    readonly activations: ActivationDesk;
+    readonly hub: ChannelHub;
+    readonly timers: TimerDesk;
+    readonly host: MessageDeskHost;
+  }) {
+    this.#domain = parts.domain;
+    this.#executor = parts.executor;
+    this.#activations = parts.activations;
+    this.#hub = parts.hub;
+    this.#timers = parts.timers;
+    this.#host = parts.host;
+  }
+
+  /** No timer fires from here on. */
+  stopTimers(): void {
+    this.#cancelTimer?.();
+    this.#timerDueAt = Number.POSITIVE_INFINITY;
+  }
+
+  /** Runs the next message of a channel, or holds the channel until its actor is loaded. */
+  consume(channel: Channel): void {
+    const item = channel.queue[channel.next] as MessageItem;
+    const kind = this.#domain.kinds.numbered(item[7]);
+    const activation = kind === undefined ? undefined : this.#activations.obtain(kind, item[8]);
+    if (kind === undefined || activation === undefined) {
+      // Opening refuses a journal that names unknown kinds, so this is a message from a newer node.
+      this.#domain.report('error', 'message-for-unknown-kind', { kind: item[7] });
+      return this.#hub.hold(channel);
+    }
+    if (activation.phase === 'loading') {
+      this.#hub.hold(channel);
+      const release = () => this.#hub.release(channel);
+      activation.waiting.push({ run: release, refuse: () => undefined });
+      return;
+    }
+    this.#domain.counters.messages++;
+    this.#runMessage(activation, item);
+    this.#hub.taken(channel);
+    this.#host.changed(activation);
+  }
+
+  #runMessage(activation: Activation, item: MessageItem): void {
+    const tag = item[11];
+    const [correlationId, causationId, principal, traceparent] = item[12];
+    const origin: Origin = {
+      cause: [causeMessage, item[1], item[2], item[3]],
+      time: item[4],
+      caller: { principal, roles: [], internal: true },
+      trail: [correlationId, causationId, principal, traceparent],
+      commandId: messageId(item[1], item[2], item[3]),
+      mustRecord: true,
+      ...(tag !== 0 && item[9] !== 0 ? { replyTo: { kindSchemaId: item[5], id: item[6], tag } } : {}),
+    };
+    if (activation.phase === 'parked') {
+      this.#executor.refuse(activation, failureOutcome('actor-parked', 'The actor is parked.'), origin);
+    } else if (item[9] === 0) {
+      this.#executor.reply(
+        activation,
+        tag === 0 ? '' : tag,
+        this.#toOutcome(item[10] as StoredOutcome),
+        origin,
+      );
+    } else {
+      const { entry, fields } = this.#domain.kinds.command(activation.kind, item[9], item[10]);
+      this.#executor.command(activation, entry, fields, origin);
+    }
+  }
+
+  #toOutcome(stored: StoredOutcome): Outcome {
+    if (stored[0] === outcomeReply)
+      return { type: 'reply', reply: this.#domain.kinds.reply(stored[1], stored[2]) };
+    return {
+      type: stored[0] === outcomeRejection ? 'rejection' : 'failure',
+      code: stored[1],
+      detail: stored[2],
+    };
+  }
+
+  /** Sees to it that the next due timer fires. Called at the end of a turn. */
+  armTimer(): void {
+    const dueAt = this.#timers.nextDueAt;
+    if (dueAt === this.#timerDueAt) return;
+    this.#cancelTimer?.();
+    this.#timerDueAt = dueAt;
+    if (dueAt === Number.POSITIVE_INFINITY) return;
+    this.#cancelTimer = this.#domain.clock.after(Math.max(0, dueAt - this.#domain.now), () => {
+      this.#timerDueAt = Number.POSITIVE_INFINITY;
+      this.#host.turn(() => this.#fireTimers());
+    });
+  }
+
+  #fireTimers(): void {
+    for (const timer of this.#timers.takeDue(this.#domain.now, timersPerTurn)) {
+      const kind = this.#domain.kinds.numbered(timer.kindSchemaId);
+      const activation = kind === undefined ? undefined : this.#activations.obtain(kind, timer.id);
+      if (activation === undefined) continue;
+      if (activation.phase === 'loading') {
+        activation.waiting.push({ run: () => this.#fire(activation, timer), refuse: () => undefined });
+      } else {
+        this.#fire(activation, timer);
+      }
+    }
+  }
+
+  #fire(activation: Activation, timer: LiveTimer): void {
+    // A parked actor keeps its timers: they stand in the table and fire after it was mended.
+    if (activation.phase === 'parked' || !this.#timers.fired(timer)) return;
+    this.#domain.counters.timersFired++;
+    const { entry, fields } = this.#domain.kinds.command(activation.kind, timer.schema, timer.fields);
+    const commandId = `timer.${timer.id}.${timer.name}.${timer.dueAt}`;
+    this.#executor.command(activation, entry, fields, {
+      cause: [causeTimer, timer.name, timer.dueAt],
+      time: timer.dueAt,
+      caller: { principal: '', roles: [], internal: true },
+      trail: [0, 0, '', 0],
+      commandId,
+      mustRecord: true,
+    });
+    this.#host.changed(activation);
+  }
+}
