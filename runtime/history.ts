@@ -68,6 +68,7 @@ export function recordedEvents(kinds: KindTable, actor: ActorName, placed: Place
   if (stored === 0) return events;
   const [correlationId, causationId, principal] = record[6];
   const cause = causeId(record);
+  const { present } = actor.kind.definition;
   for (let index = 0; index < eventCount(record); index++) {
     const schemaId = stored[index * 2] as number;
     const { entry, data } = kinds.event(actor.kind, schemaId, stored[index * 2 + 1] as readonly unknown[]);
@@ -79,7 +80,7 @@ export function recordedEvents(kinds: KindTable, actor: ActorName, placed: Place
       aggregateType: actor.kind.name,
       streamVersion: record[2] + index + 1,
       schemaVersion: kinds.catalogue.entry(schemaId).version,
-      data,
+      data: present === undefined ? data : present(actor.id, entry.name, data),
       correlationId: correlationId === 0 ? cause : correlationId,
       causationId: causationId === 0 ? cause : causationId,
       principal,

@@ -100,6 +100,8 @@ export interface AggregateDefinition<K extends Contract = Contract, State = unkn
   readonly snapshot: SnapshotSpec<State>;
   /** True while the actor still has work of its own to do (an open saga); kept as a flag in its row. */
   readonly isOpen?: (state: State) => boolean;
+  /** An event's data as histories show it, where that is more than what is stored (a saga's events name their saga). */
+  readonly present?: (id: string, event: string, data: unknown) => unknown;
   /** Commands that may wait for this actor while it is loading. Default 1,024. */
   readonly mailboxMax?: number;
 }

@@ -26,9 +26,9 @@ import {
 } from './saga-instance.js';
 import { type Move, SagaMoves } from './saga-moves.js';
 import { planSaga, type SagaPlan } from './saga-plan.js';
-import { sagaContext, sagaStatus } from './saga-view.js';
+import { presentSagaEvent, sagaContext, sagaStatus } from './saga-view.js';
 
-/** The aggregate of a definition, with the plan that `presentSagaEvent` needs. */
+/** The aggregate of a definition, with the plan it runs by. */
 export interface CompiledSaga extends AggregateDefinition<Contract, SagaInstance> {
   readonly plan: SagaPlan;
 }
@@ -84,6 +84,7 @@ function behaviourOf(plan: SagaPlan): Omit<AggregateDefinition<SagaContract, Sag
     },
     snapshot: snapshotOf(plan),
     isOpen,
+    present: (id, event, data) => presentSagaEvent(plan, id, event, data),
   };
 }
 

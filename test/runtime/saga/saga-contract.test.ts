@@ -6,9 +6,13 @@ import t from 'tap';
 import { type TObject, type TSchema, Type } from 'typebox';
 import type { Caller } from '../../../actors/model/message.js';
 import type { SagaDefinition } from '../../../actors/model/saga.js';
+import { causeMessage, type StoredRecord } from '../../../runtime/commit/record.js';
+import { recordedEvents } from '../../../runtime/history.js';
+import { compileKinds } from '../../../runtime/kind-table.js';
 import { compileSaga } from '../../../runtime/saga/saga-machine.js';
 import { stepsMax } from '../../../runtime/saga/saga-plan.js';
 import { presentSagaEvent } from '../../../runtime/saga/saga-view.js';
+import { SchemaCatalogue } from '../../../runtime/schema-catalogue.js';
 import { payload, plain, sagaOf, transfer, undoable } from './saga-fixtures.js';
 import { alice, SagaWorld } from './saga-world.js';
 
@@ -96,6 +100,38 @@ t.test(
     t.same(contract.commands.start?.upcast?.[1]?.(['a-1', 100]), { account_id: 'a-1', amount: '100' });
   },
 );
+
+t.test('row 31: a history read off the journal shows them so', async (t) => {
+  const modules = [{ name: 'test', aggregates: [], sagas: [transfer] }];
+  const { table } = compileKinds(modules, SchemaCatalogue.parse(undefined));
+  const kind = table.named('payment_test');
+  const completed = kind?.eventByName.get('StepCompleted');
+  if (kind === undefined || completed === undefined) return t.fail('the saga is a kind');
+  const fields = completed.form.toFields({ step: 'reserve', result: { held: '1.00' } });
+  const record: StoredRecord = [
+    kind.schemaId,
+    's-1',
+    1,
+    0,
+    0,
+    [causeMessage, 0, 1, 0],
+    ['c', 0, 'alice', 0],
+    0,
+    [completed.schemaId, fields],
+    0,
+    0,
+  ];
+  const placed = { record, position: 9, index: 0, at: 5 };
+  const [event] = recordedEvents(table, { kind, id: 's-1', partition: 0 }, placed);
+  t.same(event?.data, {
+    saga_id: 's-1',
+    definition_name: 'payment_test',
+    state: 'running',
+    current_step: 'reserve',
+    step: 'reserve',
+    result: { held: '1.00' },
+  });
+});
 
 t.test('a definition that cannot run is refused when it is compiled', async (t) => {
   const wrong: readonly (readonly [string, SagaDefinition, RegExp])[] = [
