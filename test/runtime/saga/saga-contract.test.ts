@@ -106,7 +106,7 @@ t.test('row 31: a history read off the journal shows them so', async (t) => {
   const { table } = compileKinds(modules, SchemaCatalogue.parse(undefined));
   const kind = table.named('payment_test');
   const completed = kind?.eventByName.get('StepCompleted');
-  if (kind === undefined || completed === undefined) return t.fail('the saga is a kind');
+  if (kind === undefined || completed === undefined) throw new Error('the saga is a kind');
   const fields = completed.form.toFields({ step: 'reserve', result: { held: '1.00' } });
   const record: StoredRecord = [
     kind.schemaId,
