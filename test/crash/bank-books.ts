@@ -60,7 +60,8 @@ export class BankBooks {
   async check(client: HttpClient, violations: Violations): Promise<void> {
     let sum = 0n;
     await inParallel(this.#accountIds.length, width, async (index) => {
-      sum += await this.#checkAccount(client, index, violations);
+      const balance = await this.#checkAccount(client, index, violations);
+      sum += balance;
       if (this.#ledger(index).fresh.size > 0) await this.#checkFreshLines(client, index, violations);
     });
     const expected = BigInt(openedMinor * this.#accountIds.length + this.#movedMinor);

@@ -35,6 +35,12 @@ t.test('answers to one key', async (t) => {
   t.test('that differ by a byte are a violation', async (t) => {
     t.match(judge(deposit, [200, '{"transaction_id":"x"}'], [200, '{"transaction_id":"x" }']), [/differ/]);
   });
+  t.test('that refuse may name their requests', async (t) => {
+    t.same(judge(deposit, [409, '{"instance":"a","code":"x"}'], [409, '{"instance":"b","code":"x"}']), []);
+    t.match(judge(deposit, [409, '{"instance":"a","code":"x"}'], [409, '{"instance":"b","code":"y"}']), [
+      /differ/,
+    ]);
+  });
   t.test('that say yes and no are a violation', async (t) => {
     t.match(judge(deposit, [200, '{"transaction_id":"x"}'], [409, '{"code":"insufficient-funds"}']), [
       /200 and 409/,

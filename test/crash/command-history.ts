@@ -1,7 +1,8 @@
 /**
  * What was asked and what was answered, per command, and what may never be among the answers.
  *
- * H1  All answers to one key with one status are equal byte for byte.
+ * H1  All answers to one key with one status are equal byte for byte, but for `instance` of a problem, which names the
+ *     request and not the outcome (RFC 9457).
  * H2  A deposit or withdrawal has one definite status for ever; a transfer may be `202` before it is `200`.
  * H3  A transfer's answers name one saga.
  */
@@ -32,7 +33,8 @@ export class CommandRecord {
   /** Books an answer; anything but a definite one leaves the standing as it is. */
   answered(answer: HttpAnswer, violations: Violations): void {
     if (!isDefinite(answer)) return;
-    const { status, body } = answer;
+    const { status } = answer;
+    const body = answer.body.replace(instanceMember, '');
     const earlier = this.#bodies.get(status);
     if (earlier === undefined) {
       this.#bodies.set(status, body);
@@ -60,6 +62,8 @@ export class CommandRecord {
     if (!isKnown) this.standing = next;
   }
 }
+
+const instanceMember = /"instance":"[^"]*",?/;
 
 function idOf(standing: Standing): string | undefined {
   return 'id' in standing ? standing.id : undefined;
