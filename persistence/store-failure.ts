@@ -6,16 +6,14 @@
 /**
  * `store-locked`: another process has the directory. `store-incompatible`: written with another partition count or by a
  * newer format. `store-address`: no store answers to that URL. `store-closed`: used after `close` or after its disk
- * crashed. `store-broken`: an earlier write failed in a way only a new process settles. `journal-gap`: a position in the
- * middle of a log is missing.
+ * crashed. `store-broken`: an earlier write failed in a way only a new process settles.
  */
 export type StoreFailureCode =
   | 'store-locked'
   | 'store-incompatible'
   | 'store-address'
   | 'store-closed'
-  | 'store-broken'
-  | 'journal-gap';
+  | 'store-broken';
 
 export class StoreFailure extends Error {
   readonly code: StoreFailureCode;

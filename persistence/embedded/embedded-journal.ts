@@ -26,6 +26,7 @@ import type {
   ReadLimits,
   StoredEntry,
 } from '../journal.js';
+import { journalGap } from '../journal-gap.js';
 import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
 import type { CommitSequence } from './commit-sequence.js';
@@ -96,9 +97,7 @@ export class EmbeddedJournal implements Journal {
     let bytesRead = 0;
     for (let position = from; position <= last; position++) {
       const bytes = this.#environment.readEntry(record, partition, position);
-      if (bytes === undefined) {
-        throw new StoreFailure('journal-gap', `partition ${partition} has no entry at ${position}`);
-      }
+      if (bytes === undefined) throw journalGap(partition, position);
       bytesRead += bytes.length;
       if (entries.length > 0 && bytesRead > limits.bytesMax) break;
       entries.push({ position, bytes });

@@ -7,6 +7,7 @@
 import { assertPartition, type Refusal, refused, sameFence } from '../append-check.js';
 import { noHash } from '../entry.js';
 import type { AppendResult, GroupAppend, Head, Journal, ReadLimits, StoredEntry } from '../journal.js';
+import { journalGap } from '../journal-gap.js';
 import type { Ownership } from '../ownership.js';
 import type { Store } from '../store.js';
 import { StoreFailure } from '../store-failure.js';
@@ -155,7 +156,7 @@ function memoryJournal(access: DiskAccess, faults: MemoryFaults): Journal {
       let bytes = 0;
       for (let position = from; position <= last; position++) {
         const entry = access.open().entry(partition, position);
-        if (entry === undefined) throw gapAt(partition, position);
+        if (entry === undefined) throw journalGap(partition, position);
         bytes += entry.bytes.length;
         if (read.length > 0 && bytes > limits.bytesMax) break;
         read.push({ position, bytes: entry.bytes });
@@ -214,10 +215,6 @@ function memoryOwnership(access: DiskAccess): Ownership {
       return access.open().fence(partition);
     },
   };
-}
-
-function gapAt(partition: number, position: number): StoreFailure {
-  return new StoreFailure('journal-gap', `partition ${partition} has no entry at ${position}`);
 }
 
 function unknown(detail: string): WriteResult {
