@@ -31,10 +31,11 @@ import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
 import type { CommitSequence } from './commit-sequence.js';
 import { type BlockFate, type Condition, fateOf, type SentBlock, sendBlock } from './condition-block.js';
-import { encodeFenceRecord } from './fence-record.js';
-import { indexKey, type LogEnvironment, logKey, type VersionedFence } from './log-environment.js';
+import { EntryLocator } from './entry-locator.js';
+import { encodeFenceRecord, type FenceHead } from './fence-record.js';
+import { indexKey, type LogEnvironment, logKey } from './log-environment.js';
 import { PartitionLedger, type PartitionState } from './partition-ledger.js';
-import { encodeBlock, sequencesPerBlock } from './sequence-tail.js';
+import { blockOf, encodeBlock, sequencesPerBlock } from './sequence-tail.js';
 import type { WriteDoor } from './write-door.js';
 
 /** Takers of one partition that keep overtaking each other; more than this is a fault somewhere else. */
@@ -88,15 +89,15 @@ export class EmbeddedJournal implements Journal {
   }
 
   async read(partition: number, from: number, limits: ReadLimits): Promise<readonly StoredEntry[]> {
-    const { position: durable } = await this.head(partition);
-    const last = Math.min(durable, from + limits.entriesMax - 1);
-    if (from > last) return [];
-    // Read after the head, so the record knows of every position up to `last`.
+    assertPartition(partition, this.#partitionCount);
     const record = this.#environment.readFence(partition);
+    const durable = (this.#durableHead(partition, record) ?? (await this.#flushed(record))).position;
+    const last = Math.min(durable, from + limits.entriesMax - 1);
+    const locator = new EntryLocator(this.#environment, partition, record);
     const entries: StoredEntry[] = [];
     let bytesRead = 0;
     for (let position = from; position <= last; position++) {
-      const bytes = this.#environment.readEntry(record, partition, position);
+      const bytes = locator.entry(position);
       if (bytes === undefined) throw journalGap(partition, position);
       bytesRead += bytes.length;
       if (entries.length > 0 && bytesRead > limits.bytesMax) break;
@@ -108,11 +109,8 @@ export class EmbeddedJournal implements Journal {
   /** For a partition this thread still owns, what it knows to be flushed; else what is there, after a flush of it (J4). */
   async head(partition: number): Promise<Head> {
     assertPartition(partition, this.#partitionCount);
-    const stored = this.#environment.readFence(partition);
-    const known = this.#ledger.find(partition);
-    if (known?.durable !== undefined && sameFence(stored.fence, known.fence)) return known.durable;
-    await this.#environment.barrier();
-    return stored.head;
+    const stored = this.#environment.readHead(partition);
+    return this.#durableHead(partition, stored) ?? this.#flushed(stored);
   }
 
   /**
@@ -149,13 +147,23 @@ export class EmbeddedJournal implements Journal {
   /** The token in the store, by whoever wrote it. */
   observe(partition: number): Fence | undefined {
     assertPartition(partition, this.#partitionCount);
-    const { fence } = this.#environment.readFence(partition);
+    const { fence } = this.#environment.readHead(partition);
     return fence.epoch === 0 ? undefined : fence;
   }
 
   /** Forgets what this thread knew of the partition. */
   forget(partition: number): void {
     this.#ledger.drop(partition, this.#ledger.find(partition));
+  }
+
+  #durableHead(partition: number, stored: FenceHead): Head | undefined {
+    const known = this.#ledger.find(partition);
+    return known !== undefined && sameFence(stored.fence, known.fence) ? known.durable : undefined;
+  }
+
+  async #flushed(stored: FenceHead): Promise<Head> {
+    await this.#environment.barrier();
+    return stored.head;
   }
 
   /** The ledger refused. If another thread has the partition by now, that is the true reason. */
@@ -165,7 +173,7 @@ export class EmbeddedJournal implements Journal {
 
   #fencedBy(shares: readonly Share[]): Refusal | undefined {
     for (const { entry } of shares) {
-      const { fence } = this.#environment.readFence(entry.partition);
+      const { fence } = this.#environment.readHead(entry.partition);
       if (!sameFence(fence, entry.fence)) {
         return refused(
           'fenced',
@@ -197,7 +205,8 @@ export class EmbeddedJournal implements Journal {
   #stands({ partition, position, hash }: EntryIdentity): boolean {
     const { head } = this.#ledger.load(partition);
     if (position === head.position) return sameHash(hash, head.hash);
-    const bytes = this.#environment.readEntry(this.#environment.readFence(partition), partition, position);
+    const record = this.#environment.readFence(partition);
+    const bytes = new EntryLocator(this.#environment, partition, record).entry(position);
     return bytes !== undefined && sameHash(hash, hashEntry(bytes));
   }
 
@@ -212,7 +221,7 @@ export class EmbeddedJournal implements Journal {
         state.version = sequence;
         state.tail.add(sequence);
         if (state.tail.count === sequencesPerBlock) {
-          void index.put(indexKey(partition, position), encodeBlock(state.tail.list()));
+          void index.put(indexKey(partition, blockOf(position)), encodeBlock(state.tail.list()));
           state.tail.clear();
         }
         void fences.put(partition, encodeFenceRecord(state), sequence);
@@ -243,7 +252,7 @@ export class EmbeddedJournal implements Journal {
   #isIn(shares: readonly Share[]): boolean {
     const [share] = shares;
     if (share === undefined) return false;
-    const stored: VersionedFence = this.#environment.readFence(share.entry.partition);
+    const stored = this.#environment.readHead(share.entry.partition);
     return sameFence(stored.fence, share.entry.fence) && stored.head.position >= share.entry.position;
   }
 

@@ -9,10 +9,13 @@ import { entryHashBytes } from '../entry.js';
 import type { Fence, Head } from '../journal.js';
 import { SequenceTail } from './sequence-tail.js';
 
-export interface FenceRecord {
+export interface FenceHead {
   /** Epoch 0 with an empty nonce: nobody has taken the partition yet. */
   readonly fence: Fence;
   readonly head: Head;
+}
+
+export interface FenceRecord extends FenceHead {
   readonly tail: SequenceTail;
 }
 
@@ -21,25 +24,32 @@ const nonceLengthOffset = hashOffset + entryHashBytes;
 const nonceOffset = nonceLengthOffset + 1;
 
 export function encodeFenceRecord({ fence, head, tail }: FenceRecord): Buffer {
-  const tailOffset = nonceOffset + fence.nonce.length;
-  const bytes = Buffer.allocUnsafe(tailOffset + tail.byteCount);
+  const tailStart = nonceOffset + fence.nonce.length;
+  const bytes = Buffer.allocUnsafe(tailStart + tail.byteCount);
   bytes.writeUInt32LE(fence.epoch, 0);
   bytes.writeDoubleLE(head.position, 4);
   bytes.set(head.hash, hashOffset);
   bytes.writeUInt8(fence.nonce.length, nonceLengthOffset);
   bytes.write(fence.nonce, nonceOffset, 'latin1');
-  tail.copyTo(bytes, tailOffset);
+  tail.copyTo(bytes, tailStart);
   return bytes;
 }
 
 export function decodeFenceRecord(bytes: Buffer): FenceRecord {
-  const tailOffset = nonceOffset + bytes.readUInt8(nonceLengthOffset);
+  return { ...decodeFenceHead(bytes), tail: SequenceTail.decode(bytes.subarray(tailOffset(bytes))) };
+}
+
+/** All but the tail, which most readers do not need. */
+export function decodeFenceHead(bytes: Buffer): FenceHead {
   return {
-    fence: { epoch: bytes.readUInt32LE(0), nonce: bytes.toString('latin1', nonceOffset, tailOffset) },
+    fence: { epoch: bytes.readUInt32LE(0), nonce: bytes.toString('latin1', nonceOffset, tailOffset(bytes)) },
     head: {
       position: bytes.readDoubleLE(4),
       hash: Uint8Array.prototype.slice.call(bytes, hashOffset, nonceLengthOffset),
     },
-    tail: SequenceTail.decode(bytes.subarray(tailOffset)),
   };
+}
+
+function tailOffset(bytes: Buffer): number {
+  return nonceOffset + bytes.readUInt8(nonceLengthOffset);
 }

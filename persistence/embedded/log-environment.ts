@@ -10,8 +10,7 @@ import { type Database, open, type RootDatabase } from 'lmdb';
 import type { Durability } from '../store.js';
 import { StoreFailure } from '../store-failure.js';
 import type { VersionedRecords } from './condition-block.js';
-import { decodeFenceRecord, type FenceRecord } from './fence-record.js';
-import { sequenceInBlock, sequencesPerBlock } from './sequence-tail.js';
+import { decodeFenceHead, decodeFenceRecord, type FenceHead, type FenceRecord } from './fence-record.js';
 
 /** Room in the address space, not on the disk: growing the map under way would stop all threads. */
 const mapBytes = 2 ** 38;
@@ -67,17 +66,12 @@ export class LogEnvironment {
 
   /** As it stands now, other threads' unflushed changes included. */
   readFence(partition: number): VersionedFence {
-    this.root.resetReadTxn();
-    const entry = this.fences.getEntry(partition);
-    if (entry?.version === undefined)
-      throw new StoreFailure('store-incompatible', `no fence record of partition ${partition}`);
-    return { ...decodeFenceRecord(entry.value), version: entry.version };
+    const { value, version } = this.#fenceEntry(partition);
+    return { ...decodeFenceRecord(value), version };
   }
 
-  /** The bytes at a position known to be written, by the index or the record's tail. */
-  readEntry(record: FenceRecord, partition: number, position: number): Buffer | undefined {
-    const sequence = this.#sequenceOf(record, partition, position);
-    return sequence === undefined ? undefined : this.log.getBinary(logKey(sequence, partition));
+  readHead(partition: number): FenceHead {
+    return decodeFenceHead(this.#fenceEntry(partition).value);
   }
 
   /** Resolves when everything visible now is durable. Costs nothing when it already is. */
@@ -93,12 +87,13 @@ export class LogEnvironment {
     });
   }
 
-  #sequenceOf({ head, tail }: FenceRecord, partition: number, position: number): number | undefined {
-    if (position > head.position) return undefined;
-    const firstInTail = head.position - tail.count + 1;
-    if (position >= firstInTail) return tail.list()[position - firstInTail];
-    const block = this.index.getBinary(indexKey(partition, position));
-    return block === undefined ? undefined : sequenceInBlock(Buffer.from(block), position);
+  #fenceEntry(partition: number): { readonly value: Buffer; readonly version: number } {
+    this.root.resetReadTxn();
+    const entry = this.fences.getEntry(partition);
+    if (entry?.version === undefined) {
+      throw new StoreFailure('store-incompatible', `no fence record of partition ${partition}`);
+    }
+    return { value: entry.value, version: entry.version };
   }
 }
 
@@ -110,9 +105,9 @@ export function logKey(sequence: number, partition: number): Buffer {
   return key;
 }
 
-export function indexKey(partition: number, position: number): Buffer {
+export function indexKey(partition: number, block: number): Buffer {
   const key = Buffer.allocUnsafe(6);
   key.writeUInt16BE(partition, 0);
-  key.writeUInt32BE(Math.floor((position - 1) / sequencesPerBlock), 2);
+  key.writeUInt32BE(block, 2);
   return key;
 }

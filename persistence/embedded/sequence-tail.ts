@@ -91,6 +91,11 @@ export function encodeBlock(sequences: readonly number[]): Buffer {
   return bytes;
 }
 
+/** The number of the block that lists a position. */
+export function blockOf(position: number): number {
+  return Math.floor((position - 1) / sequencesPerBlock);
+}
+
 export function sequenceInBlock(block: Buffer, position: number): number {
   return block.readDoubleLE(((position - 1) % sequencesPerBlock) * 8);
 }
