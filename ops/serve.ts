@@ -7,7 +7,8 @@
  */
 import { banner } from './banner.js';
 import { exitCodes } from './exit-codes.js';
-import { isStartRefusal, type NodeOptions, type RunningNode, startNode } from './start.js';
+import { type NodeOptions, type RunningNode, startNode } from './start.js';
+import { isStartRefusal } from './start-refusal.js';
 
 /** Answers under way get this long (design.md §6). */
 const stopDeadlineMs = 20_000;

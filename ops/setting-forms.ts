@@ -86,5 +86,14 @@ export function pattern(allowed: string, matches: RegExp): Form<string> {
   return { allowed, parse: (text) => (matches.test(text) ? { value: text } : no()) };
 }
 
+/** Web origins (RFC 6454), comma between: scheme, host and port, nothing after them. */
+export const origins: Form<readonly string[]> = {
+  allowed: 'origins with commas between, such as https://bank.example,http://localhost:3000',
+  parse: (text) => {
+    const list = text.split(',').map((part) => part.trim());
+    return list.every((part) => /^https?:\/\/[^/\s?#@]+$/.test(part)) ? { value: list } : no();
+  },
+};
+
 /** A path in the file system; whoever reads the table resolves it to an absolute one. */
 export const path: Form<string> = pattern('a path', /^[^\0]+$/);

@@ -5,7 +5,7 @@
  * T1  A setting called `memory-budget` is the flag `--memory-budget`, the key `memory-budget` of the file and
  *     `TROUPE_MEMORY_BUDGET` in the environment; `aliases` adds the names that others are used to (`PORT`).
  */
-import { byteSize, type Form, oneOf, onOff, path, pattern, wholeNumber } from './setting-forms.js';
+import { byteSize, type Form, oneOf, onOff, origins, path, pattern, wholeNumber } from './setting-forms.js';
 
 /** What a default may depend on. */
 export interface Machine {
@@ -41,6 +41,10 @@ function toggle(
 function file<T extends string | undefined>(setting: Omit<Setting<T>, 'type' | 'form'>): Setting<T> {
   // A path is a string, which every T admits.
   return { type: 'path', form: path as Form<T>, ...setting };
+}
+
+function perMinute(name: string, limit: number, doc: string): Setting<number> {
+  return value({ name, form: wholeNumber(0, 1_000_000), default: () => limit, defaultText: `${limit}`, doc });
 }
 
 const storeForm: Form<'embedded'> = {
@@ -144,7 +148,22 @@ export const settings = {
     defaultText: 'the bank',
     doc: 'JavaScript file whose default export is a module or a list of modules, run instead of the bank',
   }),
+  origins: value<readonly string[] | undefined>({
+    name: 'origins',
+    form: origins,
+    default: () => undefined,
+    defaultText: 'any in development, none in production',
+    doc: 'web origins whose pages may call (CORS)',
+  }),
   rateLimits: toggle({ name: 'rate-limits', doc: 'limit requests per caller and address' }),
+  publicRate: perMinute(
+    'public-rate',
+    60,
+    'requests a minute of one address on public routes; 0 for no limit',
+  ),
+  customerRate: perMinute('customer-rate', 600, 'requests a minute of one customer; 0 for no limit'),
+  serviceRate: perMinute('service-rate', 6_000, 'requests a minute of one service; 0 for no limit'),
+  adminRate: perMinute('admin-rate', 6_000, 'requests a minute of one admin; 0 for no limit'),
   supervise: toggle({ name: 'supervise', doc: 'restart after a crash; switch off under an orchestrator' }),
   configFile: file<string | undefined>({
     name: 'config',

@@ -10,7 +10,8 @@
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Module } from '../actors/model/module.js';
-import { createGateway, type Gateway } from '../gateway/gateway.js';
+import { createGateway, type Gateway, type GatewaySettings, type RateSettings } from '../gateway/gateway.js';
+import type { Transport } from '../gateway/transport.js';
 import { createUwsTransport } from '../gateway/uws-server.js';
 import type { ActorSystem } from '../runtime/actor-system.js';
 import type { Clock, Random, Report } from '../runtime/clock.js';
@@ -22,6 +23,7 @@ import { loadModuleFile } from './module-file.js';
 import { type OpenedSystem, openSystem } from './open-system.js';
 import type { Config } from './settings.js';
 import { loadFingerprintSecret, loadSigningKey } from './signing-key.js';
+import { orRefuse, patiently, refusalOr } from './start-refusal.js';
 import { packageVersion } from './version.js';
 
 export interface NodeOptions {
@@ -39,25 +41,12 @@ export interface RunningNode {
   stop(deadlineMs: number): Promise<boolean>;
 }
 
-export interface StartRefusal {
-  readonly code: 'start-refused';
-  readonly message: string;
-  readonly cause: unknown;
-}
-
-export function isStartRefusal(error: unknown): error is StartRefusal {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === 'start-refused';
-}
-
-/** A place that is taken may be left in a moment: a server whose parent was killed takes up to two seconds to stop. */
-const placeWaitMs = 3_000;
-const placeRetryMs = 100;
 /** Samples of the request rate, one a second. */
 const rateSamples = 10;
 const sampleEveryMs = 1_000;
 
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
-  const { config, clock, random, report } = options;
+  const { config, clock, random, report, onFatal } = options;
   const moduleUrl =
     config.app === undefined
       ? new URL('../actors/app.js', import.meta.url).href
@@ -66,35 +55,53 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const key = await orRefuse(loadSigningKey(config));
   const fingerprintSecret = await orRefuse(loadFingerprintSecret(config.dataDirectory));
   const transport = await orRefuse(createUwsTransport());
+  const { partitions, durability, shards, memoryBudgetBytes } = config;
+  const storeUrl = `${config.store}:${config.dataDirectory}`;
   const opened = await patiently(clock, () =>
     openSystem({
-      modules,
-      moduleUrl,
-      storeUrl: `${config.store}:${config.dataDirectory}`,
-      partitions: config.partitions,
-      durability: config.durability,
-      shards: config.shards,
-      memoryBudgetBytes: config.memoryBudgetBytes,
-      clock,
-      random,
-      report,
-      onFatal: options.onFatal,
+      ...{ modules, moduleUrl, storeUrl, partitions, durability, shards, memoryBudgetBytes },
+      ...{ clock, random, report, onFatal },
     }),
   );
-  const { system, store } = opened;
-  const http = new HttpMeter();
-  let isStopping = false;
-  const metrics = nodeMetrics({ config, modules, system, http, clock, active: () => gateway.inFlightCount });
-  const gateway: Gateway = createGateway({
-    modules,
-    client: system,
-    transport,
-    settings: {
+  try {
+    const settings: GatewaySettings = {
       production: config.mode === 'production',
       tokenKey: { algorithm: 'HS256', key: key.bytes },
       fingerprintSecret,
-      ...(config.rateLimits ? {} : { rates: false as const }),
-    },
+      rates: ratesOf(config),
+      ...(config.origins === undefined ? {} : { origins: config.origins }),
+    };
+    return await openGateway(options, { modules, opened, transport, settings });
+  } catch (error) {
+    await opened.stop();
+    throw refusalOr(error);
+  }
+}
+
+interface GatewayMaterial {
+  readonly modules: readonly Module[];
+  readonly opened: OpenedSystem;
+  readonly transport: Transport;
+  readonly settings: GatewaySettings;
+}
+
+async function openGateway(options: NodeOptions, material: GatewayMaterial): Promise<RunningNode> {
+  const { config, clock, report } = options;
+  const { modules, opened, transport, settings } = material;
+  const http = new HttpMeter();
+  let isStopping = false;
+  const metrics = nodeMetrics({
+    config,
+    modules,
+    system: opened.system,
+    http,
+    active: () => gateway.inFlightCount,
+  });
+  const gateway: Gateway = createGateway({
+    modules,
+    client: opened.system,
+    transport,
+    settings,
     callbacks: {
       onRequest: (endpoint, method, status, seconds) =>
         http.answered({ endpoint, method, status, durationMs: seconds * 1000 }),
@@ -104,71 +111,32 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     clock,
     report,
   });
-  try {
-    const port = await patiently(clock, () => gateway.listen(config.host, config.port));
-    const facts = factsOf(config, modules, store.description, port);
-    report('info', 'ready', { ...facts, key_file: key.file });
-    return {
-      facts,
-      stop: async (deadlineMs) => {
-        isStopping = true;
-        metrics.stop();
-        return await stopNode({ gateway, opened, clock, report, deadlineMs });
-      },
-    };
-  } catch (error) {
-    metrics.stop();
-    await opened.stop();
-    throw error;
-  }
+  const port = await patiently(clock, () => gateway.listen(config.host, config.port));
+  const sampler = setInterval(
+    () => metrics.rate.sample(clock.monotonic(), http.total),
+    sampleEveryMs,
+  ).unref();
+  const facts = factsOf(config, modules, opened.store.description, port);
+  const { tokenCommand: _, ...known } = facts;
+  report('info', 'ready', known);
+  return {
+    facts,
+    stop: async (deadlineMs) => {
+      isStopping = true;
+      clearInterval(sampler);
+      return await stopNode({ gateway, opened, clock, report, deadlineMs });
+    },
+  };
 }
 
-/** Rejects as a refusal whatever the promise rejects with (N2). */
-async function orRefuse<T>(promise: Promise<T>): Promise<T> {
-  try {
-    return await promise;
-  } catch (cause) {
-    throw refusal(cause);
-  }
-}
-
-function refusal(cause: unknown): StartRefusal {
-  return { code: 'start-refused', message: cause instanceof Error ? cause.message : String(cause), cause };
-}
-
-/** Tries again for a while when a place is taken; what only a person can change is a refusal. */
-async function patiently<T>(clock: Clock, attempt: () => Promise<T>): Promise<T> {
-  const until = clock.monotonic() + placeWaitMs;
-  for (;;) {
-    try {
-      return await attempt();
-    } catch (error) {
-      const code = codeOf(error);
-      if (takenCodes.has(code) && clock.monotonic() < until) await pause(placeRetryMs);
-      else if (refusedCodes.has(code) || takenCodes.has(code)) throw refusal(error);
-      else throw error;
-    }
-  }
-}
-
-const takenCodes: ReadonlySet<string> = new Set(['listen-failed', 'store-locked']);
-const refusedCodes: ReadonlySet<string> = new Set([
-  'store-incompatible',
-  'store-address',
-  'schema-changed',
-  'transport-unavailable',
-]);
-
-function codeOf(error: unknown): string {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return '';
-  return typeof error.code === 'string' ? error.code : '';
-}
-
-function pause(milliseconds: number): Promise<void> {
-  // Not the clock's timer: before the gateway listens nothing else may keep the process alive.
-  return new Promise((resolve) => {
-    setTimeout(resolve, milliseconds);
-  });
+function ratesOf(config: Config): RateSettings | false {
+  if (!config.rateLimits) return false;
+  return {
+    publicPerMinute: config.publicRate,
+    customerPerMinute: config.customerRate,
+    servicePerMinute: config.serviceRate,
+    adminPerMinute: config.adminRate,
+  };
 }
 
 function healthDetails({ store, durability, shards, partitions }: Config): Readonly<Record<string, unknown>> {
@@ -196,14 +164,12 @@ interface MetricsParts {
   readonly modules: readonly Module[];
   readonly system: ActorSystem;
   readonly http: HttpMeter;
-  readonly clock: Clock;
   readonly active: () => number;
 }
 
-function nodeMetrics(parts: MetricsParts): Metrics & { readonly stop: () => void } {
-  const { config, modules, system, http, clock, active } = parts;
+function nodeMetrics(parts: MetricsParts): Metrics & { readonly rate: RateWindow } {
+  const { config, modules, system, http, active } = parts;
   const rate = new RateWindow(rateSamples);
-  const sampler = setInterval(() => rate.sample(clock.monotonic(), http.total), sampleEveryMs).unref();
   const metrics = createMetrics({
     build: { version: packageVersion(), durability: config.durability, store: config.store },
     http,
@@ -213,7 +179,7 @@ function nodeMetrics(parts: MetricsParts): Metrics & { readonly stop: () => void
     mainLoopDelay: measureEventLoopDelay(),
     kinds: kindsOf(modules),
   });
-  return { ...metrics, stop: () => clearInterval(sampler) };
+  return { ...metrics, rate };
 }
 
 function kindsOf(modules: readonly Module[]): MetricsSources['kinds'] {

@@ -1,7 +1,7 @@
 /** The rules C1–C3 of `ops/config.ts`, T1 of the table, and each form at its bounds. */
 import t from 'tap';
 import { allSettings, type ConfigInput, describeProblem, resolveConfig } from '../../ops/config.js';
-import { byteSize, oneOf, onOff, showBytes, wholeNumber } from '../../ops/setting-forms.js';
+import { byteSize, oneOf, onOff, origins, showBytes, wholeNumber } from '../../ops/setting-forms.js';
 import { type Config, environmentNames } from '../../ops/settings.js';
 
 const directory = '/srv/bank';
@@ -43,7 +43,12 @@ t.test('with nothing given every setting has its documented default', async (t) 
     tokenKeyFile: undefined,
     logLevel: 'info',
     app: undefined,
+    origins: undefined,
     rateLimits: true,
+    publicRate: 60,
+    customerRate: 600,
+    serviceRate: 6000,
+    adminRate: 6000,
     supervise: true,
     configFile: undefined,
   });
@@ -208,4 +213,22 @@ t.test('words are read in any case and nothing else is', async (t) => {
   t.same(onOff.parse('Yes'), { value: true });
   t.same(onOff.parse('0'), { value: false });
   t.same(onOff.parse('constructor'), { refused: '' });
+});
+
+t.test('origins are scheme, host and port and nothing else', async (t) => {
+  t.same(origins.parse('https://a.example, http://localhost:3000'), {
+    value: ['https://a.example', 'http://localhost:3000'],
+  });
+  for (const text of [
+    '',
+    '*',
+    'a.example',
+    'https://a.example/',
+    'https://a/x',
+    'ftp://a',
+    'https://u@a',
+    'https://a,',
+  ]) {
+    t.same(origins.parse(text), { refused: '' }, text);
+  }
 });

@@ -74,8 +74,9 @@ t.test('P1: a stop answers what is under way, and open connections do not hold i
     await Promise.all(askAll()),
     Array.from({ length: 20 }, () => ({ answer: { status: 200 } })),
   );
-  const [end, ...replies] = await Promise.all([server.stop(), ...askAll()]);
-  t.same(end, { code: 0, signal: null });
+  const asked = askAll();
+  t.same(await server.stop(), { code: 0, signal: null });
+  const replies = await Promise.all(asked);
   for (const reply of replies) {
     // A request that was not read before the connection closed is lost: its sender knows nothing of it, as always.
     if (reply.type === 'answer') t.ok([200, 503].includes(reply.answer.status), reply.answer.body);
@@ -105,6 +106,9 @@ t.test('N2: an app that is missing or broken, and other partitions, are refused 
   writeFileSync(broken, 'export default 7;');
   t.match(await attempt(t, data, '--app', path.join(data, 'gone.js')), { code: 2, stderr: /gone\.js/ });
   t.match(await attempt(t, data, '--app', broken), { code: 2, stderr: /must export a module/ });
+  const twice = path.join(data, 'twice.mjs');
+  writeFileSync(twice, `import one from ${JSON.stringify(app)}; export default [one, one];`);
+  t.match(await attempt(t, data, '--app', twice), { code: 2, stderr: /"counter"/ });
   const server = await startServer(t, { args: ['--app', app] });
   await server.stop();
   const end = await attempt(t, server.dataDirectory, '--app', app, '--partitions', '8');

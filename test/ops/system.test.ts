@@ -3,7 +3,7 @@ import path from 'node:path';
 import t from 'tap';
 import { createSystem, type System } from '../../ops/index.js';
 import { temporaryDirectory } from '../support/server.js';
-import counters, { counterContract } from './fixtures/counter-app.js';
+import counters, { counterContract, move } from './fixtures/counter-app.js';
 
 const moduleFile = new URL('./fixtures/counter-app.js', import.meta.url);
 
@@ -60,6 +60,44 @@ for (const shards of [0, 2]) {
     await second.stop();
   });
 }
+
+t.test(
+  'a saga is started with its input and waited for, and turns back when a step is refused',
+  async (t) => {
+    const system = await createSystem({ modules: [counters] });
+    const total = async (id: string): Promise<number | undefined> => {
+      const result = await system.query(counterContract, id, 'total', {});
+      return result.ok ? result.reply.total : undefined;
+    };
+    const wait = { waitMs: 10_000 };
+    t.match(await system.start(move, 'm1', { from: 'a', to: 'b', amount: 30 }, wait), {
+      ok: true,
+      reply: { saga_id: 'm1', definition_name: 'move', state: 'completed' },
+    });
+    t.same([await total('a'), await total('b')], [-30, 30]);
+    const refused = await system.start(move, 'm2', { from: 'a', to: 'b', amount: 999 }, wait);
+    t.match(refused, { ok: true, reply: { state: 'compensated', errors: [/too-much/] } });
+    t.same([await total('a'), await total('b')], [-30, 30]);
+    t.match(await system.status(move, 'm1'), { ok: true, reply: { state: 'completed' } });
+    t.match(await system.start(move, 'm1', { from: 'a', to: 'b', amount: 1 }), {
+      ok: false,
+      code: 'saga-exists',
+    });
+    // @ts-expect-error: the amount is an integer
+    t.match(await system.start(move, 'm3', { from: 'a', to: 'b', amount: 'much' }), {
+      code: 'validation-failed',
+    });
+    await system.stop();
+  },
+);
+
+t.test('the package offers it under its own name', async (t) => {
+  // Resolved by the `exports` of the manifest, as in a project that depends on it; the types are those used above.
+  const name: string = 'troupe';
+  const names = Object.keys(await import(name));
+  for (const wanted of ['createSystem', 'defineAggregate', 'defineSaga', 'reject'])
+    t.ok(names.includes(wanted), wanted);
+});
 
 t.test('what cannot work is refused before anything is opened', async (t) => {
   await t.rejects(createSystem({}), /needs modules or a moduleFile/);
