@@ -1,4 +1,5 @@
 /** `createSystem`: a system in this process, over memory and over the embedded store, on one thread and on several. */
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { createSystem, type System } from '../../ops/index.js';
@@ -60,6 +61,37 @@ for (const shards of [0, 2]) {
     await second.stop();
   });
 }
+
+t.test('H1: a shard whose thread ends is said to be lost once, and its callers are told so', async (t) => {
+  const directory = path.join(temporaryDirectory(t), 'data');
+  const store = { type: 'embedded', directory } as const;
+  const fatal: unknown[] = [];
+  const options = { moduleFile, store, shards: 2, report: () => {} };
+  const system = await createSystem({ ...options, onFatal: (error) => fatal.push(error) });
+  t.equal(await exercise(system, 'a'), 2);
+  t.match(await system.call(counterContract, 'a', 'quit', {}), { ok: false, code: 'outcome-unknown' });
+  t.match(fatal, [{ message: 'exit code 3' }]);
+  await system.stop();
+  const again = await createSystem(options);
+  t.equal(await exercise(again, 'a'), 4, 'what was answered is there');
+  await again.stop();
+});
+
+t.test('O2: when one shard cannot open, nothing stays open', async (t) => {
+  const folder = temporaryDirectory(t);
+  const store = { type: 'embedded', directory: path.join(folder, 'data') } as const;
+  const refusing = path.join(folder, 'refusing.mjs');
+  writeFileSync(
+    refusing,
+    `import { isMainThread } from 'node:worker_threads';
+     if (!isMainThread) throw new Error('not on this thread');
+     export { default } from ${JSON.stringify(moduleFile.href)};`,
+  );
+  await t.rejects(createSystem({ moduleFile: refusing, store, shards: 2 }), /not on this thread/);
+  const system = await createSystem({ moduleFile, store, shards: 2 });
+  t.equal(await exercise(system, 'a'), 2);
+  await system.stop();
+});
 
 t.test(
   'a saga is started with its input and waited for, and turns back when a step is refused',
