@@ -33,6 +33,8 @@ export interface BenchmarkOptions {
   readonly shards?: number;
   /** Count flushes from outside. */
   readonly strace: boolean;
+  /** Directory for CPU profiles of the server's threads, one `.cpuprofile` each. */
+  readonly profile?: string;
   /** Where the temporary directory is made: a real disk, else durability costs nothing. */
   readonly dataParent?: string;
   /** A server that somebody else started, with a token for it. */
@@ -47,6 +49,8 @@ export interface WindowCounts {
   readonly entries: number | undefined;
   readonly groups: number | undefined;
   readonly tableSlices: number | undefined;
+  /** Mean time from sealing a group until it is durable. */
+  readonly commitMs: number | undefined;
 }
 
 export interface BenchmarkReport {
@@ -114,6 +118,9 @@ async function freshServer(options: BenchmarkOptions, directory: string): Promis
   const server = await ServerProcess.start({
     dataDirectory: path.join(directory, 'data'),
     args,
+    ...(options.profile === undefined
+      ? {}
+      : { nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${options.profile}`] }),
     ...(traceFile === undefined ? {} : { wrapper: flushTraceWrapper(traceFile) }),
   });
   const token = await server.token('bench', 'bench');
@@ -219,7 +226,10 @@ function windowCounts(before: ServerReading, after: ServerReading): WindowCounts
     const last = after.metrics.get(name);
     return last === undefined ? undefined : last - (before.metrics.get(name) ?? 0);
   };
+  const commitSeconds = difference('troupe_commit_latency_seconds_sum');
+  const commits = difference('troupe_commit_latency_seconds_count');
   return {
+    commitMs: commitSeconds === undefined || !commits ? undefined : (commitSeconds / commits) * 1_000,
     commands: difference('troupe_commands_total'),
     events: difference('troupe_events_total'),
     entries: difference('troupe_entries_total'),

@@ -24,6 +24,7 @@ interface Typed {
   readonly store: string;
   readonly shards?: number;
   readonly strace: boolean;
+  readonly profile?: string;
   readonly data?: string;
   readonly url?: string;
   readonly token?: string;
@@ -99,6 +100,7 @@ function addOptions(command: Command): Command {
     .option('--store <store>', 'store of the server: embedded or redis://host:port/db', 'embedded')
     .option('--shards <n>', 'shards of the server', whole(0, 64))
     .option('--strace', 'count the flushes from outside with strace', false)
+    .option('--profile <dir>', "write CPU profiles of the server's threads there (slows it by some percent)")
     .option('--data <dir>', 'make the temporary data directory here instead of in the system one')
     .option('--url <url>', 'measure a running server instead of starting one (http://host:port)')
     .addOption(new Option('--token <token>', 'token of role bench for --url').env('TROUPE_TOKEN'))

@@ -105,6 +105,7 @@ function commitText({ counts, flushes, options, load }: BenchmarkReport): string
     parts.push(
       `${count(counts.groups)} groups (${ratio(load.done, counts.groups)} ${options.scenario} each)`,
     );
+  if (counts.commitMs !== undefined) parts.push(`${ms(counts.commitMs)} each on average`);
   if (counts.entries !== undefined) parts.push(`${ratio(counts.events, counts.entries)} events per entry`);
   return parts.length === 0 ? 'not exported by the server' : parts.join(', ');
 }

@@ -18,6 +18,8 @@ export interface ServerOptions {
   /** Further arguments of `troupe start`: `['--shards', '2']`. */
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Arguments of `node` itself: `['--cpu-prof']`. */
+  readonly nodeArgs?: readonly string[];
   /** A program that runs the server as its child, with its arguments (strace). */
   readonly wrapper?: readonly string[];
   /** Default 30 s. */
@@ -131,7 +133,7 @@ export class ServerProcess {
 }
 
 function launch(options: ServerOptions, endpoint: Endpoint) {
-  const { wrapper = [], args = [], env = {}, dataDirectory } = options;
+  const { wrapper = [], nodeArgs = [], args = [], env = {}, dataDirectory } = options;
   const started = [
     'start',
     '--no-supervise',
@@ -142,7 +144,7 @@ function launch(options: ServerOptions, endpoint: Endpoint) {
     '--data',
     dataDirectory,
   ];
-  const [file, ...rest] = [...wrapper, process.execPath, program, ...started, ...args];
+  const [file, ...rest] = [...wrapper, process.execPath, ...nodeArgs, program, ...started, ...args];
   const child = spawn(file as string, rest, {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
