@@ -97,6 +97,8 @@ export async function runBenchmark(
     return await measure(options, listener, foreignServer(options.url, options.token));
   mkdirSync(options.dataParent ?? tmpdir(), { recursive: true });
   const directory = mkdtempSync(path.join(options.dataParent ?? tmpdir(), 'troupe-bench-'));
+  const remove = () => rmSync(directory, { recursive: true, force: true });
+  process.once('exit', remove);
   let server: ServerProcess | undefined;
   try {
     listener.phase('starting the server');
@@ -106,7 +108,8 @@ export async function runBenchmark(
   } finally {
     listener.phase('stopping the server');
     await server?.stop();
-    rmSync(directory, { recursive: true, force: true });
+    remove();
+    process.off('exit', remove);
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * `npm run bench -- …`: reads the arguments, runs one benchmark or the headline set, prints.
  *
- * Exit codes: 0 all books balance · 1 a run failed or its books do not balance · 2 wrong arguments.
+ * Exit codes: 0 all books balance · 1 a run failed or was interrupted, or its books do not balance · 2 wrong arguments.
  * Progress goes to stderr, the result to stdout.
  */
 import { writeFileSync } from 'node:fs';
@@ -143,4 +143,6 @@ async function headline(typed: Typed): Promise<BenchmarkReport[]> {
   return reports;
 }
 
+// An exit, unlike a signal, runs what removes the data and ends the server.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 process.exitCode = await main();

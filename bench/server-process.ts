@@ -2,7 +2,8 @@
  * One server of ours as a child process in a process group of its own: for benchmarks, crash rounds and end-to-end tests.
  *
  * P1  `start` resolves when `/health/ready` says so, and rejects with the server's output when it ends before.
- * P2  `kill` and `stop` leave no process of the group behind; a parent that exits kills the group.
+ * P2  `kill` and `stop` leave no process of the group behind. A parent that exits kills the group; of one that is
+ *     killed the server notices that its channel has closed, and stops.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
@@ -147,7 +148,8 @@ function launch(options: ServerOptions, endpoint: Endpoint) {
   const [file, ...rest] = [...wrapper, process.execPath, ...nodeArgs, program, ...started, ...args];
   const child = spawn(file as string, rest, {
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // The channel is what the server's own supervisor would hold.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { ...process.env, ...env },
   });
   const { pid } = child;
