@@ -12,8 +12,8 @@ import { StoreFailure } from '../store-failure.js';
 import type { VersionedRecords } from './condition-block.js';
 import { decodeFenceHead, decodeFenceRecord, type FenceHead, type FenceRecord } from './fence-record.js';
 
-/** Room in the address space, not on the disk: growing the map under way would stop all threads. */
-const mapBytes = 2 ** 38;
+/** Room in the address space, not on the disk. A store that outgrows it is mapped anew, which stops all threads for a moment. */
+const mapBytes = 2 ** 36;
 const databasesMax = 8;
 
 export function openEnvironment(path: string, durability: Durability): RootDatabase<Buffer, Buffer> {
