@@ -63,6 +63,8 @@ interface Pending {
 const deadlineCheckMs = 100;
 /** Time for an answer to travel after its wait ended. */
 const waitGraceMs = 2_000;
+/** Turns of the event loop that answers may take after the last shard has stopped. */
+const farewellTurns = 10;
 
 export class ActorSystem implements ActorClient {
   readonly kinds: KindTable;
@@ -136,17 +138,20 @@ export class ActorSystem implements ActorClient {
     const requestId = this.#nextRequestId++;
     const command = call.type === 'command' ? kind.commandByName.get(call.command) : undefined;
     const query = call.type === 'query' ? kind.queryByName.get(call.query) : undefined;
+    // Everything that may throw comes before the call counts as taken.
+    const guardKind = call.guard === undefined ? undefined : this.#kind(call.guard.kind);
+    const item = this.#toItem(requestId, request, kind, command, query, deadlineMs);
     this.#pending.set(requestId, {
       shard,
       kind,
-      guardKind: call.guard === undefined ? undefined : this.#kind(call.guard.kind),
+      guardKind,
       command,
       query,
       deadlineAt: this.#clock.monotonic() + deadlineMs,
       answered,
     });
     this.#pendingPerShard[shard] = (this.#pendingPerShard[shard] ?? 0) + 1;
-    this.#shards[shard]?.link.send(this.#toItem(requestId, request, kind, command, query, deadlineMs));
+    this.#shards[shard]?.link.send(item);
     this.#flushSoon();
     this.#cancelCheck ??= this.#clock.after(deadlineCheckMs, () => this.#checkDeadlines());
   }
@@ -158,10 +163,18 @@ export class ActorSystem implements ActorClient {
   /** Refuses new calls, lets every shard finish and release its partitions; calls still open then end `outcome-unknown`. */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    // What was submitted before arrives before the stop, and answers given before its end are still on their way after it.
+    for (const shard of this.#shards) shard.link.flush();
+    await this.#turn();
     await Promise.all(this.#shards.map((shard) => shard.stop()));
+    for (let turns = 0; turns < farewellTurns && this.#pending.size > 0; turns++) await this.#turn();
     this.#cancelCheck?.();
     for (const requestId of [...this.#pending.keys()]) this.#settle(requestId, unknown('The node stopped.'));
     for (const shard of this.#shards) shard.link.close();
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => this.#clock.defer(resolve));
   }
 
   /** A shard is gone: whether its open calls took effect cannot be known here. */
