@@ -41,8 +41,8 @@ export interface CallDeskHost {
   answer(answer: LinkAnswer, group: number): void;
   /** Number of the open group. */
   openGroup(): number;
-  /** Runs as a turn of the shard once the group is durable. */
-  whenDurable(group: number, run: () => void): void;
+  /** Runs one of the two, as a turn of the shard: `run` once the group is durable, `refuse` when it never will be. */
+  whenDurable(group: number, run: () => void, refuse: () => void): void;
   /** Runs as a turn of the shard. */
   turn(run: () => void): void;
   /** Why new commands are refused now, if they are. */
@@ -52,6 +52,8 @@ export interface CallDeskHost {
 /** A command with a key that is under way: from its arrival until its group is durable. */
 interface Running {
   readonly fingerprint: string;
+  /** The first caller; those who repeated the command meanwhile are `attached`. */
+  readonly requestId: number;
   readonly attached: { readonly requestId: number; readonly waitMs: number }[];
   executed: Executed | undefined;
   group: number;
@@ -78,11 +80,12 @@ export class CallDesk {
     if (kind === undefined) return this.#refuse(item[1], 'internal', 'Unknown kind.');
     // A caller whose deadline has passed has its answer already; running the command would only surprise it.
     if (this.#domain.clock.monotonic() - receivedAt > deadlineMs) {
-      return this.#refuse(item[1], 'deadline-passed', 'The deadline passed before the command ran.');
+      return this.#host.answer(toAnswer(item[1], tooLate, 0, false), 0);
     }
-    if (item[0] === itemCommand) this.#command(kind, item);
-    else if (item[0] === itemQuery) this.#query(kind, item);
-    else this.#history(kind, item);
+    const deadlineAt = receivedAt + deadlineMs;
+    if (item[0] === itemCommand) this.#command(kind, item, deadlineAt);
+    else if (item[0] === itemQuery) this.#query(kind, item, deadlineAt);
+    else this.#history(kind, item, deadlineAt);
   }
 
   /** A group with recorded outcomes is durable: its command ids are answered from the log from now on. */
@@ -92,19 +95,31 @@ export class CallDesk {
 
   /** The activation's state changed: whoever waits for it to come to rest may be answered. */
   changed(activation: Activation): void {
-    if (activation.watchers === undefined || this.#isOpen(activation)) return;
-    for (const watcher of activation.watchers) {
+    if (activation.watchers === undefined) return;
+    // Half changed by an `evolve` that threw: its waits go on once it was folded again.
+    if (activation.phase === 'loading') return;
+    if (activation.phase === 'ready' && this.#isOpen(activation)) return;
+    this.endWaits(activation);
+  }
+
+  /** Answers all who wait for an activation with its status as it is. */
+  endWaits(activation: Activation): void {
+    const watchers = activation.watchers ?? [];
+    activation.watchers = undefined;
+    for (const watcher of watchers) {
       watcher.cancelTimer();
       this.#answerStatus(activation, watcher.requestId, watcher.isReplay);
     }
-    activation.watchers = undefined;
   }
 
-  /** The domain was reset. Attached callers and waits get their refusal; those in a group's gate are settled with it. */
+  /**
+   * The domain was reset. Those in a group's gate are settled with it, those who waited for an actor were refused by it;
+   * left are commands that were being looked up, with whoever attached to them, and waits.
+   */
   reset(activations: Iterable<Activation>): void {
     for (const running of this.#running.values()) {
       if (running.executed !== undefined) continue;
-      for (const { requestId } of running.attached)
+      for (const requestId of [running.requestId, ...running.attached.map((caller) => caller.requestId)])
         this.#host.answer(toAnswer(requestId, resetOutcome, 0, false), 0);
     }
     this.#running.clear();
@@ -117,12 +132,12 @@ export class CallDesk {
     }
   }
 
-  #command(kind: Kind, item: CommandItem): void {
+  #command(kind: Kind, item: CommandItem, deadlineAt: number): void {
     const refusal = this.#host.refusal();
     if (refusal !== undefined) return this.#refuse(item[1], refusal.code, refusal.detail);
     const command = kind.commands[item[4]];
-    const activation = this.#host.obtain(kind, item[3]);
-    if (command === undefined || activation === undefined) {
+    const partition = this.#domain.partitionFor(item[3]);
+    if (command === undefined || partition === undefined) {
       return this.#refuse(
         item[1],
         command === undefined ? 'internal' : 'moved',
@@ -132,31 +147,48 @@ export class CallDesk {
     const commandId = item[6];
     const fingerprint = item[7];
     const run = () =>
-      this.#guarded(activation, item[15], item, () => this.#execute(activation, command, item));
+      this.#guarded(kind, item, item[15], deadlineAt, (activation, guardGroup) =>
+        this.#execute(activation, command, item, guardGroup),
+      );
     if (fingerprint === 0) return run();
-    const running = this.#running.get(commandId);
-    if (running !== undefined) return this.#attach(activation, running, item);
-    this.#running.set(commandId, { fingerprint, attached: [], executed: undefined, group: 0 });
-    if (!activation.partition.ledger.mayHold(commandId)) return run();
-    this.#findRecorded(activation.partition, commandId).then(
+    const earlier = this.#running.get(commandId);
+    if (earlier !== undefined) return this.#attach(kind, earlier, item);
+    const running: Running = {
+      fingerprint,
+      requestId: item[1],
+      attached: [],
+      executed: undefined,
+      group: 0,
+    };
+    this.#running.set(commandId, running);
+    if (!partition.ledger.mayHold(commandId)) return run();
+    // After a reset the command was refused already, and the id may stand for a repeat of it.
+    const still = (then: () => void) =>
+      this.#host.turn(() => {
+        if (this.#running.get(commandId) === running) then();
+      });
+    this.#findRecorded(partition, commandId).then(
       (found) =>
-        this.#host.turn(() => {
-          // A reset in the meantime has refused the command already.
-          if (!this.#running.has(commandId)) return;
+        still(() => {
           if (found === undefined) run();
-          else this.#replay(activation, command, item, found);
+          else this.#replay(kind, command, item, found);
         }),
-      (cause: unknown) => this.#host.turn(() => this.#end(item, this.#failure(cause))),
+      (cause: unknown) => still(() => this.#end(item, this.#failure(cause))),
     );
   }
 
-  #attach(activation: Activation, running: Running, item: CommandItem): void {
+  #attach(kind: Kind, running: Running, item: CommandItem): void {
     if (running.fingerprint !== item[7]) {
       return this.#refuse(item[1], 'idempotency-key-reused', 'The key was used with another request.');
     }
     this.#domain.counters.deduplicated++;
     if (running.executed === undefined) running.attached.push({ requestId: item[1], waitMs: item[14] });
-    else this.#give(activation, item[1], item[14], running.executed, running.group, true);
+    else {
+      // It ran on this actor, which cannot be passivated before its group is durable.
+      const activation = this.#host.obtain(kind, item[3]);
+      if (activation !== undefined)
+        this.#give(activation, item[1], item[14], running.executed, running.group, true);
+    }
   }
 
   /** The record of an earlier command with this id, found through the ledger and compared in full. */
@@ -171,7 +203,7 @@ export class CallDesk {
     return undefined;
   }
 
-  #replay(activation: Activation, command: CommandEntry, item: CommandItem, record: StoredRecord): void {
+  #replay(kind: Kind, command: CommandEntry, item: CommandItem, record: StoredRecord): void {
     const running = this.#running.get(item[6]);
     this.#running.delete(item[6]);
     this.#domain.counters.deduplicated++;
@@ -182,12 +214,16 @@ export class CallDesk {
       : failureOutcome('idempotency-key-reused', 'The key was used with another request.');
     const executed: Executed = { outcome, recorded: true, version: record[2] + eventCount(record) };
     const callers = [{ requestId: item[1], waitMs: item[14] }, ...(running?.attached ?? [])];
-    const giveAll = () => {
-      for (const { requestId, waitMs } of callers)
-        this.#give(activation, requestId, waitMs, executed, 0, true);
-    };
     // Only a wait looks at the actor itself.
-    if (activation.phase === 'loading') activation.waiting.push({ run: giveAll, refuse: giveAll });
+    const isWaiting = outcome[0] === outcomeReply && callers.some(({ waitMs }) => waitMs >= 0);
+    const activation = isWaiting ? this.#host.obtain(kind, item[3]) : undefined;
+    const giveAll = () => {
+      for (const { requestId, waitMs } of callers) {
+        if (activation !== undefined) this.#give(activation, requestId, waitMs, executed, 0, true);
+        else this.#host.answer(toAnswer(requestId, outcome, executed.version, true), 0);
+      }
+    };
+    if (activation?.phase === 'loading') activation.waiting.push({ run: giveAll, refuse: giveAll });
     else giveAll();
   }
 
@@ -200,11 +236,11 @@ export class CallDesk {
     return [outcomeReply, command.replySchemaId, command.reply.toFields(reply)];
   }
 
-  #execute(activation: Activation, command: CommandEntry, item: CommandItem): void {
+  #execute(activation: Activation, command: CommandEntry, item: CommandItem, guardGroup: number): void {
     if (activation.phase === 'parked') return this.#end(item, parked);
     if (item[12] >= 0 && item[12] !== activation.version) {
       const conflict = failureOutcome('version-conflict', `The actor is at version ${activation.version}.`);
-      return this.#end(item, conflict, activation.touchedGroup);
+      return this.#end(item, conflict, Math.max(activation.touchedGroup, guardGroup));
     }
     this.#domain.counters.commands++;
     const executed = this.#executor.command(activation, command, item[5], {
@@ -215,9 +251,10 @@ export class CallDesk {
       commandId: item[6],
       mustRecord: item[7] !== 0,
     });
-    const group = executed.recorded ? this.#host.openGroup() : activation.touchedGroup;
+    const group = executed.recorded ? this.#host.openGroup() : Math.max(activation.touchedGroup, guardGroup);
     this.#give(activation, item[1], item[14], executed, group, false);
-    const running = this.#running.get(item[6]);
+    this.changed(activation);
+    const running = item[7] === 0 ? undefined : this.#running.get(item[6]);
     if (running === undefined) return;
     running.executed = executed;
     running.group = group;
@@ -251,44 +288,41 @@ export class CallDesk {
     }
   }
 
-  #query(kind: Kind, item: QueryItem): void {
+  #query(kind: Kind, item: QueryItem, deadlineAt: number): void {
     const query = kind.queries[item[4]];
-    const activation = this.#host.obtain(kind, item[3]);
-    if (query === undefined || activation === undefined) {
-      return this.#refuse(
-        item[1],
-        query === undefined ? 'internal' : 'moved',
-        'The shard does not have this actor.',
-      );
-    }
+    if (query === undefined) return this.#refuse(item[1], 'internal', 'The kind has no such query.');
     this.#domain.counters.queries++;
-    this.#guarded(activation, item[10], item, () => {
+    this.#guarded(kind, item, item[10], deadlineAt, (activation, guardGroup) => {
       if (activation.phase === 'parked') return this.#host.answer(toAnswer(item[1], parked, 0, false), 0);
-      if (item[11] !== 0) return this.#queryPast(activation, query, item, item[11]);
+      const group = Math.max(activation.touchedGroup, guardGroup);
+      if (item[11] !== 0) return this.#queryPast(activation, query, item, item[11], group);
       const outcome = this.#executor.query(activation, query, item[5], callerOf(item));
       if (item[9] >= 0 && outcome[0] === outcomeReply && this.#isOpen(activation)) {
         return this.#watch(activation, item[1], item[9], false);
       }
-      this.#host.answer(toAnswer(item[1], outcome, activation.version, false), activation.touchedGroup);
+      this.#host.answer(toAnswer(item[1], outcome, activation.version, false), group);
     });
   }
 
   /** Answers from the journal, folded up to a version or a time. */
-  #queryPast(activation: Activation, query: QueryEntry, item: QueryItem, at: readonly [0 | 1, number]): void {
-    this.#afterDurable(activation, item[1], async () => {
+  #queryPast(
+    activation: Activation,
+    query: QueryEntry,
+    item: QueryItem,
+    at: readonly [0 | 1, number],
+    group: number,
+  ): void {
+    this.#afterDurable(group, item[1], async () => {
       const past = await foldedAt(this.#domain, this.#entries, activation, at);
       const outcome = this.#executor.query(past, query, item[5], callerOf(item));
       return toAnswer(item[1], outcome, past.version, false);
     });
   }
 
-  #history(kind: Kind, item: HistoryItem): void {
-    const activation = this.#host.obtain(kind, item[3]);
-    if (activation === undefined)
-      return this.#refuse(item[1], 'moved', 'The shard does not have this actor.');
+  #history(kind: Kind, item: HistoryItem, deadlineAt: number): void {
     this.#domain.counters.queries++;
-    this.#guarded(activation, item[7], item, () => {
-      this.#afterDurable(activation, item[1], async () => {
+    this.#guarded(kind, item, item[7], deadlineAt, (activation, guardGroup) => {
+      this.#afterDurable(Math.max(activation.touchedGroup, guardGroup), item[1], async () => {
         const page = await historyPage(this.#domain, this.#entries, activation, {
           isBackward: item[8],
           fromVersion: item[9],
@@ -299,40 +333,73 @@ export class CallDesk {
     });
   }
 
-  /** Reads the journal for an answer once everything the activation holds is in it. */
-  #afterDurable(activation: Activation, requestId: number, read: () => Promise<LinkAnswer>): void {
-    this.#host.whenDurable(activation.touchedGroup, () => {
-      read().then(
-        (answer) => this.#host.turn(() => this.#host.answer(answer, 0)),
-        (cause: unknown) =>
-          this.#host.turn(() => this.#host.answer(toAnswer(requestId, this.#failure(cause), 0, false), 0)),
-      );
-    });
+  /** Reads the journal for an answer once everything that the call has looked at is in it. */
+  #afterDurable(group: number, requestId: number, read: () => Promise<LinkAnswer>): void {
+    this.#host.whenDurable(
+      group,
+      () => {
+        read().then(
+          (answer) => this.#host.turn(() => this.#host.answer(answer, 0)),
+          (cause: unknown) =>
+            this.#host.turn(() => this.#host.answer(toAnswer(requestId, this.#failure(cause), 0, false), 0)),
+        );
+      },
+      () => this.#host.answer(toAnswer(requestId, resetOutcome, 0, false), 0),
+    );
   }
 
-  /** Runs `then` with the activation at rest and the guard's consent. */
-  #guarded(activation: Activation, guard: GuardItem | 0, item: CallItem, then: () => void): void {
-    if (guard === 0) return this.#whenReady(activation, item, then);
-    const kind = this.#domain.kinds.kinds[guard[0]];
-    const query = kind?.queries[guard[2]];
-    const neighbour = kind === undefined ? undefined : this.#host.obtain(kind, guard[1]);
-    if (query === undefined || neighbour === undefined) {
-      return this.#endCall(item, failureOutcome('internal', 'The guard is not on this shard.'), 0);
+  /**
+   * Runs `then` with the activation at rest and the guard's consent; `guardGroup` is the group that last touched what
+   * the guard has seen. Activations are obtained when they are used: one kept over a wait may have been passivated.
+   */
+  #guarded(
+    kind: Kind,
+    item: CallItem,
+    guard: GuardItem | 0,
+    deadlineAt: number,
+    then: (activation: Activation, guardGroup: number) => void,
+  ): void {
+    if (guard === 0) {
+      return this.#atRest(kind, item[3], item, deadlineAt, (activation) => then(activation, 0));
     }
-    this.#whenReady(neighbour, item, () => {
+    const guardKind = this.#domain.kinds.kinds[guard[0]];
+    const query = guardKind?.queries[guard[2]];
+    if (guardKind === undefined || query === undefined) {
+      return this.#endCall(item, failureOutcome('internal', 'The guard is not known.'), 0);
+    }
+    this.#atRest(guardKind, guard[1], item, deadlineAt, (neighbour) => {
       if (neighbour.phase === 'parked') return this.#endCall(item, parked, 0);
+      const { touchedGroup } = neighbour;
       const outcome = this.#executor.query(neighbour, query, guard[3], callerOf(item));
-      if (outcome[0] === outcomeReply) this.#whenReady(activation, item, then);
-      else this.#endCall(item, outcome, neighbour.touchedGroup);
+      if (outcome[0] !== outcomeReply) return this.#endCall(item, outcome, touchedGroup);
+      this.#atRest(kind, item[3], item, deadlineAt, (activation) => then(activation, touchedGroup));
     });
   }
 
-  #whenReady(activation: Activation, item: CallItem, run: () => void): void {
-    if (activation.phase !== 'loading') return run();
-    if (activation.waiting.length >= this.#domain.limits.mailboxMax) {
+  /** Runs with the activation loaded; calls that arrive while it loads keep their order. */
+  #atRest(
+    kind: Kind,
+    id: string,
+    item: CallItem,
+    deadlineAt: number,
+    run: (activation: Activation) => void,
+  ): void {
+    const activation = this.#host.obtain(kind, id);
+    if (activation === undefined) {
+      return this.#endCall(item, failureOutcome('moved', 'The shard does not have this actor.'), 0);
+    }
+    if (activation.phase !== 'loading') return run(activation);
+    const mailboxMax = kind.definition.mailboxMax ?? this.#domain.limits.mailboxMax;
+    if (activation.waiting.length >= mailboxMax) {
       return this.#endCall(item, failureOutcome('mailbox-full', 'Too many commands wait for this actor.'), 0);
     }
-    activation.waiting.push({ run, refuse: () => this.#endCall(item, resetOutcome, 0) });
+    activation.waiting.push({
+      run: () => {
+        if (this.#domain.clock.monotonic() > deadlineAt) this.#endCall(item, tooLate, 0);
+        else run(activation);
+      },
+      refuse: () => this.#endCall(item, resetOutcome, 0),
+    });
   }
 
   #endCall(item: CallItem, outcome: StoredOutcome, group: number): void {
@@ -350,8 +417,7 @@ export class CallDesk {
         this.#host.turn(() => {
           const left = activation.watchers?.filter((other) => other !== watcher) ?? [];
           activation.watchers = left.length === 0 ? undefined : left;
-          if (activation.phase === 'ready') this.#answerStatus(activation, requestId, isReplay);
-          else this.#refuse(requestId, 'outcome-unknown', 'The actor is being loaded again.');
+          this.#answerStatus(activation, requestId, isReplay);
         }),
       ),
     };
@@ -360,6 +426,9 @@ export class CallDesk {
   }
 
   #answerStatus(activation: Activation, requestId: number, isReplay: boolean): void {
+    if (activation.phase === 'loading')
+      return this.#refuse(requestId, 'outcome-unknown', 'The actor is being loaded again.');
+    if (activation.phase === 'parked') return this.#host.answer(toAnswer(requestId, parked, 0, false), 0);
     const status = activation.kind.queryByName.get('status');
     if (status === undefined)
       return this.#refuse(requestId, 'internal', 'The kind has no status to wait for.');
@@ -372,7 +441,16 @@ export class CallDesk {
   }
 
   #isOpen(activation: Activation): boolean {
-    return activation.kind.definition.isOpen?.(activation.state) ?? false;
+    try {
+      return activation.kind.definition.isOpen?.(activation.state) ?? false;
+    } catch (cause) {
+      this.#domain.report('error', 'actor-threw', {
+        kind: activation.kind.name,
+        command: 'isOpen',
+        message: cause instanceof Error ? cause.message : 'not an Error',
+      });
+      return false;
+    }
   }
 
   #refuse(requestId: number, code: string, detail: string): void {
@@ -390,6 +468,7 @@ export class CallDesk {
 }
 
 const parked = failureOutcome('actor-parked', 'The actor failed repeatedly and waits for an operator.');
+const tooLate = failureOutcome('deadline-passed', 'The deadline passed before the command ran.');
 const resetOutcome = failureOutcome(
   'storage-unavailable',
   'The store refused; nothing of the call was done.',

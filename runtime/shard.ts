@@ -16,7 +16,7 @@ import { ActivationDesk } from './actor/activation-desk.js';
 import { CallDesk } from './call-desk.js';
 import type { Clock, Random, Report } from './clock.js';
 import { Committer, lookFor, type RefusalReason } from './commit/committer.js';
-import type { Group } from './commit/group.js';
+import { Group } from './commit/group.js';
 import { type Counters, observe } from './counters.js';
 import { FilterGenerations } from './deduplication/filter-generations.js';
 import { Sweeper } from './derive/sweeper.js';
@@ -48,6 +48,7 @@ import { TimerDesk } from './timer/timer-desk.js';
 const entryCacheBytes = 64 * 1_048_576;
 const reopenDelayMsMax = 5_000;
 const spaceCheckMs = 1_000;
+const farewellMs = 1_000;
 
 export interface ShardHost {
   /** Gives answers to the gateway and items to other shards; flushed at the end of each turn. */
@@ -100,6 +101,7 @@ export class Shard {
   /** The tables lag too far; looked at once per group. */
   #isBehind = false;
   #reopenAttempts = 0;
+  #isStopping = false;
 
   constructor(options: ShardOptions) {
     this.#domain = new Domain(options);
@@ -109,6 +111,7 @@ export class Shard {
     this.#activations = new ActivationDesk(this.#domain, this.#entries, {
       turn: (run) => this.#turn(run),
       whenDurable: (group, run) => this.#whenDurable(group, run),
+      parked: (activation) => this.#calls.changed(activation),
     });
     this.#opener = new PartitionOpener({
       domain: this.#domain,
@@ -138,7 +141,7 @@ export class Shard {
       obtain: (kind, id) => this.#activations.obtain(kind, id),
       answer: (answer, group) => this.#answer(answer, group),
       openGroup: () => this.#committer.open.number,
-      whenDurable: (group, run) => this.#whenDurable(group, run),
+      whenDurable: (group, run, refuse) => this.#whenDurable(group, run, refuse),
       turn: (run) => this.#turn(run),
       refusal: () => this.#refusal(),
     });
@@ -211,11 +214,14 @@ export class Shard {
    * `shutting-down` meanwhile. Resolves when everything is durable; rejects never.
    */
   async stop(): Promise<void> {
-    if (this.#phase === 'stopped') return;
-    this.#phase = 'stopping';
+    if (this.#phase === 'stopped' || this.#isStopping) return;
+    this.#isStopping = true;
+    if (this.#phase !== 'reopening') this.#phase = 'stopping';
     this.#messages.stopTimers();
-    await this.#idle();
-    await this.#sweeper.finish();
+    do {
+      await this.#idle();
+      await this.#sweeper.finish();
+    } while (this.#phase === 'stopping' && !this.#isQuiet);
     this.#sweeper.stop();
     this.#phase = 'stopped';
     for (const partition of this.#domain.owned()) {
@@ -287,8 +293,8 @@ export class Shard {
   }
 
   #receiveRemote([, epoch, message]: RemoteItem): void {
-    // A partition that is being opened announces its places when it is ready; the sender then begins again there.
-    if (this.#phase !== 'open' && this.#phase !== 'stopping') return;
+    // What was sent before the sender heard of this opening comes again. What comes after must be kept even while the
+    // shard is not open yet: the sender goes on from there.
     const partition = this.#domain.partitionFor(message[8]);
     if (partition?.fence.epoch === epoch) this.#hub.deliver(message);
   }
@@ -315,11 +321,11 @@ export class Shard {
   }
 
   /** Runs once the group is durable; an open group without work will never be sent and counts as the one before it. */
-  #whenDurable(group: number, run: () => void): void {
+  #whenDurable(group: number, run: () => void, refuse: () => void = () => undefined): void {
     const { open } = this.#committer;
     const pending = this.#committer.pending(group === open.number && open.isEmpty ? group - 1 : group);
     if (pending === undefined) run();
-    else pending.afterDurable.push(run);
+    else pending.afterDurable.push({ run, refuse });
   }
 
   #newCommitter(firstGroup: number): Committer {
@@ -372,7 +378,7 @@ export class Shard {
     for (const message of group.remote) {
       this.#routes.sendDurable(partitionOf(message[8], this.#domain.partitionCount), message);
     }
-    for (const run of group.afterDurable) run();
+    for (const { run } of group.afterDurable) run();
   }
 
   // ── opening, reset, stop ─────────────────────────────────────────────────────────────────────────────────────────
@@ -390,12 +396,41 @@ export class Shard {
     counters.resets++;
     if (reason === 'fenced') counters.fencedAppends++;
     report('error', 'domain-reset', { reason, detail });
-    if (reason === 'fenced') return this.#host.onFatal('fenced', new Error(detail));
-    this.#phase = 'reopening';
+    this.#phase = reason === 'fenced' ? 'stopped' : 'reopening';
     this.#sweeper.stop();
     const { inFlight, open } = this.#committer.abandon();
     this.#refuseAll(open);
-    await this.#reopen(reason, inFlight, open.number + 1);
+    if (reason === 'fenced') await this.#yieldTo(detail, inFlight);
+    else await this.#reopen(reason, [...inFlight], open.number + 1);
+  }
+
+  /**
+   * Another owner has a partition: this shard serves no more, not even reads, which the other one may have made old. It
+   * may still look, to answer its callers, for as long as `farewellMs`.
+   */
+  async #yieldTo(detail: string, inFlight: readonly Group[]): Promise<void> {
+    const lookAll = async () => {
+      for (const group of inFlight) {
+        const found = await lookFor(this.#domain.store.journal, group);
+        if (found === 'present') this.#release(group);
+        else if (found === 'absent') this.#refuseGate(group);
+        else this.#leaveOpen(group);
+      }
+    };
+    await Promise.race([
+      lookAll(),
+      new Promise<void>((resolve) => this.#domain.clock.after(farewellMs, resolve)),
+    ]);
+    this.#host.flush();
+    this.#host.onFatal('fenced', new Error(detail));
+  }
+
+  #leaveOpen(group: Group): void {
+    for (const [requestId] of group.gate) {
+      const detail = 'Another owner took over before the store answered.';
+      this.#host.answer([requestId, answerFailure, 'outcome-unknown', detail, false]);
+    }
+    for (const { refuse } of group.afterDurable) refuse();
   }
 
   #refuseAll(open: Group): void {
@@ -423,31 +458,41 @@ export class Shard {
     for (const [requestId] of group.gate) {
       this.#host.answer([requestId, answerFailure, 'storage-unavailable', refusedDetail, false]);
     }
+    for (const { refuse } of group.afterDurable) refuse();
   }
 
-  async #reopen(reason: RefusalReason, inFlight: readonly Group[], firstGroup: number): Promise<void> {
+  async #reopen(reason: RefusalReason, inFlight: Group[], firstGroup: number): Promise<void> {
     this.#committer = this.#newCommitter(firstGroup);
     this.#sweeper = this.#newSweeper();
     try {
       await this.#opener.open();
-      for (const group of inFlight) {
+      if (this.#phase !== 'reopening') return;
+      for (let group = inFlight[0]; group !== undefined; group = inFlight[0]) {
+        const found = await lookFor(this.#domain.store.journal, group);
+        if (found === 'unreachable') throw new Error('a group in flight could not be looked for');
+        inFlight.shift();
         // The epoch is raised: what is not in the log now never will be.
-        if ((await lookFor(this.#domain.store.journal, group)) === 'present') this.#release(group);
+        if (found === 'present') this.#release(group);
         else this.#refuseGate(group);
       }
+      this.#host.flush();
       if (reason === 'storage') await this.#probe();
       this.#reopenAttempts = 0;
-      this.#phase = 'open';
+      if (this.#phase !== 'reopening') return;
+      this.#phase = this.#isStopping ? 'stopping' : 'open';
       this.#domain.report('warn', 'domain-reopened');
       this.#turn(() => this.#opened());
     } catch (cause) {
       this.#domain.report('error', 'reopen-failed', {
         message: cause instanceof Error ? cause.message : 'not an Error',
       });
+      this.#domain.partitions.fill(undefined);
       this.#timers.clear();
       this.#hub.clear();
       const delay = Math.min(reopenDelayMsMax, 50 * 2 ** this.#reopenAttempts++);
-      this.#domain.clock.after(delay, () => void this.#reopen(reason, inFlight, firstGroup));
+      this.#domain.clock.after(delay, () => {
+        if (this.#phase === 'reopening') void this.#reopen(reason, inFlight, firstGroup);
+      });
     }
   }
 
@@ -455,31 +500,40 @@ export class Shard {
   async #probe(): Promise<void> {
     const [partition] = this.#domain.owned();
     if (partition === undefined) return;
-    const { open } = this.#committer;
-    open.partitions.push(partition);
+    // A group of its own: turns go on meanwhile, and would send the committer's open one.
+    const probe = new Group(this.#committer.open.number);
+    probe.partitions.push(partition);
     partition.join(partition.timeFor(this.#domain.clock.now(), 0));
-    open.seal();
-    const result = await this.#domain.store.journal.append(open.toAppend(undefined));
+    probe.seal();
+    const result = await this.#domain.store.journal.append(probe.toAppend(undefined));
     if (result.type !== 'appended') throw new Error(`the store still refuses (${result.type})`);
     partition.durable = partition.assigned;
     partition.durableHash = partition.lastHash;
-    this.#committer = this.#newCommitter(open.number + 1);
+    this.#committer = this.#newCommitter(probe.number + 1);
   }
 
-  /** Resolves when nothing is queued and nothing in flight. */
+  get #isQuiet(): boolean {
+    return (
+      this.#committer.isIdle && this.#hub.peek() === undefined && this.#queuedNext >= this.#queued.length
+    );
+  }
+
+  /** Resolves when nothing is queued and nothing in flight, or when the store cannot be opened again. */
   async #idle(): Promise<void> {
     for (;;) {
-      const isQuiet =
-        this.#committer.isIdle && this.#hub.peek() === undefined && this.#queuedNext >= this.#queued.length;
-      if (isQuiet || this.#phase === 'reopening') return;
-      this.#turn(() => undefined);
+      this.#turn(() => {
+        if (this.#phase !== 'stopping') return;
+        for (const activation of this.#activations.values()) this.#calls.endWaits(activation);
+      });
+      if (this.#phase === 'stopping' && this.#isQuiet) return;
+      if (this.#phase === 'stopped' || (this.#phase === 'reopening' && this.#reopenAttempts > 0)) return;
       await new Promise<void>((resolve) => this.#domain.clock.after(1, resolve));
     }
   }
 
   #newSweeper(): Sweeper {
     return new Sweeper(this.#domain, this.#timers, {
-      whenDurable: (group, run) => this.#whenDurable(group, run),
+      whenDurable: (group, run) => this.#whenDurable(group, run, run),
       openGroup: () => this.#committer.open.number,
       dirtyRows: (partition) => this.#activations.dirtyRows(partition),
       loadUnswept: (partition, done) => this.#activations.loadUnswept(partition, done),
@@ -518,7 +572,10 @@ export class Shard {
         this.#acceptsWrites = acceptsWrites;
         if (this.#phase !== 'stopped') this.#domain.clock.after(spaceCheckMs, () => this.#watchSpace());
       },
-      (cause: unknown) => this.#domain.report('warn', 'disk-space-unknown', { cause: String(cause) }),
+      (cause: unknown) => {
+        this.#domain.report('warn', 'disk-space-unknown', { cause: String(cause) });
+        if (this.#phase !== 'stopped') this.#domain.clock.after(spaceCheckMs, () => this.#watchSpace());
+      },
     );
   }
 }

@@ -22,6 +22,8 @@ export interface ActivationDeskHost {
   /** Runs as a turn of the shard. */
   turn(run: () => void): void;
   whenDurable(group: number, run: () => void): void;
+  /** The actor will not change any more: whoever waits for that is told. */
+  parked(activation: Activation): void;
 }
 
 export class ActivationDesk {
@@ -130,6 +132,7 @@ export class ActivationDesk {
       this.dirtyRows(activation.partition).mark(activation);
     this.#domain.counters.parkedActors++;
     this.#domain.report('error', 'actor-parked', { kind: activation.kind.name, id: activation.id });
+    this.#host.parked(activation);
     this.#runWaiting(activation);
   }
 
@@ -166,7 +169,7 @@ export class ActivationDesk {
         const activation = kind === undefined ? undefined : this.obtain(kind, id);
         if (activation === undefined || activation.phase !== 'loading') continue;
         left++;
-        activation.waiting.push({ run: one, refuse: () => undefined });
+        activation.waiting.push({ run: one, refuse: one });
       }
       one();
     });

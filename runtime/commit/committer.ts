@@ -13,6 +13,10 @@ import type { Clock } from '../clock.js';
 import type { Limits } from '../limits.js';
 import { Group } from './group.js';
 
+/** Pause before a group is sent for the third time, and longest pause between later ones. */
+const resendDelayMs = 10;
+const resendDelayMsMax = 500;
+
 export type RefusalReason = 'fenced' | 'conflict' | 'storage';
 
 export interface CommitterEvents {
@@ -37,6 +41,7 @@ export class Committer {
   readonly #waiting = new Set<Group>();
   #durableGroup = 0;
   #closed = false;
+  #isWatched = false;
 
   constructor(options: {
     readonly journal: Journal;
@@ -97,6 +102,7 @@ export class Committer {
     this.#open = new Group(group.number + 1);
     this.#inFlight.push(group);
     this.#append(group, predecessor);
+    this.#watch(this.#limits.appendDeadlineMs);
   }
 
   /** Takes the groups that will not be committed: those in flight (in order) and the open one. */
@@ -106,6 +112,7 @@ export class Committer {
   }
 
   #append(group: Group, predecessor: Group | undefined): void {
+    group.sentCount++;
     this.#journal.append(group.toAppend(predecessor)).then(
       (result) => this.#settle(group, predecessor, result),
       (cause) => this.#settle(group, predecessor, { type: 'unknown', cause }),
@@ -113,7 +120,8 @@ export class Committer {
   }
 
   #settle(group: Group, predecessor: Group | undefined, result: AppendResult): void {
-    if (this.#closed) return;
+    // A group that was sent twice, or given up waiting for, may be answered again.
+    if (this.#closed || this.#appended.has(group) || !this.#inFlight.includes(group)) return;
     if (result.type === 'appended') {
       this.#appended.add(group);
       this.#releaseInOrder();
@@ -133,11 +141,40 @@ export class Committer {
       this.#waiting.add(group);
       return;
     }
-    this.#closed = true;
-    this.#events.onRefused(result.reason, result.detail);
+    // An earlier sending may be what this one ran into.
+    if (group.sentCount > 1 && result.reason !== 'storage') void this.#lookBefore(group, result);
+    else this.#refused(result);
   }
 
-  /** Q2. Looks once; sends the same bytes again when the log is shorter; gives up (fencing itself) past the deadline. */
+  #refused({ reason, detail }: Refused): void {
+    this.#closed = true;
+    this.#events.onRefused(reason, detail);
+  }
+
+  async #lookBefore(group: Group, result: Refused): Promise<void> {
+    const found = await lookFor(this.#journal, group);
+    if (found === 'present') this.#settle(group, undefined, { type: 'appended' });
+    else if (!this.#closed) this.#refused(result);
+  }
+
+  /** An append whose promise never settles counts as unknown from its deadline on. */
+  #watch(delayMs: number): void {
+    if (this.#isWatched) return;
+    this.#isWatched = true;
+    this.#clock.after(delayMs, () => {
+      this.#isWatched = false;
+      const first = this.#inFlight[0];
+      if (first === undefined || this.#closed) return;
+      const left = first.sentAt + this.#limits.appendDeadlineMs - this.#clock.monotonic();
+      if (left <= 0) {
+        const cause = new Error('the append was not answered in time');
+        this.#settle(first, undefined, { type: 'unknown', cause });
+      }
+      this.#watch(left > 0 ? left : this.#limits.appendDeadlineMs);
+    });
+  }
+
+  /** Q2. Looks once; sends the same bytes again, after a pause, when the log is shorter; gives up past the deadline. */
   async #look(group: Group, predecessor: Group | undefined): Promise<void> {
     const found = await lookFor(this.#journal, group);
     if (this.#closed) return;
@@ -149,14 +186,18 @@ export class Committer {
         reason: 'conflict',
         detail: 'another entry stands there',
       });
-    } else if (this.#clock.monotonic() - group.sentAt > this.#limits.appendDeadlineMs) {
+    } else if (this.#clock.monotonic() - group.sentAt >= this.#limits.appendDeadlineMs) {
       this.#settle(group, predecessor, {
         type: 'refused',
         reason: 'storage',
         detail: 'the store gives no answer',
       });
     } else if (found === 'unproven') {
-      this.#append(group, predecessor);
+      const pauses = group.sentCount - 1;
+      const delay = pauses === 0 ? 0 : Math.min(resendDelayMs * 2 ** (pauses - 1), resendDelayMsMax);
+      this.#clock.after(delay, () => {
+        if (!this.#closed && this.#inFlight.includes(group)) this.#append(group, predecessor);
+      });
     } else {
       this.#clock.after(50, () => void this.#look(group, predecessor));
     }
@@ -174,6 +215,8 @@ export class Committer {
     if (next !== undefined && this.#waiting.delete(next)) void this.#look(next, undefined);
   }
 }
+
+type Refused = AppendResult & { readonly type: 'refused' };
 
 /**
  * What the log says about a group: `present` (its hash stands at its position), `absent` (another entry does),

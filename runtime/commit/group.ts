@@ -12,6 +12,13 @@ import type { EntryAppend, EntryIdentity, GroupAppend } from '../../persistence/
 import type { LinkAnswer, MessageItem } from '../link/link-protocol.js';
 import type { Partition, Place } from '../partition.js';
 
+/** Work that waits for a group. One of the two is called, once. */
+export interface AfterDurable {
+  readonly run: () => void;
+  /** The group will never be in the log. */
+  readonly refuse: () => void;
+}
+
 /** A command id whose outcome this group records. */
 export interface KeyedRecord {
   readonly partition: Partition;
@@ -37,14 +44,16 @@ export class Group {
   /** Messages to partitions of other shards. */
   readonly remote: MessageItem[] = [];
   readonly keyed: KeyedRecord[] = [];
-  /** Run once the group is durable: row slices that hold its events, probes, stops. */
-  readonly afterDurable: (() => void)[] = [];
+  /** Row slices that hold its events, reads of the journal. */
+  readonly afterDurable: AfterDurable[] = [];
   commandCount = 0;
   eventCount = 0;
   byteCount = 0;
   entries: readonly SealedEntry[] = [];
   consumed: readonly ConsumedShare[] = [];
+  /** Monotonic ms of the first sending. */
   sentAt = 0;
+  sentCount = 0;
 
   constructor(number: number) {
     this.number = number;

@@ -35,17 +35,16 @@ interface Sweep {
   readonly hash: EntryHash;
   readonly state: PartitionState;
   nextBucket: number;
-  isWriting: boolean;
   failed: boolean;
 }
 
 export interface SweeperHost {
-  /** Runs once everything up to and including the group is durable; at once when it is. */
+  /** Runs once everything up to and including the group is durable, at once when it is; or when the sweeper was stopped. */
   whenDurable(group: number, run: () => void): void;
   /** Number of the open group. */
   openGroup(): number;
   dirtyRows(partition: Partition): DirtyRows;
-  /** Loads actors that only the recovered tail knows, so that their rows can be written. */
+  /** Loads actors that only the recovered tail knows, so that their rows can be written. Done early when it was stopped. */
   loadUnswept(partition: Partition, done: () => void): void;
   /** A slice was refused: the partition has another owner, or the store takes nothing. */
   onRefused(partition: Partition, reason: 'fenced' | 'conflict' | 'storage', detail: string): void;
@@ -57,12 +56,11 @@ export class Sweeper {
   readonly #timers: TimerDesk;
   readonly #host: SweeperHost;
   readonly #sweeps = new Map<Partition, Sweep>();
-  /** Partitions whose next sweep waits for actors to load. */
-  readonly #loading = new Set<Partition>();
   #cancelTick: CancelTimer | undefined;
   #turn = 0;
   #stopped = false;
-  #isFinishing = false;
+  /** Slices under way. */
+  readonly #advancing = new Map<Partition, Promise<void>>();
 
   constructor(domain: Domain, timers: TimerDesk, host: SweeperHost) {
     this.#domain = domain;
@@ -85,22 +83,27 @@ export class Sweeper {
     this.#cancelTick = undefined;
   }
 
-  /** Writes everything dirty now and moves every checkpoint to the durable position; for a clean stop. */
+  /**
+   * Writes everything dirty now and moves every checkpoint to the durable position; for a clean stop. Ends early when
+   * the sweeper is stopped meanwhile.
+   */
   async finish(): Promise<void> {
-    this.#isFinishing = true;
-    this.#cancelTick?.();
-    const owned = [...this.#domain.owned()];
-    for (let pass = 0; pass < 2; pass++) {
-      for (const partition of owned) {
-        while (this.#needsSweep(partition) || this.#sweeps.has(partition)) {
-          if (!(await this.#advance(partition))) break;
-        }
+    for (const partition of this.#domain.owned()) {
+      while (!this.#stopped && (this.#needsSweep(partition) || this.#sweeps.has(partition))) {
+        await this.#advance(partition);
+        // A whole sweep that moved nothing found an actor that is being folded again: give that a moment.
+        if (!this.#sweeps.has(partition) && this.#needsSweep(partition)) await this.#pause();
       }
     }
   }
 
+  #pause(): Promise<void> {
+    return new Promise((resolve) => this.#domain.clock.after(1, resolve));
+  }
+
   #tick(): void {
     this.#cancelTick = undefined;
+    if (this.#stopped) return;
     const owned = [...this.#domain.owned()];
     let isBusy = false;
     for (let count = 0; count < Math.min(partitionsPerTick, owned.length); count++) {
@@ -115,22 +118,32 @@ export class Sweeper {
     return partition.tableLag > 0;
   }
 
-  /** Writes the partition's next slice. Resolves false when nothing could be done now. */
-  async #advance(partition: Partition): Promise<boolean> {
+  /** Writes the partition's next slice; joins the one under way (W3). Never rejects. */
+  #advance(partition: Partition): Promise<void> {
+    let advancing = this.#advancing.get(partition);
+    if (advancing === undefined) {
+      advancing = this.#writeNext(partition)
+        .catch((cause: unknown) => {
+          if (!this.#stopped) this.#host.onFatal(cause);
+        })
+        .finally(() => this.#advancing.delete(partition));
+      this.#advancing.set(partition, advancing);
+    }
+    return advancing;
+  }
+
+  async #writeNext(partition: Partition): Promise<void> {
     let sweep = this.#sweeps.get(partition);
-    if (sweep?.isWriting === true || this.#loading.has(partition)) return false;
     if (sweep === undefined) {
       if (partition.unswept.size > 0) {
-        this.#loading.add(partition);
         await new Promise<void>((done) => this.#host.loadUnswept(partition, done));
-        this.#loading.delete(partition);
+        if (this.#stopped) return;
       }
       sweep = {
         position: partition.durable,
         hash: partition.durableHash,
         state: capturePartitionState(partition),
         nextBucket: 0,
-        isWriting: false,
         failed: false,
       };
       this.#sweeps.set(partition, sweep);
@@ -141,11 +154,8 @@ export class Sweeper {
     while (sweep.nextBucket < rows.bucketCount && activations.length === 0)
       activations = rows.take(sweep.nextBucket++);
     const isLast = sweep.nextBucket >= rows.bucketCount;
-    sweep.isWriting = true;
     await this.#write(partition, sweep, activations, isLast);
-    sweep.isWriting = false;
     if (isLast) this.#sweeps.delete(partition);
-    return true;
   }
 
   async #write(
@@ -159,6 +169,7 @@ export class Sweeper {
       const slice = activations.slice(start, start + sliceRowsMax);
       const closes = isLast && start + sliceRowsMax >= activations.length;
       await this.#writeSlice(partition, sweep, slice, closes);
+      if (this.#stopped) return;
     }
   }
 
@@ -200,7 +211,7 @@ export class Sweeper {
       deletes = [...timers.deletes, ...ledger.deletes];
     }
     await new Promise<void>((resolve) => this.#host.whenDurable(group, resolve));
-    if (this.#stopped && !this.#isFinishing) return;
+    if (this.#stopped) return;
     const result = await this.#domain.store.tables.commit({
       partition: partition.number,
       fence: partition.fence,
@@ -218,10 +229,13 @@ export class Sweeper {
       return;
     }
     sweep.failed = true;
+    if (this.#stopped) return;
     const rows = this.#host.dirtyRows(partition);
     for (const activation of slice) rows.mark(activation);
-    if (result.type === 'unknown') this.#host.onFatal(result.cause);
-    else this.#host.onRefused(partition, result.reason, result.detail);
+    if (result.type === 'refused') this.#host.onRefused(partition, result.reason, result.detail);
+    else if (this.#domain.store.failsWithProcess) this.#host.onFatal(result.cause);
+    // In or out: taking the partition anew shuts the door behind it, and reading says which.
+    else this.#host.onRefused(partition, 'conflict', 'a table commit was not answered');
   }
 
   #ownedCount(): number {
