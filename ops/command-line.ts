@@ -3,7 +3,7 @@
  *
  * L1  Whatever is wrong with what was typed ends with exit code 2 and a line that says what is allowed.
  * L2  `troupe token` prints the token on stdout and nothing else there, so that `$(troupe token …)` works.
- * L3  The server is loaded only by `start` and only once the version of Node is known to carry it.
+ * L3  The server is loaded only by `start`, and only on a version of Node that is new enough.
  */
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';

@@ -7,7 +7,7 @@ import type { Module } from '../actors/model/module.js';
 
 /** Rejects with a message for the author of the file. */
 export async function loadModuleFile(url: string): Promise<readonly Module[]> {
-  const exports: Readonly<Record<string, unknown>> = await import(url);
+  const exports = await load(url);
   const exported = exports.default ?? exports.modules;
   const modules: readonly unknown[] = Array.isArray(exported) ? exported : [exported];
   if (modules.length === 0 || !modules.every(isModule)) {
@@ -16,6 +16,17 @@ export async function loadModuleFile(url: string): Promise<readonly Module[]> {
     );
   }
   return modules;
+}
+
+/** The errors of `import` leave out which file does not parse. */
+async function load(url: string): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    return await import(url);
+  } catch (cause) {
+    throw new Error(`${url} cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  }
 }
 
 /** What the compiler checks for whoever uses it; the rest of a module is checked where it is compiled. */

@@ -30,7 +30,8 @@ export async function serve(options: Omit<NodeOptions, 'onFatal'>): Promise<numb
     node = await startNode({ ...options, onFatal: crash });
   } catch (error) {
     if (!isStartRefusal(error)) return crash(error);
-    report('error', 'start-refused', { error: error.cause });
+    // One clear line; the collected lines of production get it as well, and --log-level debug shows where it arose.
+    report(options.config.mode === 'production' ? 'error' : 'debug', 'start-refused', { error: error.cause });
     process.stderr.write(`troupe: ${error.message}\n`);
     return exitCodes.refused;
   }

@@ -47,6 +47,8 @@ const sampleEveryMs = 1_000;
 
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { config, clock, random, report, onFatal } = options;
+  // First, because nothing else is worth doing on a version of Node that it has no binary for.
+  const transport = await orRefuse(createUwsTransport());
   const moduleUrl =
     config.app === undefined
       ? new URL('../actors/app.js', import.meta.url).href
@@ -54,7 +56,6 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const modules = await orRefuse(loadModuleFile(moduleUrl));
   const key = await orRefuse(loadSigningKey(config));
   const fingerprintSecret = await orRefuse(loadFingerprintSecret(config.dataDirectory));
-  const transport = await orRefuse(createUwsTransport());
   const { partitions, durability, shards, memoryBudgetBytes } = config;
   const storeUrl = `${config.store}:${config.dataDirectory}`;
   const opened = await patiently(clock, () =>
