@@ -9,14 +9,15 @@
  * L1  Every command handed out by the workload ends in exactly one of `answered` and `lost` before `run` resolves.
  * L2  A latency belongs to the measurement when its request was sent (closed) or due (open) inside the measured window;
  *     the rate counts the answers that came inside it.
- * L3  `run` ends: a request without an answer is given up after `requestTimeoutMs`, a run whose server is gone ends early.
+ * L3  `run` ends: a request without an answer is given up after a while, a run whose server is gone ends early.
  *
  *     connecting ──> warm-up ──> measuring ──> draining ──> ended
  */
 
+import { ArrivalSchedule } from './arrival-schedule.js';
 import { type Endpoint, type HttpAnswer, HttpConnection } from './http-connection.js';
 import type { LatencySummary } from './latency-histogram.js';
-import { type Histogram, newHistogram, summarise } from './latency-histogram.js';
+import { LoadTally } from './load-tally.js';
 
 /** What is sent and what its answers mean. Commands are opaque to the generator. */
 export interface Workload<Command> {
@@ -38,6 +39,10 @@ export interface LoadPlan {
   /** Gaps of the open loop: exponential (independent users) or all equal. */
   readonly schedule: 'poisson' | 'constant';
   readonly seed: number;
+  /** A request without an answer is given up. Default 20 s: longer than a held transfer or a command's deadline, 10 s. */
+  readonly requestTimeoutMs?: number;
+  /** Without one open connection for so long the server counts as gone. Default 5 s. Both are looked at once a second. */
+  readonly serverGoneMs?: number;
 }
 
 export interface LoadProgress {
@@ -75,12 +80,9 @@ export interface LoadListener {
   readonly second: (progress: LoadProgress) => void;
 }
 
-/** Longer than a held transfer (10 s) and a command's deadline (10 s). */
-const requestTimeoutMs = 20_000;
+const requestTimeoutDefaultMs = 20_000;
+const serverGoneDefaultMs = 5_000;
 const connectTimeoutMs = 10_000;
-/** Without one open connection for so long the server counts as gone. */
-const serverGoneMs = 5_000;
-const errorKindsMax = 50;
 /** Node's shortest timer. Answers also look whether something is due, so this matters only to a quiet server. */
 const scheduleTickMs = 1;
 
@@ -91,32 +93,25 @@ export class LoadGenerator<Command> {
   readonly #plan: LoadPlan;
   readonly #listener: LoadListener;
   readonly #connections: HttpConnection[];
+  /** Free connections, while requests wait for their time. One may stand here twice, or be busy again: ask it. */
   readonly #idle: HttpConnection[] = [];
   readonly #commands: (Command | undefined)[];
-  /** Per connection: when its request was sent (closed loop) or due (open loop), and whether it was really sent. */
+  /** Per connection: when its request was sent (closed loop) or due (open loop), and when it was really sent. */
   readonly #since: Float64Array;
   readonly #sentAt: Float64Array;
-  readonly #latencies: Histogram = newHistogram();
-  #secondLatencies: Histogram = newHistogram();
-  readonly #errors = new Map<string, number>();
-  readonly #perSecond: number[] = [];
-  readonly #random: () => number;
+  readonly #tally = new LoadTally();
+  #schedule: ArrivalSchedule | undefined;
   #phase: Phase = 'connecting';
   #inFlight = 0;
-  /** Real beginning and real length; the planned end only bounds the schedule of the open loop. */
+  /** When the window really began; its end as planned. */
   #windowStart = Number.POSITIVE_INFINITY;
-  #windowSeconds = 0;
   #windowEnd = 0;
-  #nextDue = 0;
-  #doneInSecond = 0;
-  #errorCount = 0;
-  #done = 0;
   #backlogMax = 0;
   #unsent = 0;
   #lastOpenAt = 0;
   #secondTimer: NodeJS.Timeout | undefined;
+  /** Of the phase under way. */
   #second = 0;
-  #cpuSeconds = 0;
   #aborted: string | undefined;
   #ended: (() => void) | undefined;
 
@@ -127,7 +122,6 @@ export class LoadGenerator<Command> {
     this.#commands = new Array<Command | undefined>(plan.connections).fill(undefined);
     this.#since = new Float64Array(plan.connections);
     this.#sentAt = new Float64Array(plan.connections);
-    this.#random = xorshift(plan.seed);
     const events = {
       idle: (connection: HttpConnection) => this.#free(connection),
       answered: (connection: HttpConnection, answer: HttpAnswer) => this.#answered(connection, answer),
@@ -139,7 +133,11 @@ export class LoadGenerator<Command> {
     );
   }
 
-  /** Once. Rejects only when no connection could be opened. */
+  get #requestTimeoutMs(): number {
+    return this.#plan.requestTimeoutMs ?? requestTimeoutDefaultMs;
+  }
+
+  /** Once. Rejects only when the connections could not be opened. */
   async run(): Promise<LoadResult> {
     try {
       await this.#untilConnected();
@@ -147,7 +145,12 @@ export class LoadGenerator<Command> {
     } finally {
       for (const connection of this.#connections) connection.close();
     }
-    return this.#result();
+    return {
+      ...this.#tally.result(),
+      backlogMax: this.#backlogMax,
+      unsent: this.#unsent,
+      ...(this.#aborted === undefined ? {} : { aborted: this.#aborted }),
+    };
   }
 
   async #untilConnected(): Promise<void> {
@@ -160,85 +163,78 @@ export class LoadGenerator<Command> {
   }
 
   #drive(): Promise<void> {
-    const { warmUpSeconds, seconds, rate } = this.#plan;
+    const { warmUpSeconds, seconds, rate, schedule: gaps, seed } = this.#plan;
     const start = performance.now();
     this.#windowEnd = start + (warmUpSeconds + seconds) * 1_000;
-    this.#nextDue = start;
     this.#lastOpenAt = start;
-    this.#phase = 'warm-up';
     const timers = [
       setTimeout(() => this.#beginWindow(), warmUpSeconds * 1_000),
       setTimeout(() => this.#endWindow(), (warmUpSeconds + seconds) * 1_000),
     ];
-    if (rate !== undefined) timers.push(setInterval(() => this.#sendDue(), scheduleTickMs));
-    this.#countSecondsAnew();
+    if (rate !== undefined) {
+      this.#schedule = new ArrivalSchedule({ rate, gaps, seed, from: start, until: this.#windowEnd });
+      timers.push(setInterval(() => this.#sendDue(), scheduleTickMs));
+    }
+    this.#enter('warm-up');
     return new Promise<void>((resolve) => {
       this.#ended = () => {
         this.#ended = undefined;
         this.#phase = 'ended';
-        for (const timer of timers) clearTimeout(timer);
-        clearInterval(this.#secondTimer);
+        for (const timer of [...timers, this.#secondTimer]) clearTimeout(timer);
         resolve();
       };
       for (const connection of this.#idle.splice(0)) this.#free(connection);
     });
   }
 
+  /** Seconds count from the beginning of each phase. */
+  #enter(phase: LoadProgress['phase']): void {
+    this.#phase = phase;
+    this.#second = 0;
+    clearInterval(this.#secondTimer);
+    this.#secondTimer = setInterval(() => this.#everySecond(), 1_000);
+  }
+
   #beginWindow(): void {
-    this.#phase = 'measuring';
+    if (this.#phase !== 'warm-up') return;
     this.#windowStart = performance.now();
-    this.#doneInSecond = 0;
-    this.#countSecondsAnew();
-    this.#cpuSeconds = -cpuSecondsNow();
+    this.#tally.beginWindow(this.#windowStart);
+    this.#enter('measuring');
     this.#listener.measuring();
   }
 
   #endWindow(): void {
     if (this.#phase !== 'measuring') return;
-    this.#windowSeconds = (performance.now() - this.#windowStart) / 1_000;
-    if (this.#perSecond.length < this.#plan.seconds) this.#everySecond();
-    else this.#perSecond[this.#perSecond.length - 1]! += this.#doneInSecond;
-    this.#phase = 'draining';
-    this.#countSecondsAnew();
-    this.#cpuSeconds += cpuSecondsNow();
+    this.#tally.endWindow(performance.now(), this.#plan.seconds);
+    this.#enter('draining');
     this.#listener.measured();
     this.#endIfDrained();
   }
 
-  /** Seconds count from the beginning of each phase. */
-  #countSecondsAnew(): void {
-    clearInterval(this.#secondTimer);
-    this.#second = 0;
-    this.#secondTimer = setInterval(() => this.#everySecond(), 1_000);
-  }
-
   /** A connection can take a request. */
   #free(connection: HttpConnection): void {
-    if (this.#plan.rate !== undefined || this.#phase === 'connecting') {
-      this.#idle.push(connection);
-      if (this.#phase !== 'connecting') this.#sendDue();
-    } else if (this.#phase !== 'draining' && this.#phase !== 'ended') {
+    const isSending = this.#phase === 'warm-up' || this.#phase === 'measuring';
+    if (this.#schedule === undefined && isSending) {
       const now = performance.now();
       this.#send(connection, now, now);
+    } else {
+      this.#idle.push(connection);
+      this.#sendDue();
     }
   }
 
   #sendDue(): void {
-    if (this.#phase === 'ended') return;
+    const schedule = this.#schedule;
+    if (schedule === undefined || this.#phase === 'ended') return;
     const now = performance.now();
-    while (this.#nextDue <= now && this.#nextDue < this.#windowEnd) {
+    while (schedule.isDue(now)) {
       const connection = this.#idle.pop();
       if (connection === undefined) break;
       if (!connection.isIdle) continue;
-      this.#send(connection, this.#nextDue, now);
-      this.#nextDue += this.#gapMs();
+      this.#send(connection, schedule.next, now);
+      schedule.advance();
     }
     this.#endIfDrained();
-  }
-
-  #gapMs(): number {
-    const mean = 1_000 / (this.#plan.rate as number);
-    return this.#plan.schedule === 'constant' ? mean : -mean * Math.log(1 - this.#random());
   }
 
   #send(connection: HttpConnection, since: number, now: number): void {
@@ -253,24 +249,18 @@ export class LoadGenerator<Command> {
 
   #answered(connection: HttpConnection, answer: HttpAnswer): void {
     const now = performance.now();
-    const command = this.#take(connection.index);
-    const error = this.#workload.answered(command, answer);
     const since = this.#since[connection.index] as number;
-    if (error !== undefined) this.#countError(error);
-    else {
-      this.#doneInSecond++;
-      if (this.#phase === 'measuring') this.#done++;
-    }
-    const micros = Math.max(1, Math.round((now - since) * 1_000));
-    if (since >= this.#windowStart && since < this.#windowEnd) this.#latencies.recordValue(micros);
-    this.#secondLatencies.recordValue(micros);
-    if (this.#phase === 'draining') this.#endIfDrained();
+    const error = this.#workload.answered(this.#take(connection.index), answer);
+    if (error === undefined)
+      this.#tally.done(now - since, since >= this.#windowStart && since < this.#windowEnd);
+    else this.#tally.error(error);
+    this.#endIfDrained();
   }
 
   #lost(connection: HttpConnection, reason: string): void {
-    this.#countError(`lost ${reason}`);
+    this.#tally.error(`lost ${reason}`);
     this.#workload.lost(this.#take(connection.index), reason);
-    if (this.#phase === 'draining') this.#endIfDrained();
+    this.#endIfDrained();
   }
 
   #take(index: number): Command {
@@ -281,106 +271,45 @@ export class LoadGenerator<Command> {
     return command;
   }
 
-  #countError(kind: string): void {
-    this.#errorCount++;
-    const name = this.#errors.has(kind) || this.#errors.size < errorKindsMax ? kind : 'other';
-    this.#errors.set(name, (this.#errors.get(name) ?? 0) + 1);
-  }
-
   #endIfDrained(): void {
     if (this.#phase !== 'draining' || this.#inFlight > 0) return;
-    if (this.#plan.rate !== undefined && this.#nextDue < this.#windowEnd && this.#aborted === undefined)
-      return;
-    this.#ended?.();
+    if (this.#schedule === undefined || this.#schedule.isOver) this.#ended?.();
   }
 
   #everySecond(): void {
     const now = performance.now();
     this.#giveUpOverdue(now);
-    const backlog = this.#backlog(now);
+    if (this.#phase === 'ended' || this.#phase === 'connecting') return;
+    const backlog = this.#schedule?.backlog(now) ?? 0;
     this.#backlogMax = Math.max(this.#backlogMax, backlog);
-    if (this.#phase !== 'ended' && this.#phase !== 'connecting') this.#reportSecond(backlog);
-    if (this.#connections.some((connection) => connection.isOpen)) this.#lastOpenAt = now;
-    else if (now - this.#lastOpenAt > serverGoneMs) this.#abort('the server is gone');
-    if (this.#phase === 'draining' && now > this.#windowEnd + requestTimeoutMs)
-      this.#abort('not drained in time');
-  }
-
-  #reportSecond(backlog: number): void {
-    const { p50Ms, p99Ms } = summarise(this.#secondLatencies);
-    const phase = this.#phase as LoadProgress['phase'];
-    const second = ++this.#second;
+    const errors = this.#tally.errorCount;
     this.#listener.second({
-      phase,
-      second,
-      done: this.#doneInSecond,
-      errors: this.#errorCount,
-      p50Ms,
-      p99Ms,
+      phase: this.#phase,
+      second: ++this.#second,
+      errors,
       backlog,
+      ...this.#tally.endSecond(),
     });
-    if (phase === 'measuring') this.#perSecond.push(this.#doneInSecond);
-    this.#doneInSecond = 0;
-    this.#secondLatencies.reset();
-  }
-
-  #backlog(now: number): number {
-    if (this.#plan.rate === undefined) return 0;
-    const late = Math.min(now, this.#windowEnd) - this.#nextDue;
-    return Math.max(0, Math.floor((late * this.#plan.rate) / 1_000));
+    if (this.#connections.some((connection) => connection.isOpen)) this.#lastOpenAt = now;
+    const { serverGoneMs = serverGoneDefaultMs } = this.#plan;
+    if (now - this.#lastOpenAt > serverGoneMs) this.#abort('the server is gone');
+    else if (now > this.#windowEnd + this.#requestTimeoutMs) this.#abort('not drained in time');
   }
 
   #giveUpOverdue(now: number): void {
     for (const connection of this.#connections) {
       if (this.#commands[connection.index] === undefined) continue;
-      if (now - (this.#sentAt[connection.index] as number) > requestTimeoutMs) connection.abandon('timeout');
+      if (now - (this.#sentAt[connection.index] as number) > this.#requestTimeoutMs)
+        connection.abandon('timeout');
     }
   }
 
   #abort(reason: string): void {
-    if (this.#phase === 'ended') return;
     this.#aborted = reason;
-    if (this.#phase === 'measuring') this.#endWindow();
-    this.#phase = 'draining';
+    this.#unsent = this.#schedule?.takeRest() ?? 0;
+    this.#beginWindow();
+    this.#endWindow();
     for (const connection of this.#connections) connection.close();
     this.#endIfDrained();
   }
-
-  #result(): LoadResult {
-    if (this.#plan.rate !== undefined) {
-      while (this.#nextDue < this.#windowEnd) {
-        this.#unsent++;
-        this.#nextDue += this.#gapMs();
-      }
-    }
-    return {
-      done: this.#done,
-      rate: this.#windowSeconds === 0 ? 0 : this.#done / this.#windowSeconds,
-      latency: summarise(this.#latencies),
-      errors: Object.fromEntries(this.#errors),
-      errorCount: this.#errorCount,
-      perSecond: this.#perSecond,
-      backlogMax: this.#backlogMax,
-      unsent: this.#unsent,
-      cpuSeconds: this.#cpuSeconds,
-      ...(this.#aborted === undefined ? {} : { aborted: this.#aborted }),
-    };
-  }
-}
-
-function cpuSecondsNow(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1e6;
-}
-
-/** Marsaglia's xorshift32 in [0, 1): a seed replays its schedule and its choices. */
-export function xorshift(seed: number): () => number {
-  let state = seed >>> 0 || 0x9e3779b9;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    state >>>= 0;
-    return state / 4_294_967_296;
-  };
 }

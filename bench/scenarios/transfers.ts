@@ -19,7 +19,7 @@ import {
 import { errorCode, type HttpClient, inParallel, isDefinite } from '../http-client.js';
 import type { HttpAnswer } from '../http-connection.js';
 import { digits, type RequestParts, RequestTemplate, requestText } from '../http-request.js';
-import { xorshift } from '../load-generator.js';
+import { xorshift } from '../seeded-random.js';
 import { Violations } from '../violations.js';
 import type { BooksReport, Scenario, ScenarioOptions } from './scenario.js';
 

@@ -47,6 +47,28 @@ t.test('an answer that the workload refuses is counted under its word', async (t
   t.equal(result.errors['409 no'], refusing.answers);
 });
 
+t.test('a run whose server is gone ends early and loses what was under way', async (t) => {
+  let requests = 0;
+  const port = await serve(t, (_, respond, stop) => (++requests === 50 ? stop() : respond()));
+  const counted = new CountedWorkload();
+  const long = { ...plan, seconds: 60, serverGoneMs: 500 };
+  const result = await new LoadGenerator({ host: '127.0.0.1', port }, counted, long, listener).run();
+  t.equal(result.aborted, 'the server is gone');
+  t.ok(counted.losses > 0);
+  t.equal(counted.made, counted.answers + counted.losses);
+});
+
+t.test('a request without an answer is given up', async (t) => {
+  let requests = 0;
+  const port = await serve(t, (_, respond) => (++requests === 50 ? undefined : respond()));
+  const counted = new CountedWorkload();
+  const hasty = { ...plan, seconds: 2, requestTimeoutMs: 500 };
+  const result = await new LoadGenerator({ host: '127.0.0.1', port }, counted, hasty, listener).run();
+  t.same(result.errors, { 'lost timeout': 1 });
+  t.equal(counted.losses, 1);
+  t.equal(result.aborted, undefined);
+});
+
 class CountedWorkload implements Workload<number> {
   made = 0;
   answers = 0;
@@ -77,16 +99,18 @@ class CountedWorkload implements Workload<number> {
 
 async function serve(
   test: Pick<typeof t, 'teardown'>,
-  handle: (path: string, respond: () => void) => void,
+  handle: (path: string, respond: () => void, stop: () => void) => void,
 ): Promise<number> {
   const server = createServer((request, response) => {
-    handle(request.url ?? '', () => response.writeHead(200, { 'content-length': '2' }).end('ok'));
+    const respond = () => response.writeHead(200, { 'content-length': '2' }).end('ok');
+    handle(request.url ?? '', respond, stop);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  test.teardown(() => {
+  const stop = () => {
     server.closeAllConnections();
     server.close();
-  });
+  };
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  test.teardown(stop);
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
   return address.port;

@@ -4,7 +4,7 @@
  */
 import { amountText, currency } from '../../bench/bank-accounts.js';
 import type { RequestParts } from '../../bench/http-request.js';
-import { xorshift } from '../../bench/load-generator.js';
+import { xorshift } from '../../bench/seeded-random.js';
 
 export interface BankCommand {
   readonly type: 'deposit' | 'withdrawal' | 'transfer';

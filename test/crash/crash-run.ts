@@ -8,7 +8,7 @@
  */
 import { HttpClient, inParallel } from '../../bench/http-client.js';
 import { headerOf } from '../../bench/http-connection.js';
-import { xorshift } from '../../bench/load-generator.js';
+import { xorshift } from '../../bench/seeded-random.js';
 import { ServerProcess } from '../../bench/server-process.js';
 import { Violations } from '../../bench/violations.js';
 import { BankBooks, openedAmount } from './bank-books.js';
