@@ -536,6 +536,7 @@ export class Shard {
       whenDurable: (group, run) => this.#whenDurable(group, run, run),
       openGroup: () => this.#committer.open.number,
       dirtyRows: (partition) => this.#activations.dirtyRows(partition),
+      rowsWritten: (activations) => this.#activations.rowsWritten(activations),
       loadUnswept: (partition, done) => this.#activations.loadUnswept(partition, done),
       onRefused: (_partition, reason, detail) => void this.#reset(reason, detail),
       onFatal: (cause) => this.#host.onFatal('outcome-unknown', cause),

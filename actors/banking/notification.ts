@@ -6,8 +6,11 @@ import { defineAggregate } from '../model/aggregate.js';
 import { reject } from '../model/message.js';
 import { notificationContract } from './notification-contract.js';
 
-/** One page of a mobile screen; about 3 KB of state. */
-export const noticesMax = 20;
+/**
+ * What a phone shows at a glance. Every transfer rewrites the row with these in it; with twenty, encoding them was a
+ * twentieth of a transfer's cost.
+ */
+export const noticesMax = 3;
 
 /** Transfer id, template, counterparty, amount, currency, time (Unix ms): a row, because it is stored as it stands. */
 type Notice = readonly [string, string, string, string, string, number];

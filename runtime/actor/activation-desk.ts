@@ -40,8 +40,9 @@ export class ActivationDesk {
     this.#loader = new ActivationLoader({
       domain,
       entries,
-      onLoaded: (activation) => host.turn(() => this.#loaded(activation)),
-      onFailed: (activation, cause) => host.turn(() => this.#loadFailed(activation, cause)),
+      turn: (run) => host.turn(run),
+      onLoaded: (activation) => this.#loaded(activation),
+      onFailed: (activation, cause) => this.#loadFailed(activation, cause),
     });
   }
 
@@ -57,6 +58,19 @@ export class ActivationDesk {
   endTurn(): void {
     this.#loader.flush();
     this.#domain.counters.passivated += this.#table.passivate(passivationStepsPerTurn);
+  }
+
+  /**
+   * The rows of these are durable. A saga that has ended is dropped at once: nothing but a look at its status comes back
+   * to it, and thousands end in a second.
+   */
+  rowsWritten(activations: readonly Activation[]): void {
+    for (const activation of activations) {
+      const { kind } = activation;
+      if (kind.isSaga && activation.isEvictable && kind.definition.isOpen?.(activation.state) === false) {
+        this.#table.remove(activation);
+      }
+    }
   }
 
   /** The domain was reset: nothing in memory counts any more. */

@@ -16,6 +16,7 @@ import { actorRowKey, actorTable, decodeActorRow, isCurrent } from './actor-row.
 export class ActivationLoader {
   readonly #domain: Domain;
   readonly #entries: EntrySource;
+  readonly #turn: (run: () => void) => void;
   readonly #onLoaded: (activation: Activation) => void;
   readonly #onFailed: (activation: Activation, cause: unknown) => void;
   #asked = new Map<Partition, Activation[]>();
@@ -23,11 +24,15 @@ export class ActivationLoader {
   constructor(options: {
     readonly domain: Domain;
     readonly entries: EntrySource;
+    /** Runs as a turn of the shard. All that one read of the tables brings to life comes in one turn. */
+    readonly turn: (run: () => void) => void;
+    /** Called in a turn, as is `onFailed`. */
     readonly onLoaded: (activation: Activation) => void;
     readonly onFailed: (activation: Activation, cause: unknown) => void;
   }) {
     this.#domain = options.domain;
     this.#entries = options.entries;
+    this.#turn = options.turn;
     this.#onLoaded = options.onLoaded;
     this.#onFailed = options.onFailed;
   }
@@ -57,25 +62,30 @@ export class ActivationLoader {
       const keys = activations.map(({ placement, kind, id }) => actorRowKey(placement, kind.schemaId, id));
       values = await this.#domain.store.tables.get(partition.number, actorTable, keys);
     } catch (cause) {
-      for (const activation of activations) this.#onFailed(activation, cause);
+      this.#turn(() => {
+        for (const activation of activations) this.#onFailed(activation, cause);
+      });
       return;
     }
-    for (const [index, activation] of activations.entries()) {
-      try {
-        const value = values[index];
-        const row = value === undefined ? undefined : decodeActorRow(value);
-        activation.storedRow = row;
-        const isLagging = this.#latestPosition(activation) > (row?.lastPosition ?? 0);
-        if (isLagging || (row !== undefined && !isCurrent(row, activation.kind))) {
-          // Only these read the journal, each at its own pace.
-          void this.#fold(activation, row);
-        } else {
-          this.#adopt(activation, row);
-          this.#onLoaded(activation);
-        }
-      } catch (cause) {
-        this.#onFailed(activation, cause);
+    this.#turn(() => {
+      for (const [index, activation] of activations.entries()) this.#load(activation, values[index]);
+    });
+  }
+
+  #load(activation: Activation, value: Uint8Array | undefined): void {
+    try {
+      const row = value === undefined ? undefined : decodeActorRow(value);
+      activation.storedRow = row;
+      const isLagging = this.#latestPosition(activation) > (row?.lastPosition ?? 0);
+      if (isLagging || (row !== undefined && !isCurrent(row, activation.kind))) {
+        // Only these read the journal, each at its own pace.
+        void this.#fold(activation, row);
+      } else {
+        this.#adopt(activation, row);
+        this.#onLoaded(activation);
       }
+    } catch (cause) {
+      this.#onFailed(activation, cause);
     }
   }
 
@@ -127,9 +137,9 @@ export class ActivationLoader {
           else applyRecord(this.#domain, activation, placed);
         }
       }
-      this.#onLoaded(activation);
+      this.#turn(() => this.#onLoaded(activation));
     } catch (cause) {
-      this.#onFailed(activation, cause);
+      this.#turn(() => this.#onFailed(activation, cause));
     }
   }
 }

@@ -125,6 +125,12 @@ export class ActivationTable {
     this.#count++;
   }
 
+  remove(activation: Activation): void {
+    if (!this.holds(activation)) return;
+    this.#byKind[activation.kind.index]?.delete(activation.id);
+    this.#count--;
+  }
+
   clear(): void {
     for (const activations of this.#byKind) activations.clear();
     this.#count = 0;

@@ -44,6 +44,8 @@ export interface SweeperHost {
   /** Number of the open group. */
   openGroup(): number;
   dirtyRows(partition: Partition): DirtyRows;
+  /** These actors' rows are durable as of their slice. */
+  rowsWritten(activations: readonly Activation[]): void;
   /** Loads actors that only the recovered tail knows, so that their rows can be written. Done early when it was stopped. */
   loadUnswept(partition: Partition, done: () => void): void;
   /** A slice was refused: the partition has another owner, or the store takes nothing. */
@@ -226,6 +228,7 @@ export class Sweeper {
       finishSegment?.();
       this.#domain.counters.slices++;
       this.#domain.counters.rowsWritten += puts.length;
+      this.#host.rowsWritten(slice);
       return;
     }
     sweep.failed = true;
