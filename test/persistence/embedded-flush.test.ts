@@ -11,6 +11,7 @@ import t from 'tap';
 import { temporaryDirectory } from './embedded-place.js';
 
 const writer = fileURLToPath(new URL('./flush-writer.js', import.meta.url));
+const failingWriter = fileURLToPath(new URL('./failing-writer.js', import.meta.url));
 const groupCount = 20;
 /** After the real flush, so that a group sent meanwhile is not covered by it. */
 const flushDelayUs = 30_000;
@@ -25,7 +26,11 @@ t.test(
   async (t) => {
     const { directory, remove } = temporaryDirectory();
     t.teardown(remove);
-    const calls = await trace(path.join(directory, 'store'), path.join(directory, 'calls'));
+    const { calls } = await trace({
+      directory,
+      program: [writer, path.join(directory, 'store'), `${groupCount}`],
+      inject: `fdatasync:delay_exit=${flushDelayUs}`,
+    });
     const uncovered: string[] = [];
     for (let number = 0; number < groupCount; number++) {
       const sent = calls.findIndex(({ mark }) => mark === `sent ${number}`);
@@ -48,38 +53,73 @@ t.test(
   },
 );
 
+t.test(
+  'a failed flush leaves the outcome open, and nothing more is taken or shown',
+  { skip: canTrace || mustTrace ? false : whyNot, timeout: 60_000 },
+  async (t) => {
+    const { directory, remove } = temporaryDirectory();
+    t.teardown(remove);
+    const { lines } = await trace({
+      directory,
+      program: [failingWriter, path.join(directory, 'store')],
+      inject: 'fdatasync:error=EIO',
+    });
+    t.same(lines, ['answer unknown -', 'answer refused storage', 'head 0 -']);
+  },
+);
+
 interface Call {
   readonly thread: string;
   readonly flush?: 'begins' | 'ends';
   readonly mark?: string;
 }
 
-async function trace(directory: string, log: string): Promise<Call[]> {
-  const child = spawn(process.execPath, [writer, directory, `${groupCount}`], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+interface Traced {
+  readonly calls: readonly Call[];
+  /** What the program printed after `ready`. */
+  readonly lines: readonly string[];
+}
+
+/** Runs a program of ours; once it is ready, tampers with its system calls and lets it go. */
+async function trace(run: {
+  readonly directory: string;
+  readonly program: readonly string[];
+  readonly inject: string;
+}): Promise<Traced> {
+  const child = spawn(process.execPath, run.program, { stdio: ['pipe', 'pipe', 'ignore'] });
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-  const [ready] = await once(createInterface({ input: child.stdout }));
-  if (ready !== 'ready') throw new Error(`the writer said ${ready}`);
-  const calls = ['-e', 'trace=fdatasync,write', '-e', `inject=fdatasync:delay_exit=${flushDelayUs}`];
-  const tracer = spawn('strace', ['-f', '-o', log, ...calls, '-p', `${child.pid}`], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const output = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const ready = await output.next();
+  if (ready.value !== 'ready') throw new Error(`the program said ${ready.value}`);
+  const log = path.join(run.directory, 'calls');
+  const options = [
+    '-f',
+    '-o',
+    log,
+    '-e',
+    'trace=fdatasync,write',
+    '-e',
+    `inject=${run.inject}`,
+    '-p',
+    `${child.pid}`,
+  ];
+  const tracer = spawn('strace', options, { stdio: ['ignore', 'ignore', 'pipe'] });
   const traced = new Promise((resolve) => tracer.once('close', resolve));
-  const [attached] = await once(createInterface({ input: tracer.stderr }));
+  const attached = await firstLine(createInterface({ input: tracer.stderr }));
   if (!attached?.includes('attached')) throw new Error(`strace said ${attached}`);
   tracer.stderr.resume();
   child.stdin.end('go\n');
+  const lines: string[] = [];
+  for await (const line of { [Symbol.asyncIterator]: () => output }) lines.push(line);
   const code = await ended;
   await traced;
-  if (code !== 0) throw new Error(`the writer ended with ${code}`);
-  return readFileSync(log, 'utf8').split('\n').flatMap(parse);
+  if (code !== 0) throw new Error(`the program ended with ${code}`);
+  return { calls: readFileSync(log, 'utf8').split('\n').flatMap(parse), lines };
 }
 
-/** The first line. */
-async function once(lines: AsyncIterable<string>): Promise<[string | undefined]> {
-  for await (const line of lines) return [line];
-  return [undefined];
+async function firstLine(lines: AsyncIterable<string>): Promise<string | undefined> {
+  for await (const line of lines) return line;
+  return undefined;
 }
 
 /** `1234  fdatasync(20 <unfinished ...>`, `1234  <... fdatasync resumed>) = 0 (DELAYED)`, `1234  write(1, "sent 3\n", 7) = 7`. */
