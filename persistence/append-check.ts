@@ -88,3 +88,10 @@ export function assertPartition(partition: number, partitionCount: number): void
     throw new RangeError(`partition ${partition} is not one of ${partitionCount}`);
   }
 }
+
+/** Printable and short, because it stands in every fence record and in messages. */
+const noncePattern = /^[!-~]{8,32}$/;
+
+export function assertNonce(nonce: string): void {
+  if (!noncePattern.test(nonce)) throw new RangeError('a nonce has 8–32 printable ASCII characters');
+}

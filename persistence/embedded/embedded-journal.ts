@@ -8,6 +8,7 @@
  */
 import {
   assertGroup,
+  assertNonce,
   assertPartition,
   type Refusal,
   refused,
@@ -122,6 +123,7 @@ export class EmbeddedJournal implements Journal {
     nonce: string,
   ): Promise<{ readonly fence: Fence; readonly head: Head }> {
     assertPartition(partition, this.#partitionCount);
+    assertNonce(nonce);
     for (let attempt = 0; attempt < takeAttemptsMax; attempt++) {
       // Not the space guard: a few bytes, and without an owner a full store could not even be read.
       if (this.#door.closed !== undefined) throw new StoreFailure('store-broken', this.#door.closed);

@@ -4,7 +4,7 @@
  *
  * M4  Writes of one store reach the disk in the order of the calls; journal and tables each have their own order.
  */
-import { assertPartition, type Refusal, refused, sameFence } from '../append-check.js';
+import { assertNonce, assertPartition, type Refusal, refused, sameFence } from '../append-check.js';
 import { noHash } from '../entry.js';
 import type { AppendResult, GroupAppend, Head, Journal, ReadLimits, StoredEntry } from '../journal.js';
 import { journalGap } from '../journal-gap.js';
@@ -198,6 +198,7 @@ function memoryTables(access: DiskAccess, faults: MemoryFaults): Tables {
 function memoryOwnership(access: DiskAccess): Ownership {
   return {
     async take(partition, nonce) {
+      assertNonce(nonce);
       const disk = access.open();
       if (disk.halted) throw new StoreFailure('store-broken', 'the disk failed');
       const taken = disk.take(partition, nonce);

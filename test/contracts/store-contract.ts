@@ -186,6 +186,37 @@ export function storeContract(driver: StoreDriver): void {
     },
   );
 
+  rule('what no caller may ask is thrown, and changes nothing', async (t, _place, store) => {
+    const owner = await LogWriter.take(store, [0]);
+    const [entry] = owner.group([0]).entries;
+    for (const nonce of ['short', 'x'.repeat(33), 'with spaces']) {
+      await t.rejects(store.ownership.take(0, nonce), { name: 'RangeError' }, nonce);
+    }
+    await t.rejects(store.ownership.take(8, 'owner-01'), { name: 'RangeError' }, 'no such partition');
+    const append = async (entries: GroupAppend['entries']) => store.journal.append({ entries, after: [] });
+    await t.rejects(append([]), { name: 'RangeError' }, 'an empty group');
+    await t.rejects(append([entry!, entry!]), { name: 'RangeError' }, 'two entries of one partition');
+    const commit = async (table: string, key: string) =>
+      store.tables.commit(
+        slice({ partition: 0, fence: owner.fence(0), puts: [{ table, key, value: latin1('v') }] }),
+      );
+    for (const [table, key] of [
+      ['', 'k'],
+      ['t'.repeat(65), 'k'],
+      ['t', 'k'.repeat(1_025)],
+      ['t', '\u0100'],
+    ] as const) {
+      await t.rejects(
+        commit(table, key),
+        { name: 'RangeError' },
+        `${table.length}, ${key.length} characters`,
+      );
+    }
+    t.same(await store.ownership.observe(0), owner.fence(0));
+    t.same(await heads(store, [0]), [0]);
+    t.same(await commit('t'.repeat(64), 'k'.repeat(1_024)), { type: 'committed' });
+  });
+
   rule('two groups in flight go in, in order', async (t, _place, store) => {
     const owner = await LogWriter.take(store, [0, 1, 2]);
     const first = owner.group([0, 1]);

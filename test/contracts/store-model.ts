@@ -60,7 +60,7 @@ class Run {
 
   async take(owner: number, partition: number): Promise<void> {
     this.#takings += 1;
-    const nonce = `taker-${this.#takings}`;
+    const nonce = `taker-number-${this.#takings}`;
     const writer = at(this.#writers, owner);
     await writer.take(partition, nonce);
     const fence = writer.fence(partition);
