@@ -57,7 +57,7 @@ export const defaultLimits: Limits = {
   groupsInFlightMax: 2,
   activationsMax: 100_000,
   sweepPeriodMs: 1_000,
-  sweepBuckets: 64,
+  sweepBuckets: 16,
   sliceRowsMax: 500,
   tableLagEntriesMax: 250_000,
   channelPendingMax: 4_096,

@@ -11,8 +11,9 @@ import type { Domain } from '../domain.js';
 import type { EntrySource } from '../entry-source.js';
 import type { Kind } from '../kind-table.js';
 import type { Partition } from '../partition.js';
-import { Activation, ActivationTable } from './activation.js';
+import { Activation, ActivationTable, type ActorRow } from './activation.js';
 import { ActivationLoader } from './activation-loader.js';
+import { isBare } from './actor-row.js';
 
 /** A failed load is tried again after this, then after twice as long. */
 const reloadDelayMs = 40;
@@ -100,12 +101,9 @@ export class ActivationDesk {
     const { partition } = activation;
     if (activation.strikes >= this.#domain.limits.strikesMax) return this.#park(activation);
     activation.phase = 'ready';
-    if (
-      partition.unswept.delete(activation.key) ||
-      activation.lastPosition > (activation.storedRow?.lastPosition ?? 0)
-    ) {
+    const isUnswept = partition.unswept.delete(activation.key);
+    if (isUnswept || activation.lastPosition > foldedUpTo(activation.storedRow))
       this.dirtyRows(partition).mark(activation);
-    }
     activation.storedRow = undefined;
     this.#runWaiting(activation);
   }
@@ -188,4 +186,10 @@ export class ActivationDesk {
       one();
     });
   }
+}
+
+/** Position up to which a row needs no other. */
+function foldedUpTo(row: ActorRow | undefined): number {
+  if (row === undefined) return 0;
+  return isBare(row) ? row.newestPosition : row.lastPosition;
 }

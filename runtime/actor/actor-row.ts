@@ -10,6 +10,9 @@ import type { Activation, ActorRow } from './activation.js';
 
 export const actorTable = 'actor';
 
+/** Versions of snapshots begin at 1. */
+const noSnapshot = 0;
+
 export function actorRowKey(placement: number, kindSchemaId: number, id: string): TableKey {
   return (
     String.fromCharCode(
@@ -27,6 +30,8 @@ export function actorRowKey(placement: number, kindSchemaId: number, id: string)
  * The row of an activation as it stands now. A parked one keeps the state it was last stored with and says where its
  * history goes on, so that it holds up neither the checkpoint nor a later recovery by mended code. While its newest
  * entry is still open (`isEntryOpen`) more of its records may join that entry, so the row claims only what lies before.
+ * A saga that has ended is rarely looked at again, and they are many: its row only says where its history ends, a tenth
+ * of the bytes, so that sweeps rewrite a fraction of the pages.
  */
 export function encodeActorRow(activation: Activation, isEntryOpen: boolean): Uint8Array {
   const { kind } = activation;
@@ -41,14 +46,21 @@ export function encodeActorRow(activation: Activation, isEntryOpen: boolean): Ui
       activation.lastPosition,
     ]);
   }
+  const isOpen = kind.definition.isOpen?.(activation.state) ?? false;
+  if (kind.isSaga && !isOpen) return rowOf([0, 0, noSnapshot, [], false, activation.lastPosition]);
   return rowOf([
     activation.version,
     isEntryOpen ? activation.lastPosition - 1 : activation.lastPosition,
     kind.snapshot.version,
     kind.snapshot.encode(activation.state),
-    kind.definition.isOpen?.(activation.state) ?? false,
+    isOpen,
     activation.lastPosition,
   ]);
+}
+
+/** True when the row says all there is to say although it holds no state: its saga has ended. */
+export function isBare(row: ActorRow): boolean {
+  return row.snapshotVersion === noSnapshot && !row.isOpen;
 }
 
 export function decodeActorRow(bytes: Uint8Array): ActorRow {
