@@ -71,10 +71,12 @@ export function sameHash(left: EntryHash, right: EntryHash): boolean {
 export class EntryWriter {
   #records = Buffer.allocUnsafe(16_384);
   #recordBytes = 0;
-  #directory: number[] = [];
+  /** Three numbers a record: placement, actor, offset. */
+  #directory = new Uint32Array(3 * 64);
+  #recordCount = 0;
 
   get recordCount(): number {
-    return this.#directory.length / 3;
+    return this.#recordCount;
   }
 
   /** Bytes of all records so far; the limit on an entry is the caller's to keep. */
@@ -87,7 +89,11 @@ export class EntryWriter {
     const end = this.#recordBytes + record.length;
     if (end > this.#records.length) this.#grow(end);
     this.#records.set(record, this.#recordBytes);
-    this.#directory.push(placement, actor, this.#recordBytes);
+    const slot = this.#recordCount++ * 3;
+    if (slot === this.#directory.length) this.#growDirectory();
+    this.#directory[slot] = placement;
+    this.#directory[slot + 1] = actor;
+    this.#directory[slot + 2] = this.#recordBytes;
     this.#recordBytes = end;
   }
 
@@ -121,7 +127,7 @@ export class EntryWriter {
       bytes.writeDoubleLE(watermark.position, offset + 8);
       offset += watermarkBytes;
     }
-    for (let index = 0; index < this.#directory.length; index += 3) {
+    for (let index = 0; index < this.#recordCount * 3; index += 3) {
       bytes.writeUInt32LE(this.#directory[index] as number, offset);
       bytes.writeUInt32LE(this.#directory[index + 1] as number, offset + 4);
       bytes.writeUInt32LE((this.#directory[index + 2] as number) + recordsOffset, offset + 8);
@@ -134,7 +140,13 @@ export class EntryWriter {
 
   clear(): void {
     this.#recordBytes = 0;
-    this.#directory = [];
+    this.#recordCount = 0;
+  }
+
+  #growDirectory(): void {
+    const larger = new Uint32Array(this.#directory.length * 2);
+    larger.set(this.#directory);
+    this.#directory = larger;
   }
 
   #grow(bytesNeeded: number): void {

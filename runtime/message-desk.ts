@@ -1,12 +1,12 @@
 /**
  * What actors are told from inside: messages of other actors, in the order of their channels, and their own timers.
  */
-import type { Outcome } from '../actors/model/message.js';
+import type { Caller, Outcome } from '../actors/model/message.js';
 import type { Activation } from './actor/activation.js';
 import type { ActivationDesk } from './actor/activation-desk.js';
 import type { CancelTimer } from './clock.js';
 import { failureOutcome, outcomeRejection, outcomeReply, type StoredOutcome } from './commit/outcome.js';
-import { causeMessage, causeTimer } from './commit/record.js';
+import { causeMessage, causeTimer, type StoredTrail } from './commit/record.js';
 import type { Domain } from './domain.js';
 import type { Executor, Origin } from './execution.js';
 import { messageId } from './history.js';
@@ -79,16 +79,7 @@ export class MessageDesk {
 
   #runMessage(activation: Activation, item: MessageItem): void {
     const tag = item[11];
-    const [correlationId, causationId, principal, traceparent] = item[12];
-    const origin: Origin = {
-      cause: [causeMessage, item[1], item[2], item[3]],
-      time: item[4],
-      caller: { principal, roles: [], internal: true },
-      trail: [correlationId, causationId, principal, traceparent],
-      commandId: messageId(item[1], item[2], item[3]),
-      mustRecord: true,
-      ...(tag !== 0 && item[9] !== 0 ? { replyTo: { kindSchemaId: item[5], id: item[6], tag } } : {}),
-    };
+    const origin = new MessageOrigin(item);
     if (activation.phase === 'parked') {
       this.#executor.refuse(activation, failureOutcome('actor-parked', 'The actor is parked.'), origin);
     } else if (item[9] === 0) {
@@ -157,3 +148,31 @@ export class MessageDesk {
     this.#host.changed(activation);
   }
 }
+
+/** A message as the origin of what it asks; its id is put together only where somebody names it. */
+class MessageOrigin implements Origin {
+  readonly cause: Origin['cause'];
+  readonly time: number;
+  readonly caller: Caller;
+  readonly trail: StoredTrail;
+  readonly mustRecord = true;
+  readonly replyTo: Origin['replyTo'];
+  #commandId: string | undefined;
+
+  constructor(item: MessageItem) {
+    const tag = item[11];
+    this.cause = [causeMessage, item[1], item[2], item[3]];
+    this.time = item[4];
+    this.trail = item[12];
+    this.caller = { principal: item[12][2], roles: noRoles, internal: true };
+    this.replyTo = tag === 0 || item[9] === 0 ? undefined : { kindSchemaId: item[5], id: item[6], tag };
+  }
+
+  get commandId(): string {
+    const [, source, position, ordinal] = this.cause as readonly [number, number, number, number];
+    this.#commandId ??= messageId(source, position, ordinal);
+    return this.#commandId;
+  }
+}
+
+const noRoles: readonly string[] = [];

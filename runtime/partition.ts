@@ -24,8 +24,8 @@ export interface Share {
   readonly time: number;
   /** Messages sent so far: the next message's ordinal. */
   messageCount: number;
-  /** Newest place consumed per source in this entry. */
-  readonly consumed: Map<number, Place>;
+  /** Newest place consumed per source in this entry; moved on in place while the share is open. */
+  readonly consumed: Map<number, { position: number; ordinal: number }>;
 }
 
 export class Partition {
@@ -83,9 +83,17 @@ export class Partition {
   }
 
   /** Marks a place of `source` consumed by the open share. Places of one source only rise. */
-  consume(source: number, place: Place): void {
-    this.consumed.set(source, place);
-    this.share?.consumed.set(source, place);
+  consume(source: number, position: number, ordinal: number): void {
+    const place = this.share?.consumed.get(source);
+    if (place !== undefined) {
+      // The share's own: nobody else reads it before the group is sealed, and then it no longer changes.
+      place.position = position;
+      place.ordinal = ordinal;
+      return;
+    }
+    const first = { position, ordinal };
+    this.consumed.set(source, first);
+    this.share?.consumed.set(source, first);
   }
 
   /** Entries that the tables lack. */
@@ -108,8 +116,8 @@ export function isBefore(left: Place, right: Place): boolean {
 
 /** The sending end of a channel: what the destination may still have to be given after a crash. */
 export interface Outbox {
-  /** Newest place sent. */
-  sent: Place;
+  /** Newest place sent; moved on in place. */
+  readonly sent: { position: number; ordinal: number };
   /** Newest place that the destination has durably consumed. */
   consumed: Place;
   /** A position at or before that of the oldest message not consumed; meaningless when everything is. */
@@ -128,14 +136,19 @@ export function outboxFrom(partition: Partition): number {
 }
 
 /** Notes a message sent to a destination. */
-export function noteSent(partition: Partition, destination: number, place: Place): void {
+export function noteSent(partition: Partition, destination: number, position: number, ordinal: number): void {
   const outbox = partition.outboxes.get(destination);
   if (outbox === undefined) {
-    partition.outboxes.set(destination, { sent: place, consumed: beforeAll, oldest: place.position });
+    partition.outboxes.set(destination, {
+      sent: { position, ordinal },
+      consumed: beforeAll,
+      oldest: position,
+    });
     return;
   }
-  if (!isBefore(outbox.consumed, outbox.sent)) outbox.oldest = place.position;
-  outbox.sent = place;
+  if (!isBefore(outbox.consumed, outbox.sent)) outbox.oldest = position;
+  outbox.sent.position = position;
+  outbox.sent.ordinal = ordinal;
 }
 
 /** Notes how far a destination has durably consumed. */

@@ -127,10 +127,7 @@ function replay(
     const record = unpack(reader.record(index)) as StoredRecord;
     const at = reader.time + record[4];
     forEachMessage(record, (ordinal, message) => {
-      noteSent(partition, partitionOf(message[1], domain.partitionCount), {
-        position: reader.position,
-        ordinal,
-      });
+      noteSent(partition, partitionOf(message[1], domain.partitionCount), reader.position, ordinal);
     });
     if (!isTail) continue;
     partition.lastTime = Math.max(partition.lastTime, at);

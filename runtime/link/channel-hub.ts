@@ -7,7 +7,7 @@
  */
 import { partitionOf } from '../../actors/model/address.js';
 import type { Domain } from '../domain.js';
-import { beforeAll, isBefore, type Place } from '../partition.js';
+import { beforeAll } from '../partition.js';
 import type { MessageItem } from './link-protocol.js';
 
 export interface Channel {
@@ -16,8 +16,8 @@ export interface Channel {
   readonly queue: MessageItem[];
   /** Index of the next message in `queue`; the consumed front is cut off now and then. */
   next: number;
-  /** Newest place queued. */
-  newest: Place;
+  /** Newest place queued; moved on in place. */
+  readonly newest: { position: number; ordinal: number };
   isListed: boolean;
   isHeld: boolean;
 }
@@ -38,9 +38,11 @@ export class ChannelHub {
 
   deliver(item: MessageItem): void {
     const channel = this.#channel(item[1], partitionOf(item[8], this.#domain.partitionCount));
-    const place = { position: item[2], ordinal: item[3] };
-    if (!isBefore(channel.newest, place)) return;
-    channel.newest = place;
+    const [, , position, ordinal] = item;
+    const { newest } = channel;
+    if (position < newest.position || (position === newest.position && ordinal <= newest.ordinal)) return;
+    newest.position = position;
+    newest.ordinal = ordinal;
     channel.queue.push(item);
     this.depth++;
     this.#list(channel);
@@ -93,7 +95,7 @@ export class ChannelHub {
         destination,
         queue: [],
         next: 0,
-        newest: this.#domain.partitions[destination]?.consumed.get(source) ?? beforeAll,
+        newest: { ...(this.#domain.partitions[destination]?.consumed.get(source) ?? beforeAll) },
         isListed: false,
         isHeld: false,
       };
