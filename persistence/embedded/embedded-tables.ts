@@ -65,7 +65,9 @@ export class EmbeddedTables implements Tables {
     keys: readonly TableKey[],
   ): Promise<readonly (Uint8Array | undefined)[]> {
     const prefix = rowPrefix(partition, table);
-    const { rows } = this.#environment;
+    const { root, rows } = this.#environment;
+    // A reader keeps its view to the end of the turn: without this, what another thread has just made durable is missing.
+    root.resetReadTxn();
     return keys.map((key) => rows.getBinary(prefix + key));
   }
 
@@ -75,6 +77,7 @@ export class EmbeddedTables implements Tables {
     const end = to === undefined ? prefixEnd(prefix) : prefix + to;
     if (limit <= 0 || start >= end) return [];
     const found: TableRow[] = [];
+    this.#environment.root.resetReadTxn();
     for (const { key, value } of this.#environment.rows.getRange({ start, end, limit })) {
       found.push({ key: key.slice(prefix.length), value });
     }
