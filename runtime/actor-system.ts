@@ -5,7 +5,7 @@
  * N1  A call is answered no later than its deadline: past it with `outcome-unknown`, and a later answer is dropped.
  * N2  At most `callsPerShardMax` calls are unanswered per shard; the next one is refused with `overloaded` before any work.
  */
-import { partitionOf } from '../actors/model/address.js';
+import { isActorId, partitionOf } from '../actors/model/address.js';
 import type { ActorCall, Guard, HistoryReply } from '../actors/model/call.js';
 import type { Module } from '../actors/model/module.js';
 import type { Store } from '../persistence/store.js';
@@ -127,7 +127,7 @@ export class ActorSystem implements ActorClient {
     const { call } = request;
     const kind = this.#kind(call.kind);
     const shard = shardOf(partitionOf(call.id, this.#partitionCount), this.#shards.length);
-    const refusal = this.#refusal(shard);
+    const refusal = isActorId(call.id) ? this.#refusal(shard) : idInvalid;
     if (refusal !== undefined) {
       this.#clock.defer(() => answered(refusal));
       return;
@@ -310,6 +310,12 @@ export class ActorSystem implements ActorClient {
       this.#cancelCheck = this.#clock.after(deadlineCheckMs, () => this.#checkDeadlines());
   }
 }
+
+const idInvalid: ActorAnswer = {
+  type: 'failure',
+  code: 'id-invalid',
+  detail: 'The id of the actor is not valid.',
+};
 
 function unknown(detail: string): ActorAnswer {
   return { type: 'failure', code: 'outcome-unknown', detail, retryAfterSeconds: 1 };

@@ -65,6 +65,7 @@ export class CallDesk {
   readonly #entries: EntrySource;
   readonly #host: CallDeskHost;
   readonly #running = new Map<string, Running>();
+  #readingCount = 0;
 
   constructor(domain: Domain, executor: Executor, entries: EntrySource, host: CallDeskHost) {
     this.#domain = domain;
@@ -86,6 +87,12 @@ export class CallDesk {
     if (item[0] === itemCommand) this.#command(kind, item, deadlineAt);
     else if (item[0] === itemQuery) this.#query(kind, item, deadlineAt);
     else this.#history(kind, item, deadlineAt);
+  }
+
+  /** True when no call is being looked up or read from the journal. */
+  get isQuiet(): boolean {
+    for (const running of this.#running.values()) if (running.executed === undefined) return false;
+    return this.#readingCount === 0;
   }
 
   /** A group with recorded outcomes is durable: its command ids are answered from the log from now on. */
@@ -338,11 +345,13 @@ export class CallDesk {
     this.#host.whenDurable(
       group,
       () => {
-        read().then(
-          (answer) => this.#host.turn(() => this.#host.answer(answer, 0)),
-          (cause: unknown) =>
-            this.#host.turn(() => this.#host.answer(toAnswer(requestId, this.#failure(cause), 0, false), 0)),
-        );
+        this.#readingCount++;
+        const end = (answer: LinkAnswer) =>
+          this.#host.turn(() => {
+            this.#readingCount--;
+            this.#host.answer(answer, 0);
+          });
+        read().then(end, (cause: unknown) => end(toAnswer(requestId, this.#failure(cause), 0, false)));
       },
       () => this.#host.answer(toAnswer(requestId, resetOutcome, 0, false), 0),
     );
@@ -388,7 +397,8 @@ export class CallDesk {
     if (activation === undefined) {
       return this.#endCall(item, failureOutcome('moved', 'The shard does not have this actor.'), 0);
     }
-    if (activation.phase !== 'loading') return run(activation);
+    // Work that waited for the load goes first.
+    if (activation.phase !== 'loading' && activation.waiting.length === 0) return run(activation);
     const mailboxMax = kind.definition.mailboxMax ?? this.#domain.limits.mailboxMax;
     if (activation.waiting.length >= mailboxMax) {
       return this.#endCall(item, failureOutcome('mailbox-full', 'Too many commands wait for this actor.'), 0);

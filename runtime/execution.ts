@@ -7,9 +7,9 @@
  *     is folded again from what is durable before it is used.
  */
 
-import { partitionOf } from '../actors/model/address.js';
+import { isActorId, partitionOf } from '../actors/model/address.js';
 import type { Acceptance, DecideContext, Decision } from '../actors/model/aggregate.js';
-import { pack } from '../actors/model/codec.js';
+import { pack, packCopy, unpack } from '../actors/model/codec.js';
 import type { Contract, EventOf } from '../actors/model/contract.js';
 import type { Caller, MessageOrder, Outcome, Rejection, TimerOrder, Trail } from '../actors/model/message.js';
 import type { Activation } from './actor/activation.js';
@@ -57,6 +57,9 @@ export interface Executed {
   readonly version: number;
 }
 
+/** Names are part of a table key: printable, and of bounded length. */
+const timerNamePattern = /^[\x20-\x7e]{1,256}$/;
+
 /** Called when an `evolve` threw; the activation must be loaded again before it is used. */
 export type OnBroken = (activation: Activation) => void;
 
@@ -93,6 +96,8 @@ export class Executor {
     origin: Origin,
   ): Executed {
     const now = activation.partition.timeFor(this.#domain.now, origin.time);
+    if (activation.stateBytes > this.#domain.limits.stateBytesMax)
+      return this.refuse(activation, stateTooLarge, origin, now);
     let decision: Decision<Contract, unknown, unknown>;
     try {
       const ctx = new Context(activation, now, origin);
@@ -112,7 +117,7 @@ export class Executor {
     const now = activation.partition.timeFor(this.#domain.now, origin.time);
     const onReply = activation.kind.definition.onReply;
     if (onReply === undefined)
-      return this.refuse(activation, failureOutcome('reply-unwanted', ''), origin, now);
+      return this.refuse(activation, failureOutcome('internal', 'The actor takes no replies.'), origin, now);
     let acceptance: Acceptance<Contract, undefined, unknown>;
     try {
       acceptance = onReply(activation.state, { tag, outcome }, new Context(activation, now, origin));
@@ -140,7 +145,7 @@ export class Executor {
       };
       const answer = query.read(activation.state, query.input.fromFields(fields), ctx);
       if (isRejection(answer)) return [outcomeRejection, answer.code, answer.detail];
-      return [outcomeReply, 0, query.reply.toFields(answer)];
+      return [outcomeReply, 0, detached(query.reply.toFields(answer))];
     } catch (cause) {
       return this.#thrown(activation, query.name, cause);
     }
@@ -167,14 +172,7 @@ export class Executor {
     const events = acceptance.events ?? noEvents;
     const eventCount = events.length;
     let orders: readonly MessageOrder[] = acceptance.messages ?? noOrders;
-    if (eventCount > limits.eventsPerCommandMax || orders.length > limits.messagesPerCommandMax) {
-      return this.refuse(
-        activation,
-        failureOutcome('event-too-large', 'Too many events or messages.'),
-        origin,
-        now,
-      );
-    }
+    if (eventCount > limits.eventsPerCommandMax) return this.refuse(activation, tooMany, origin, now);
     // Arrays of their final size and loops by index: this runs a dozen times per transfer, and what it leaves behind for
     // the collector is what a transfer costs.
     const stored: unknown[] = eventCount === 0 ? none : new Array<unknown>(eventCount * 2);
@@ -187,11 +185,12 @@ export class Executor {
         const entry = activation.kind.eventByName.get(event.type);
         if (entry === undefined) throw new TypeError(`The contract has no event "${event.type}".`);
         stored[index * 2] = entry.schemaId;
-        stored[index * 2 + 1] = entry.form.toFields(event.data);
+        stored[index * 2 + 1] = detached(entry.form.toFields(event.data));
         entries[index] = entry;
         if (entry.reactions.length > 0)
           orders = [...orders, ...reactionsTo(entry, event, activation, now, origin)];
       }
+      if (orders.length > limits.messagesPerCommandMax) return this.refuse(activation, tooMany, origin, now);
       messages = this.#storedMessages(orders);
       timers =
         acceptance.timers === undefined
@@ -205,14 +204,8 @@ export class Executor {
         now,
       );
     }
-    if (stored.length > 0 && this.#hasTooLargeEvent(stored)) {
-      return this.refuse(
-        activation,
-        failureOutcome('event-too-large', 'An event is too large.'),
-        origin,
-        now,
-      );
-    }
+    const tooLarge = this.#tooLarge(stored, messages, timers);
+    if (tooLarge !== undefined) return this.refuse(activation, tooLarge, origin, now);
     let state = activation.state;
     let outcome: StoredOutcome;
     try {
@@ -225,7 +218,7 @@ export class Executor {
       outcome =
         command === undefined
           ? noReply
-          : [outcomeReply, command.replySchemaId, command.reply.toFields(reply)];
+          : [outcomeReply, command.replySchemaId, detached(command.reply.toFields(reply))];
     } catch (cause) {
       this.#thrown(activation, command?.name ?? 'onReply', cause);
       if (events.length > 0) this.#onBroken(activation);
@@ -314,7 +307,9 @@ export class Executor {
     if (kind === undefined || command === undefined) {
       throw new TypeError(`No command "${order.command}" of kind "${order.kind}" is registered.`);
     }
-    return [kind.schemaId, order.id, command.schemaId, command.input.toFields(order.payload), order.tag ?? 0];
+    if (!isActorId(order.id)) throw new TypeError(`A message to "${order.kind}" names no valid id.`);
+    const fields = detached(command.input.toFields(order.payload));
+    return [kind.schemaId, order.id, command.schemaId, fields, order.tag ?? 0];
   }
 
   #send(
@@ -347,20 +342,32 @@ export class Executor {
   }
 
   #storedTimer(activation: Activation, timer: TimerOrder): StoredTimer {
+    if (!timerNamePattern.test(timer.name)) throw new TypeError('A timer has no valid name.');
     if (timer.type === 'cancel') return [timer.name];
     const command = activation.kind.commandByName.get(timer.command);
     if (command === undefined)
       throw new TypeError(`No command "${timer.command}" for timer "${timer.name}".`);
-    return [timer.name, timer.dueAt, command.schemaId, command.input.toFields(timer.payload)];
+    return [timer.name, timer.dueAt, command.schemaId, detached(command.input.toFields(timer.payload))];
   }
 
-  /** True when one event alone is past its bound. Packs only what could be. */
-  #hasTooLargeEvent(stored: readonly unknown[]): boolean {
-    const max = this.#domain.limits.eventBytesMax;
-    for (let index = 1; index < stored.length; index += 2) {
-      if (packedBytesBound(stored[index]) > max && pack(stored[index]).length > max) return true;
+  /** The refusal of a decision that is past a bound, events one by one and everything together. Packs only what could be. */
+  #tooLarge(
+    events: readonly unknown[],
+    messages: readonly StoredMessage[],
+    timers: readonly StoredTimer[],
+  ): StoredOutcome | undefined {
+    const { eventBytesMax, entryBytesMax } = this.#domain.limits;
+    let bound = 0;
+    for (let index = 1; index < events.length; index += 2) {
+      let bytes = packedBytesBound(events[index]);
+      if (bytes > eventBytesMax) bytes = pack(events[index]).length;
+      if (bytes > eventBytesMax) return eventTooLarge;
+      bound += bytes;
     }
-    return false;
+    for (let index = 0; index < messages.length; index++) bound += packedBytesBound(messages[index]?.[3]);
+    for (const timer of timers) bound += packedBytesBound(timer[3]);
+    if (bound <= entryBytesMax) return undefined;
+    return pack([events, messages, timers]).length > entryBytesMax ? commandTooLarge : undefined;
   }
 
   #thrown(activation: Activation, name: string, cause: unknown): StoredOutcome {
@@ -377,6 +384,24 @@ export class Executor {
     const { eventsByType } = this.#domain.counters;
     eventsByType.set(label, (eventsByType.get(label) ?? 0) + 1);
   }
+}
+
+/**
+ * Fields that share nothing with a state: what stands in one may change in place before the fields are written or sent.
+ * Flat ones, which are most, are given back as they are. Throws `not-storable`.
+ */
+function detached(fields: readonly unknown[]): readonly unknown[] {
+  for (const field of fields) {
+    if (isFlat(field)) continue;
+    return unpack(packCopy(fields)) as readonly unknown[];
+  }
+  return fields;
+}
+
+function isFlat(field: unknown): boolean {
+  return (
+    field === null || (typeof field !== 'object' && typeof field !== 'function' && typeof field !== 'symbol')
+  );
 }
 
 /** The context of one decision; ids and trail are made only when looked at. */
@@ -404,6 +429,10 @@ class Context implements DecideContext {
   }
 }
 
+const tooMany = failureOutcome('command-too-large', 'Too many events or messages.');
+const commandTooLarge = failureOutcome('command-too-large', 'The command produced too much.');
+const eventTooLarge = failureOutcome('event-too-large', 'An event is too large.');
+const stateTooLarge = failureOutcome('state-too-large', 'The state of the actor is too large.');
 const noEvents: readonly never[] = [];
 const noOrders: readonly MessageOrder[] = [];
 const noStoredTimers: readonly StoredTimer[] = [];

@@ -1,6 +1,7 @@
 /**
  * What actors are told from inside: messages of other actors, in the order of their channels, and their own timers.
  */
+import { isOperatingError } from '../actors/model/errors.js';
 import type { Caller, Outcome } from '../actors/model/message.js';
 import type { Activation } from './actor/activation.js';
 import type { ActivationDesk } from './actor/activation-desk.js';
@@ -90,8 +91,19 @@ export class MessageDesk {
         origin,
       );
     } else {
-      const { entry, fields } = this.#domain.kinds.command(activation.kind, item[9], item[10]);
+      this.#runStored(activation, item[9], item[10], origin);
+    }
+  }
+
+  /** Runs a stored command. One that this program no longer has is refused, so that it holds up nobody else. */
+  #runStored(activation: Activation, schema: number, stored: readonly unknown[], origin: Origin): void {
+    try {
+      const { entry, fields } = this.#domain.kinds.command(activation.kind, schema, stored);
       this.#executor.command(activation, entry, fields, origin);
+    } catch (cause) {
+      if (!isOperatingError(cause) || cause.code !== 'schema-unknown') throw cause;
+      this.#domain.report('error', 'command-unknown', { kind: activation.kind.name, message: cause.message });
+      this.#executor.refuse(activation, failureOutcome(cause.code, cause.message), origin);
     }
   }
 
@@ -135,9 +147,8 @@ export class MessageDesk {
     // A parked actor keeps its timers: they stand in the table and fire after it was mended.
     if (activation.phase === 'parked' || !this.#timers.fired(timer)) return;
     this.#domain.counters.timersFired++;
-    const { entry, fields } = this.#domain.kinds.command(activation.kind, timer.schema, timer.fields);
     const commandId = `timer.${timer.id}.${timer.name}.${timer.dueAt}`;
-    this.#executor.command(activation, entry, fields, {
+    this.#runStored(activation, timer.schema, timer.fields, {
       cause: [causeTimer, timer.name, timer.dueAt],
       time: timer.dueAt,
       caller: { principal: '', roles: [], internal: true },

@@ -259,9 +259,11 @@ export class Shard {
         // Two groups are in flight: the answer of the first continues the loop.
         if (this.#committer.isFull || this.#hasFullShare(entryBytesMax)) return;
       }
-      const channel = this.#hub.peek();
+      if (this.#activations.runWaiting()) continue;
+      // Past the bound outside commands have their turn, however many messages follow from each other.
+      const channel = hops < internalHopsPerTurnMax ? this.#hub.peek() : undefined;
       if (channel !== undefined) {
-        if (hops++ >= internalHopsPerTurnMax) return this.#continue();
+        hops++;
         this.#messages.consume(channel);
         continue;
       }
@@ -274,6 +276,7 @@ export class Shard {
       this.#queued = [];
       this.#queuedNext = 0;
     }
+    if (hops >= internalHopsPerTurnMax) this.#continue();
   }
 
   /** Lets I/O in before more messages are run. */
@@ -514,7 +517,11 @@ export class Shard {
 
   get #isQuiet(): boolean {
     return (
-      this.#committer.isIdle && this.#hub.peek() === undefined && this.#queuedNext >= this.#queued.length
+      this.#committer.isIdle &&
+      this.#hub.peek() === undefined &&
+      this.#queuedNext >= this.#queued.length &&
+      !this.#activations.isAwaited &&
+      this.#calls.isQuiet
     );
   }
 

@@ -12,11 +12,13 @@ import type { EntrySource } from '../entry-source.js';
 import type { Kind } from '../kind-table.js';
 import type { Partition } from '../partition.js';
 import { Activation, ActivationTable, type ActorRow } from './activation.js';
-import { ActivationLoader } from './activation-loader.js';
+import { ActivationLoader, isStoreUnavailable } from './activation-loader.js';
 import { isBare } from './actor-row.js';
 
 /** A failed load is tried again after this, then after twice as long. */
 const reloadDelayMs = 40;
+/** A load for which the store could not be read is tried again after this, for as long as it takes. */
+const storeDelayMs = 200;
 const passivationStepsPerTurn = 64;
 
 export interface ActivationDeskHost {
@@ -33,6 +35,8 @@ export class ActivationDesk {
   readonly #table: ActivationTable;
   readonly #loader: ActivationLoader;
   readonly #dirty = new Map<Partition, DirtyRows>();
+  /** Loaded actors with work that waited for them, in the order in which they came to life. */
+  #awakened: Activation[] = [];
 
   constructor(domain: Domain, entries: EntrySource, host: ActivationDeskHost) {
     this.#domain = domain;
@@ -79,6 +83,7 @@ export class ActivationDesk {
     this.#table.clear();
     this.#loader.clear();
     this.#dirty.clear();
+    this.#awakened = [];
   }
 
   /** The activation of an address, loading if it was not resident; undefined when another shard owns it. */
@@ -105,19 +110,21 @@ export class ActivationDesk {
     if (isUnswept || activation.lastPosition > foldedUpTo(activation.storedRow))
       this.dirtyRows(partition).mark(activation);
     activation.storedRow = undefined;
-    this.#runWaiting(activation);
+    this.#awake(activation);
   }
 
   #loadFailed(activation: Activation, cause: unknown): void {
     if (!this.#table.holds(activation)) return;
-    activation.strikes++;
+    const isStoreSilent = isStoreUnavailable(cause);
+    if (!isStoreSilent) activation.strikes++;
     this.#domain.report('error', 'actor-load-failed', {
       kind: activation.kind.name,
       strikes: activation.strikes,
       message: cause instanceof Error ? cause.message : 'not an Error',
     });
     if (activation.strikes >= this.#domain.limits.strikesMax) return this.#park(activation);
-    this.#domain.clock.after(reloadDelayMs << (activation.strikes - 1), () =>
+    const delay = isStoreSilent ? storeDelayMs : reloadDelayMs << (activation.strikes - 1);
+    this.#domain.clock.after(delay, () =>
       this.#host.turn(() => {
         if (this.#table.holds(activation)) this.#loader.load(activation);
       }),
@@ -145,18 +152,31 @@ export class ActivationDesk {
     this.#domain.counters.parkedActors++;
     this.#domain.report('error', 'actor-parked', { kind: activation.kind.name, id: activation.id });
     this.#host.parked(activation);
-    this.#runWaiting(activation);
+    this.#awake(activation);
   }
 
-  #runWaiting(activation: Activation): void {
-    const { waiting } = activation;
-    activation.waiting = [];
-    for (const [index, work] of waiting.entries()) {
-      // A command before this one may have broken the actor again.
-      if (activation.phase === 'loading') activation.waiting.push(...waiting.slice(index));
-      if (activation.phase === 'loading') return;
-      work.run();
+  #awake(activation: Activation): void {
+    if (activation.waiting.length > 0) this.#awakened.push(activation);
+  }
+
+  /** True when work still waits for an actor to load, or to be run. */
+  get isAwaited(): boolean {
+    for (const activation of this.#table.values()) if (activation.waiting.length > 0) return true;
+    return false;
+  }
+
+  /** Runs one piece of work whose actor was loaded; false when there is none. The shard asks while its group has room. */
+  runWaiting(): boolean {
+    for (let activation = this.#awakened[0]; activation !== undefined; activation = this.#awakened[0]) {
+      // Work before this may have broken the actor again: the rest waits for it anew.
+      const work = activation.phase === 'loading' ? undefined : activation.waiting.shift();
+      if (work !== undefined) {
+        work.run();
+        return true;
+      }
+      this.#awakened.shift();
     }
+    return false;
   }
 
   /** The partition's actors whose rows lack events. */

@@ -73,20 +73,29 @@ export class ActivationLoader {
   }
 
   #load(activation: Activation, value: Uint8Array | undefined): void {
+    let row: ActorRow | undefined;
+    let isBehind = false;
     try {
-      const row = value === undefined ? undefined : decodeActorRow(value);
+      row = value === undefined ? undefined : decodeActorRow(value);
       activation.storedRow = row;
-      const isLagging = this.#latestPosition(activation) > (row?.lastPosition ?? 0);
-      if (isLagging || (row !== undefined && !isCurrent(row, activation.kind))) {
-        // Only these read the journal, each at its own pace.
-        void this.#fold(activation, row);
-      } else {
-        this.#adopt(activation, row);
-        this.#onLoaded(activation);
-      }
+      activation.stateBytes = value?.length ?? 0;
+      isBehind = this.#isBehind(activation, row);
+      if (!isBehind) this.#adopt(activation, row);
     } catch (cause) {
-      this.#onFailed(activation, cause);
+      return this.#onFailed(activation, cause);
     }
+    // Only those behind read the journal, each at its own pace. What is loaded runs the work that waited for it, and an
+    // error there is not one of loading.
+    if (isBehind) void this.#fold(activation, row);
+    else this.#onLoaded(activation);
+  }
+
+  /** True when the row lacks events, or holds them in a form that is no longer used. */
+  #isBehind(activation: Activation, row: ActorRow | undefined): boolean {
+    return (
+      this.#latestPosition(activation) > (row?.lastPosition ?? 0) ||
+      (row !== undefined && !isCurrent(row, activation.kind))
+    );
   }
 
   /** Newest entry known to hold events of the actor, from this incarnation or from the recovered tail. */
@@ -114,34 +123,59 @@ export class ActivationLoader {
 
   async #fold(activation: Activation, row: ActorRow | undefined): Promise<void> {
     try {
-      const latest = this.#latestPosition(activation);
-      this.#adopt(activation, row);
-      const floor = activation.lastPosition;
-      const pages: (readonly PlacedRecord[])[] = [];
-      await walkBack(
-        this.#entries,
-        { kind: activation.kind, id: activation.id, partition: activation.partition.number },
-        latest,
-        (records) => {
-          const first = records[0] as PlacedRecord;
-          if (first.position <= floor) return 'stop';
-          pages.push(records);
-          return 'on';
-        },
-      );
-      for (const records of pages.reverse()) {
-        for (const placed of records) {
-          // A row written while its newest entry was open holds the first of that entry's records already.
-          if (placed.position === floor + 1 && endVersion(placed) <= activation.version)
-            activation.lastPosition = placed.position;
-          else applyRecord(this.#domain, activation, placed);
-        }
-      }
-      this.#turn(() => this.#onLoaded(activation));
+      this.#apply(activation, row, await this.#pagesAfter(activation, row));
     } catch (cause) {
-      this.#turn(() => this.#onFailed(activation, cause));
+      return this.#turn(() => this.#onFailed(activation, cause));
+    }
+    this.#turn(() => this.#onLoaded(activation));
+  }
+
+  /** The actor's records after its row, entry by entry, newest first. */
+  async #pagesAfter(activation: Activation, row: ActorRow | undefined): Promise<(readonly PlacedRecord[])[]> {
+    const { kind, id, partition } = activation;
+    const floor = row !== undefined && isCurrent(row, kind) ? row.lastPosition : 0;
+    const pages: (readonly PlacedRecord[])[] = [];
+    await walkBack(
+      this.#entries,
+      { kind, id, partition: partition.number },
+      this.#latestPosition(activation),
+      (records) => {
+        const first = records[0] as PlacedRecord;
+        if (first.position <= floor) return 'stop';
+        pages.push(records);
+        return 'on';
+      },
+    );
+    return pages;
+  }
+
+  #apply(
+    activation: Activation,
+    row: ActorRow | undefined,
+    pages: readonly (readonly PlacedRecord[])[],
+  ): void {
+    this.#adopt(activation, row);
+    const floor = activation.lastPosition;
+    for (const records of pages.toReversed()) {
+      for (const placed of records) {
+        // A row written while its newest entry was open holds the first of that entry's records already.
+        if (placed.position === floor + 1 && endVersion(placed) <= activation.version)
+          activation.lastPosition = placed.position;
+        else applyRecord(this.#domain, activation, placed);
+      }
     }
   }
+}
+
+const storeUnavailableCodes: ReadonlySet<unknown> = new Set([
+  'store-closed',
+  'store-broken',
+  'storage-unavailable',
+]);
+
+/** The store could not be read; that says nothing about the actor. */
+export function isStoreUnavailable(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && storeUnavailableCodes.has(cause.code);
 }
 
 /** The actor's version after the record. */

@@ -43,6 +43,8 @@ export class Activation {
   /** Second chance of the eviction: set by use, cleared by the hand. */
   used = true;
   strikes = 0;
+  /** Of its newest row. */
+  stateBytes = 0;
   /** The row as it was found when the actor could not be brought to life; only of a parked one. */
   storedRow: ActorRow | undefined;
   waiting: Waiting[] = [];

@@ -63,6 +63,11 @@ export function isBare(row: ActorRow): boolean {
   return row.snapshotVersion === noSnapshot && !row.isOpen;
 }
 
+/** The row of an actor whose state has no stored form: only where its history ends, to be folded from its first event. */
+export function encodeFoldedRow(activation: Activation): Uint8Array {
+  return rowOf([0, 0, noSnapshot, [], true, activation.lastPosition]);
+}
+
 export function decodeActorRow(bytes: Uint8Array): ActorRow {
   const [version, lastPosition, snapshotVersion, fields, isOpen, newestPosition] = unpack(bytes) as [
     number,

@@ -13,7 +13,7 @@
 import type { EntryHash } from '../../persistence/journal.js';
 import type { Checkpoint, TablePut } from '../../persistence/tables.js';
 import type { Activation } from '../actor/activation.js';
-import { actorRowKey, actorTable, encodeActorRow } from '../actor/actor-row.js';
+import { actorRowKey, actorTable, encodeActorRow, encodeFoldedRow } from '../actor/actor-row.js';
 import type { CancelTimer } from '../clock.js';
 import type { Domain } from '../domain.js';
 import type { Partition } from '../partition.js';
@@ -196,7 +196,7 @@ export class Sweeper {
       puts.push({
         table: actorTable,
         key: actorRowKey(activation.placement, activation.kind.schemaId, activation.id),
-        value: encodeActorRow(activation, activation.touchedGroup === openGroup),
+        value: this.#encoded(activation, activation.touchedGroup === openGroup),
       });
     }
     const from = partition.checkpoint;
@@ -239,6 +239,29 @@ export class Sweeper {
     else if (this.#domain.store.failsWithProcess) this.#host.onFatal(result.cause);
     // In or out: taking the partition anew shuts the door behind it, and reading says which.
     else this.#host.onRefused(partition, 'conflict', 'a table commit was not answered');
+  }
+
+  /** The row, its size noted. A state that cannot be stored holds up nothing: its row only says where to fold from. */
+  #encoded(activation: Activation, isEntryOpen: boolean): Uint8Array {
+    const { stateBytesWarn, stateBytesMax } = this.#domain.limits;
+    const { name: kind } = activation.kind;
+    try {
+      const row = encodeActorRow(activation, isEntryOpen);
+      if (row.length > stateBytesWarn && activation.stateBytes <= stateBytesWarn) {
+        this.#domain.report('warn', 'state-large', {
+          kind,
+          id: activation.id,
+          bytes: row.length,
+          stateBytesMax,
+        });
+      }
+      activation.stateBytes = row.length;
+      return row;
+    } catch (cause) {
+      const message = cause instanceof Error ? cause.message : 'not an Error';
+      this.#domain.report('error', 'state-not-storable', { kind, message });
+      return encodeFoldedRow(activation);
+    }
   }
 
   #ownedCount(): number {

@@ -121,6 +121,8 @@ export interface CounterOptions {
   /** False: `evolve` throws on `Cursed`. */
   readonly mended?: boolean;
   readonly snapshotVersion?: number;
+  /** True: `evolve` puts something into the state that no row can hold. */
+  readonly unstorableState?: boolean;
 }
 
 export function counterModule(options: CounterOptions = {}): Module {
@@ -223,6 +225,7 @@ export function counterModule(options: CounterOptions = {}): Module {
     evolve: {
       Added: (state, { amount }) => {
         state.total += amount;
+        if (options.unstorableState === true) state.held = unstorable;
         return state;
       },
       Filled: (state, { text }) => {

@@ -3,6 +3,7 @@
  *
  * Every answer is kept in an `Ask`, so that a test can see that it has not come yet.
  */
+import { partitionOf } from '../../actors/model/address.js';
 import { type ActorCall, type Answered, queryCall } from '../../actors/model/call.js';
 import type { Caller } from '../../actors/model/message.js';
 import type { Module } from '../../actors/model/module.js';
@@ -51,6 +52,16 @@ export interface Ask {
 }
 
 export const somebody: Caller = { principal: 'somebody', roles: ['admin'], internal: false };
+
+/** An id in each partition, in the order of the partitions. */
+export function idsOn(partitionCount: number): readonly [string, string, ...string[]] {
+  const ids: string[] = [];
+  for (let count = 0; ids.filter((id) => id !== undefined).length < partitionCount; count++) {
+    ids[partitionOf(`id${count}`, partitionCount)] ??= `id${count}`;
+  }
+  // Tests ask for two partitions at least.
+  return ids as [string, string, ...string[]];
+}
 
 let commandCount = 0;
 

@@ -72,6 +72,11 @@ export class VirtualClock implements Clock {
     }
   }
 
+  /** Runs at most so many callbacks of those that are ready, for a schedule that never comes to rest. */
+  async run(stepsMax: number): Promise<void> {
+    for (let steps = 0; steps < stepsMax && (await this.#step(this.#monotonicMs)); steps++);
+  }
+
   /** Lets `ms` pass, running what falls due. */
   async advance(ms: number): Promise<void> {
     const until = this.#monotonicMs + ms;

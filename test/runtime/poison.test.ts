@@ -1,0 +1,136 @@
+/** A throwing `evolve` parks its actor and nobody else (I17, D23). */
+import t from 'tap';
+import { commandCall, queryCall } from '../../actors/model/call.js';
+import { counterContract, counterModule } from '../support/counter-module.js';
+import { scanJournal } from '../support/journal-scan.js';
+import { TestSystem } from '../support/test-system.js';
+
+const add = (id: string, amount = 1) => commandCall(counterContract, id, 'add', { amount });
+const curse = (id: string) => commandCall(counterContract, id, 'curse', {});
+const parked = { type: 'failure', code: 'actor-parked' };
+
+t.test('a throw in evolve refuses the command, and the actor is folded again without its half', async (t) => {
+  const system = await TestSystem.start();
+  await system.ask(add('a', 5));
+  t.match(await system.ask(curse('a')), { type: 'failure', code: 'internal' });
+  t.equal((await system.counter('a')).total, 5);
+  t.match(await system.ask(add('a')), { reply: { total: 6 }, version: 2 });
+  t.equal(scanJournal(system.disk).length, 2);
+  await system.stop();
+});
+
+t.test('commands behind a throwing one in the same turn see the state without it', async (t) => {
+  const system = await TestSystem.start();
+  const asks = [add('a', 5), curse('a'), add('a', 1), curse('a'), add('a', 1)].map((call) =>
+    system.submit(call),
+  );
+  await system.clock.settle();
+  t.same(
+    asks.map(({ answer }) => answer?.type),
+    ['reply', 'failure', 'reply', 'failure', 'reply'],
+  );
+  t.match(asks.at(-1)?.answer, { reply: { total: 7 }, version: 3 });
+  scanJournal(system.disk);
+  await system.stop();
+});
+
+t.test(
+  'the third throw parks the actor; others go on, tables and checkpoint advance, a restart still knows it',
+  async (t) => {
+    let system = await TestSystem.start({ partitionCount: 1 });
+    await system.ask(add('a', 5));
+    for (let index = 0; index < 3; index++) t.match(await system.ask(curse('a')), { code: 'internal' });
+    t.match(await system.ask(add('a')), parked);
+    t.match(await system.ask(queryCall(counterContract, 'a', 'get', {})), parked);
+    t.match(await system.ask(add('b')), { type: 'reply' });
+    t.equal((await system.metrics())[0]?.counters.parkedActors, 1);
+    await system.swept();
+    t.equal(system.disk.checkpoint(0).position, system.disk.flushedPosition(0));
+    system = await system.crash();
+    t.equal((await system.counter('a')).total, 5, 'nothing in its history throws');
+    await system.stop();
+  },
+);
+
+t.test('an actor whose history throws is parked at its load; mended code has all its events', async (t) => {
+  for (const isSweptBefore of [false, true]) {
+    let system = await TestSystem.start({ partitionCount: 1, modules: [counterModule({ mended: true })] });
+    await system.ask(add('a', 5));
+    if (isSweptBefore) await system.swept();
+    await system.ask(curse('a'));
+    await system.ask(add('b', 1));
+    system = await system.crash({ modules: [counterModule()] });
+    t.match(await system.ask(add('a')), parked, `swept ${isSweptBefore}`);
+    t.match(await system.ask(add('b')), { reply: { total: 2 } });
+    await system.swept();
+    t.equal(system.disk.checkpoint(0).position, system.disk.flushedPosition(0), 'it holds up no checkpoint');
+    await system.ask(add('b'));
+    await system.stop();
+    system = await TestSystem.start({ disk: system.disk, modules: [counterModule({ mended: true })] });
+    t.match(await system.ask(add('a')), { reply: { total: 1_006 }, version: 4 });
+    scanJournal(system.disk);
+    await system.stop();
+  }
+});
+
+t.test('a message to a parked actor is refused to its sender, and the channel goes on', async (t) => {
+  const system = await TestSystem.start({ partitionCount: 1 });
+  for (let index = 0; index < 3; index++) await system.ask(curse('a'));
+  await system.ask(commandCall(counterContract, 's', 'tell', { to: 'a', first: 1, count: 2, tag: 't' }));
+  await system.ask(commandCall(counterContract, 's', 'tell', { to: 'b', first: 1, count: 1 }));
+  await system.clock.advance(100);
+  t.same((await system.counter('s')).heard, ['t1=actor-parked', 't2=actor-parked']);
+  t.same((await system.counter('b')).received, ['s:1']);
+  await system.stop();
+});
+
+t.test('a wait on an actor that is parked ends with that answer', async (t) => {
+  const system = await TestSystem.start();
+  await system.ask(commandCall(counterContract, 'a', 'open', {}));
+  const wait = system.submit({ ...queryCall(counterContract, 'a', 'status', {}), waitMs: 60_000 });
+  await system.clock.settle();
+  for (let index = 0; index < 3; index++) await system.ask(curse('a'));
+  await system.clock.settle();
+  t.match(wait.answer, parked);
+  await system.stop();
+});
+
+t.test('a store that cannot be read parks nobody', async (t) => {
+  let failures = 0;
+  let system = await TestSystem.start();
+  await system.ask(add('a', 5));
+  await system.restart();
+  system = await TestSystem.start({
+    disk: system.disk,
+    clock: system.clock,
+    storeAs: (store) => ({
+      ...store,
+      tables: {
+        ...store.tables,
+        get: async (partition, table, keys) => {
+          if (table !== 'actor' || ++failures > 8) return store.tables.get(partition, table, keys);
+          throw Object.assign(new Error('no answer'), { code: 'store-broken' });
+        },
+      },
+    }),
+  });
+  t.match(await system.ask(add('a')), { reply: { total: 6 } });
+  t.ok(failures > 8);
+  await system.stop();
+});
+
+t.test(
+  'a state that cannot be stored holds up no checkpoint: its actor is folded from the journal',
+  async (t) => {
+    const modules = [counterModule({ unstorableState: true })];
+    let system = await TestSystem.start({ partitionCount: 1, modules });
+    await system.ask(add('a', 5));
+    await system.ask(add('b', 1));
+    await system.swept();
+    t.ok(system.countOf('state-not-storable') > 0);
+    t.same(system.fatal, []);
+    system = await system.crash();
+    t.equal((await system.counter('a')).total, 5);
+    await system.stop();
+  },
+);
