@@ -1,0 +1,134 @@
+/** What a new process finds is what the old one had promised (I1, I3, I7, I12, I20). */
+import t from 'tap';
+import { commandCall, queryCall } from '../../actors/model/call.js';
+import { gate } from '../../persistence/memory/memory-faults.js';
+import { counterContract, counterModule } from '../support/counter-module.js';
+import { scanJournal } from '../support/journal-scan.js';
+import { SeededRandom } from '../support/seeded-random.js';
+import { type Ask, TestSystem } from '../support/test-system.js';
+
+const add = (id: string, amount = 1) => commandCall(counterContract, id, 'add', { amount });
+
+t.test('every answered command is there after a crash at any moment, exactly once', async (t) => {
+  for (let seed = 1; seed <= 40; seed++) {
+    const chance = new SeededRandom(seed);
+    const limits = {
+      sweepPeriodMs: chance.pick([10, 1_000]),
+      sweepBuckets: 4,
+      activationsMax: chance.pick([2, 100]),
+    };
+    const sums = new Map<string, number>();
+    let system = await TestSystem.start({ seed, limits, shardCount: chance.pick([1, 3]) });
+    let unknown: { readonly ask: Ask; readonly id: string; readonly amount: number }[] = [];
+    for (let life = 0; life < 5; life++) {
+      const asks: typeof unknown = [];
+      for (let index = chance.below(40); index > 0; index--) {
+        const [id, amount] = [`a${chance.below(8)}`, 1 + chance.below(9)];
+        asks.push({ ask: system.submit(add(id, amount)), id, amount });
+        if (chance.below(4) === 0) await system.clock.advance(chance.below(5));
+      }
+      for (const { ask, id, amount } of asks)
+        if (ask.answer?.type === 'reply') sums.set(id, (sums.get(id) ?? 0) + amount);
+      unknown = asks.filter(({ ask }) => ask.answer === undefined);
+      system = await system.crash({ kind: chance.pick(['power', 'process'] as const) });
+      const written = new Set(scanJournal(system.disk).map(({ record }) => record[5][1]));
+      for (const { ask, id, amount } of unknown)
+        if (written.has(ask.commandId)) sums.set(id, (sums.get(id) ?? 0) + amount);
+      for (const [id, sum] of sums) {
+        const { total } = await system.counter(id);
+        if (total !== sum) t.fail(`seed ${seed}, life ${life}: ${id} has ${total}, answered were ${sum}`);
+      }
+    }
+    await system.stop();
+  }
+  t.pass('forty seeds');
+});
+
+t.test('the checkpoint is never ahead of what was flushed, and a row never ahead of the log', async (t) => {
+  let system = await TestSystem.start({ partitionCount: 1, limits: { sweepPeriodMs: 10, sweepBuckets: 2 } });
+  await system.ask(add('a', 1));
+  await system.swept();
+  const held = gate();
+  system.script.onNextAppend({ type: 'delay', at: 'flush', until: held.promise });
+  system.submit(add('a', 10));
+  await system.clock.advance(500);
+  t.equal(system.disk.checkpoint(0).position, 1);
+  system = await system.crash();
+  t.equal((await system.counter('a')).total, 1, 'the undurable ten are nowhere');
+  await system.stop();
+});
+
+t.test('a crash while a table commit is under way loses nothing, whether it got in or not', async (t) => {
+  for (const at of ['request', 'flush', 'reply'] as const) {
+    let system = await TestSystem.start({
+      partitionCount: 1,
+      limits: { sweepPeriodMs: 10, sweepBuckets: 1 },
+    });
+    await system.ask(add('a', 5));
+    system.script.onNextCommit({ type: 'delay', at, until: new Promise(() => undefined) });
+    await system.clock.advance(100);
+    await system.ask(add('a', 1));
+    system = await system.crash({ kind: 'process' });
+    t.equal((await system.counter('a')).total, 6, at);
+    await system.swept();
+    t.equal(system.disk.checkpoint(0).position, system.disk.flushedPosition(0), at);
+    await system.stop();
+  }
+});
+
+t.test('after a sweep only the tail is read, and the state is the fold of the whole journal', async (t) => {
+  let system = await TestSystem.start({ partitionCount: 1 });
+  for (let index = 0; index < 20; index++) await system.ask(add(`a${index % 4}`, index));
+  await system.swept();
+  const checkpoint = system.disk.checkpoint(0).position;
+  t.ok(checkpoint > 0);
+  await system.ask(add('a0', 100));
+  system = await system.crash();
+  for (let index = 0; index < 4; index++) {
+    const now = await system.ask(queryCall(counterContract, `a${index}`, 'get', {}));
+    const version = now.type === 'reply' ? now.version : 0;
+    const folded = await system.ask(queryCall(counterContract, `a${index}`, 'get', {}, { at: { version } }));
+    t.same(folded, now);
+  }
+  await system.stop();
+});
+
+t.test(
+  'rows of another snapshot version are ignored: the actor is folded from its first event',
+  async (t) => {
+    let system = await TestSystem.start();
+    await system.ask(add('a', 5));
+    await system.restart();
+    system = await TestSystem.start({
+      disk: system.disk,
+      clock: system.clock,
+      modules: [counterModule({ snapshotVersion: 2 })],
+    });
+    t.match(await system.ask(add('a')), { reply: { total: 6 }, version: 2 });
+    await system.stop();
+  },
+);
+
+t.test('a log that is damaged, cut or older than its tables is not served', async (t) => {
+  const damages: readonly (readonly [string, string, (disk: TestSystem['disk']) => void])[] = [
+    ['a flipped bit in the tail', '', (disk) => disk.corrupt(0, 3)],
+    ['a torn entry', '', (disk) => disk.tear(0, 3, 40)],
+    ['a missing entry', 'journal-gap', (disk) => disk.dropEntry(0, 3)],
+    ['an older log', 'store-went-back', (disk) => disk.rollBack(0, 1)],
+  ];
+  for (const [what, code, damage] of damages) {
+    const system = await TestSystem.start({ partitionCount: 1 });
+    await system.ask(add('a'));
+    await system.ask(add('a'));
+    await system.swept();
+    await system.ask(add('a'));
+    await system.ask(add('a'));
+    damage(system.disk);
+    const error: unknown = await system.crash().then(
+      () => undefined,
+      (cause: unknown) => cause,
+    );
+    t.ok(error instanceof Error, what);
+    if (code !== '') t.equal((error as { code?: string }).code, code, what);
+  }
+});
