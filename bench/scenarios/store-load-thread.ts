@@ -30,6 +30,7 @@ class StoreLoad {
   readonly #owned: Map<number, Owned>;
   readonly #record = Buffer.alloc(recordBytes, 'c');
   readonly #latencies = new Uint32Array(latencyBuckets);
+  readonly #appendLatencies = new Uint32Array(latencyBuckets);
   /** Arrival times of commands in the open group, then of those that wait. */
   #waiting: number[] = [];
   #groupsInFlight = 0;
@@ -90,7 +91,7 @@ class StoreLoad {
     while (this.#groupsInFlight > 0) await pause();
     const sweeps = [...this.#owned.values()].reduce((sum, { sweep }) => sum + (sweep?.sweeps ?? 0), 0);
     await this.#store.close();
-    return { ...this.#counts, sweeps, latencies: this.#latencies };
+    return { ...this.#counts, sweeps, latencies: this.#latencies, appendLatencies: this.#appendLatencies };
   }
 
   #startMeasuring(): void {
@@ -122,6 +123,7 @@ class StoreLoad {
     const after = this.#groupsInFlight > 0 ? this.#before : [];
     this.#before = entries.map(({ partition, position, hash }) => ({ partition, position, hash }));
     this.#groupsInFlight += 1;
+    const sentAt = performance.now();
     void this.#store.journal.append({ entries, after }).then((result) => {
       if (result.type !== 'appended') throw new Error(`append: ${JSON.stringify(result)}`);
       this.#groupsInFlight -= 1;
@@ -129,6 +131,7 @@ class StoreLoad {
         owned.durable = head;
         if (owned.sweep !== undefined) for (const actor of actors) owned.sweep.mark(actor);
       }
+      if (this.#measuring) record(this.#appendLatencies, performance.now() - sentAt);
       this.#answer(arrivals, entries.length);
     });
   }
@@ -166,10 +169,7 @@ class StoreLoad {
   #answer(arrivals: readonly number[], entryCount: number): void {
     const now = performance.now();
     if (this.#measuring) {
-      for (const arrival of arrivals) {
-        const bucket = Math.min(latencyBuckets - 1, Math.floor((now - arrival) / bucketMs));
-        this.#latencies[bucket] = (this.#latencies[bucket] ?? 0) + 1;
-      }
+      for (const arrival of arrivals) record(this.#latencies, now - arrival);
       this.#counts.commands += arrivals.length;
       this.#counts.groups += 1;
       this.#counts.entries += entryCount;
@@ -195,6 +195,11 @@ class StoreLoad {
       if (slices.length > 0) this.#counts.slices += 1;
     }
   }
+}
+
+function record(latencies: Uint32Array, ms: number): void {
+  const bucket = Math.min(latencyBuckets - 1, Math.floor(ms / bucketMs));
+  latencies[bucket] = (latencies[bucket] ?? 0) + 1;
 }
 
 /** Spreads the partitions over the time between two slices of one. */

@@ -21,8 +21,10 @@ export interface ThreadResult {
   readonly commands: number;
   readonly groups: number;
   readonly entries: number;
-  /** Commands answered per 10 µs of latency. */
+  /** Commands answered per 10 µs from when they were due. */
   readonly latencies: Uint32Array;
+  /** Groups per 10 µs from their sending to their acknowledgement. */
+  readonly appendLatencies: Uint32Array;
   readonly rows: number;
   /** Times that the slices then due were written. */
   readonly slices: number;

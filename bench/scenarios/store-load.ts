@@ -50,8 +50,9 @@ const { values } = parseArgs({
 });
 
 interface RunFigures {
-  readonly threads: readonly (Omit<ThreadResult, 'latencies'> & { readonly p: readonly number[] })[];
-  readonly percentilesMs: Readonly<Record<string, number>>;
+  readonly threads: readonly Omit<ThreadResult, 'latencies' | 'appendLatencies'>[];
+  readonly commandMs: readonly number[];
+  readonly appendMs: readonly number[];
   readonly commands: number;
   readonly groups: number;
   readonly entries: number;
@@ -119,19 +120,9 @@ async function measure(directory: string): Promise<void> {
   const results = await Promise.all(running);
   await store.close();
   const figures: RunFigures = {
-    threads: results.map(({ latencies, ...rest }) => ({
-      ...rest,
-      p: percentiles.map((share) => percentile([latencies], share)),
-    })),
-    percentilesMs: Object.fromEntries(
-      percentiles.map((share) => [
-        share,
-        percentile(
-          results.map(({ latencies }) => latencies),
-          share,
-        ),
-      ]),
-    ),
+    threads: results.map(({ latencies: _, appendLatencies: __, ...rest }) => rest),
+    commandMs: summarise(results.map(({ latencies }) => latencies)),
+    appendMs: summarise(results.map(({ appendLatencies }) => appendLatencies)),
     commands: sum(results.map(({ commands }) => commands)),
     groups: sum(results.map(({ groups }) => groups)),
     entries: sum(results.map(({ entries }) => entries)),
@@ -197,7 +188,11 @@ function writtenBytes(): number {
   return Number(/^wchar: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1] ?? 0);
 }
 
-/** Upper edge of the bucket, in ms. */
+/** The percentiles, each the upper edge of its bucket. */
+function summarise(latencies: readonly Uint32Array[]): number[] {
+  return percentiles.map((share) => percentile(latencies, share));
+}
+
 function percentile(latencies: readonly Uint32Array[], share: number): number {
   const total = sum(latencies.map((counts) => counts.reduce((all, count) => all + count, 0)));
   let seen = 0;
@@ -209,8 +204,11 @@ function percentile(latencies: readonly Uint32Array[], share: number): number {
 }
 
 function print(figures: RunFigures, flushes: number | undefined, disk: string): void {
-  const { commands, groups, entries, seconds, percentilesMs } = figures;
-  const [p50, p99, p999, max] = percentiles.map((share) => (percentilesMs[share] ?? 0).toFixed(2));
+  const { commands, groups, entries, seconds } = figures;
+  const text = (ms: readonly number[]): string => {
+    const [p50, p99, p999, max] = ms.map((value) => value.toFixed(2));
+    return `p50 ${p50}  p99 ${p99}  p99.9 ${p999}  max ${max} ms`;
+  };
   const per = (count: number, of: number): string => (of === 0 ? '-' : (count / of).toFixed(1));
   console.log(
     `machine      ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}, ${disk}`,
@@ -218,7 +216,8 @@ function print(figures: RunFigures, flushes: number | undefined, disk: string): 
   console.log(
     `commands     ${Math.round(commands / seconds)} /s, ${per(commands, groups)} per group, ${per(entries, groups)} entries per group`,
   );
-  console.log(`commit       p50 ${p50}  p99 ${p99}  p99.9 ${p999}  max ${max} ms`);
+  console.log(`command      ${text(figures.commandMs)}, from when it was due`);
+  console.log(`append       ${text(figures.appendMs)}, of a group`);
   console.log(`written      ${Math.round(figures.writtenBytes / commands)} bytes per command`);
   console.log(
     `flushes      ${flushes === undefined ? 'not counted' : `${flushes}, ${per(flushes, groups)} per group`}`,
