@@ -101,6 +101,8 @@ export class Shard {
   /** The tables lag too far; looked at once per group. */
   #isBehind = false;
   #reopenAttempts = 0;
+  /** Called after the next turn. */
+  readonly #turnWaiters: (() => void)[] = [];
   #isStopping = false;
 
   constructor(options: ShardOptions) {
@@ -248,6 +250,7 @@ export class Shard {
       this.#inTurn = false;
       this.#host.onTurn?.(false);
     }
+    for (const resolve of this.#turnWaiters.splice(0)) resolve();
   }
 
   #work(): void {
@@ -492,6 +495,7 @@ export class Shard {
       this.#domain.partitions.fill(undefined);
       this.#timers.clear();
       this.#hub.clear();
+      for (const resolve of this.#turnWaiters.splice(0)) resolve();
       const delay = Math.min(reopenDelayMsMax, 50 * 2 ** this.#reopenAttempts++);
       this.#domain.clock.after(delay, () => {
         if (this.#phase === 'reopening') void this.#reopen(reason, inFlight, firstGroup);
@@ -534,7 +538,8 @@ export class Shard {
       });
       if (this.#phase === 'stopping' && this.#isQuiet) return;
       if (this.#phase === 'stopped' || (this.#phase === 'reopening' && this.#reopenAttempts > 0)) return;
-      await new Promise<void>((resolve) => this.#domain.clock.after(1, resolve));
+      // Whatever happens next happens in a turn; a timer would not keep a process alive for it.
+      await new Promise<void>((resolve) => this.#turnWaiters.push(resolve));
     }
   }
 

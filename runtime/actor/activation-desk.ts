@@ -159,9 +159,10 @@ export class ActivationDesk {
     if (activation.waiting.length > 0) this.#awakened.push(activation);
   }
 
-  /** True when work still waits for an actor to load, or to be run. */
+  /** True when an actor is being loaded, or work that waited for one is still to be run. */
   get isAwaited(): boolean {
-    for (const activation of this.#table.values()) if (activation.waiting.length > 0) return true;
+    for (const { phase, waiting } of this.#table.values())
+      if (phase === 'loading' || waiting.length > 0) return true;
     return false;
   }
 

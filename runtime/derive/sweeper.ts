@@ -92,15 +92,12 @@ export class Sweeper {
   async finish(): Promise<void> {
     for (const partition of this.#domain.owned()) {
       while (!this.#stopped && (this.#needsSweep(partition) || this.#sweeps.has(partition))) {
+        const before = partition.checkpoint;
         await this.#advance(partition);
-        // A whole sweep that moved nothing found an actor that is being folded again: give that a moment.
-        if (!this.#sweeps.has(partition) && this.#needsSweep(partition)) await this.#pause();
+        // A whole sweep that moved nothing found an actor that is being folded again: what it lacks is in the log.
+        if (!this.#sweeps.has(partition) && partition.checkpoint === before) break;
       }
     }
-  }
-
-  #pause(): Promise<void> {
-    return new Promise((resolve) => this.#domain.clock.after(1, resolve));
   }
 
   #tick(): void {
