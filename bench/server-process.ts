@@ -5,9 +5,11 @@
  * P2  `kill` and `stop` leave no process of the group behind. A parent that exits kills the group; of one that is
  *     killed the server notices that its channel has closed, and stops.
  */
+
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { poolThreads } from '../ops/supervisor.js';
 import { HttpClient } from './http-client.js';
 import type { Endpoint } from './http-connection.js';
 
@@ -150,7 +152,8 @@ function launch(options: ServerOptions, endpoint: Endpoint) {
     detached: true,
     // The channel is what the server's own supervisor would hold.
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    env: { ...process.env, ...env },
+    // As the supervising parent has it, which these servers run without.
+    env: { UV_THREADPOOL_SIZE: String(poolThreads), ...process.env, ...env },
   });
   const { pid } = child;
   const ended = new Promise<Ended>((resolve) => {

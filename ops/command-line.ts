@@ -17,7 +17,7 @@ import { refusalOfNode } from './node-version.js';
 import { type Form, pattern, wholeNumber } from './setting-forms.js';
 import { type Config, environmentNames, type Setting, type SettingKey } from './settings.js';
 import { loadSigningKey } from './signing-key.js';
-import { supervise } from './supervisor.js';
+import { poolThreads, supervise } from './supervisor.js';
 import { systemClock, systemRandom } from './system-clock.js';
 import { packageVersion } from './version.js';
 
@@ -174,6 +174,11 @@ async function runStart(command: Command): Promise<number> {
     const typed = process.argv.slice(3).filter((argument) => argument !== '--supervise');
     const args = [fileURLToPath(new URL('./cli.js', import.meta.url)), 'start', '--no-supervise', ...typed];
     return await supervise({ args, clock: systemClock, random: systemRandom, report });
+  }
+  if (process.env.UV_THREADPOOL_SIZE === undefined) {
+    report('warn', 'thread-pool-small', {
+      advice: `start with UV_THREADPOOL_SIZE=${poolThreads} in the environment`,
+    });
   }
   const { serve } = await import('./serve.js');
   return await serve({ config, report, clock: systemClock, random: systemRandom });

@@ -19,6 +19,11 @@ export interface Limits {
   readonly callsPerShardMax: number;
   /** Messages between actors executed before the loop looks at outside commands again. */
   readonly internalHopsPerTurnMax: number;
+  /**
+   * Work of one turn before the open group is sent and I/O let in. Without it a batch of a hundred transfers was one
+   * turn of 10 ms, in which no durable group could be answered and everybody else stood still.
+   */
+  readonly turnMs: number;
   /** Groups sent and not yet durable. Two hide the flush behind the work; more only add latency. */
   readonly groupsInFlightMax: number;
   /** Activations that a shard keeps; the least recently used clean ones go first. */
@@ -54,6 +59,7 @@ export const defaultLimits: Limits = {
   mailboxMax: 1_024,
   callsPerShardMax: 16_384,
   internalHopsPerTurnMax: 1_000,
+  turnMs: 2,
   groupsInFlightMax: 2,
   activationsMax: 100_000,
   sweepPeriodMs: 1_000,

@@ -46,6 +46,8 @@ import { TimerDesk } from './timer/timer-desk.js';
 
 /** Bytes of entries kept for actors that are folded after a recovery. */
 const entryCacheBytes = 64 * 1_048_576;
+/** Commands between two looks at the clock. */
+const stepsPerLook = 16;
 const reopenDelayMsMax = 5_000;
 const spaceCheckMs = 1_000;
 const farewellMs = 1_000;
@@ -255,7 +257,10 @@ export class Shard {
 
   #work(): void {
     let hops = 0;
-    const { internalHopsPerTurnMax, entryBytesMax } = this.#domain.limits;
+    const steps = 0;
+    const { internalHopsPerTurnMax, entryBytesMax, turnMs } = this.#domain.limits;
+    const { clock } = this.#domain;
+    const endAt = clock.monotonic() + turnMs;
     while (this.#phase === 'open' || this.#phase === 'stopping') {
       if (this.#committer.isFull || this.#hasFullShare(entryBytesMax)) {
         this.#committer.send();
