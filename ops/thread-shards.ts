@@ -26,7 +26,7 @@ export interface ThreadShardsOptions {
  * V8 gives a third of the young generation to each semi-space: 2 MB keep a turn's p99.9 at 4.7 ms with 100,000
  * activations resident, where the default of 16 MB makes it 10.6 ms.
  */
-const youngGenerationMb = 12;
+const youngGenerationMb = 24;
 const tickMs = 500;
 /** Two seconds without the end of a turn. */
 const hungAfterTicks = 4;

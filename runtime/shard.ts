@@ -257,7 +257,7 @@ export class Shard {
 
   #work(): void {
     let hops = 0;
-    const steps = 0;
+    let steps = 0;
     const { internalHopsPerTurnMax, entryBytesMax, turnMs } = this.#domain.limits;
     const { clock } = this.#domain;
     const endAt = clock.monotonic() + turnMs;
@@ -267,6 +267,7 @@ export class Shard {
         // Two groups are in flight: the answer of the first continues the loop.
         if (this.#committer.isFull || this.#hasFullShare(entryBytesMax)) return;
       }
+      if (++steps % stepsPerLook === 0 && clock.monotonic() > endAt) return this.#continue();
       if (this.#activations.runWaiting()) continue;
       // Past the bound outside commands have their turn, however many messages follow from each other.
       const channel = hops < internalHopsPerTurnMax ? this.#hub.peek() : undefined;
