@@ -9,7 +9,7 @@
 
 import { isActorId, partitionOf } from '../actors/model/address.js';
 import type { Acceptance, DecideContext, Decision } from '../actors/model/aggregate.js';
-import { pack, packCopy, unpack } from '../actors/model/codec.js';
+import { pack } from '../actors/model/codec.js';
 import type { Contract, EventOf } from '../actors/model/contract.js';
 import type { Caller, MessageOrder, Outcome, Rejection, TimerOrder, Trail } from '../actors/model/message.js';
 import type { Activation } from './actor/activation.js';
@@ -29,6 +29,7 @@ import {
   type StoredTimer,
   type StoredTrail,
 } from './commit/record.js';
+import { detached } from './detached-fields.js';
 import type { Domain } from './domain.js';
 import type { CommandEntry, EventEntry, QueryEntry } from './kind-table.js';
 import { itemMessage, type MessageItem } from './link/link-protocol.js';
@@ -384,24 +385,6 @@ export class Executor {
     const { eventsByType } = this.#domain.counters;
     eventsByType.set(label, (eventsByType.get(label) ?? 0) + 1);
   }
-}
-
-/**
- * Fields that share nothing with a state: what stands in one may change in place before the fields are written or sent.
- * Flat ones, which are most, are given back as they are. Throws `not-storable`.
- */
-function detached(fields: readonly unknown[]): readonly unknown[] {
-  for (const field of fields) {
-    if (isFlat(field)) continue;
-    return unpack(packCopy(fields)) as readonly unknown[];
-  }
-  return fields;
-}
-
-function isFlat(field: unknown): boolean {
-  return (
-    field === null || (typeof field !== 'object' && typeof field !== 'function' && typeof field !== 'symbol')
-  );
 }
 
 /** The context of one decision; ids and trail are made only when looked at. */

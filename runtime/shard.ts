@@ -268,14 +268,15 @@ export class Shard {
         if (this.#committer.isFull || this.#hasFullShare(entryBytesMax)) return;
       }
       if (++steps % stepsPerLook === 0 && clock.monotonic() > endAt) return this.#continue();
-      if (this.#activations.runWaiting()) continue;
-      // Past the bound outside commands have their turn, however many messages follow from each other.
+      // Messages first: what has begun is finished before more is, so that a transfer seldom spans two groups. Past the
+      // bound outside commands have their turn, however many messages follow from each other.
       const channel = hops < internalHopsPerTurnMax ? this.#hub.peek() : undefined;
       if (channel !== undefined) {
         hops++;
         this.#messages.consume(channel);
         continue;
       }
+      if (this.#activations.runWaiting()) continue;
       const next = this.#queued[this.#queuedNext];
       if (next === undefined) break;
       this.#queuedNext++;
