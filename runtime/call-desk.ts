@@ -268,6 +268,8 @@ export class CallDesk {
     for (const { requestId, waitMs } of running.attached)
       this.#give(activation, requestId, waitMs, executed, group, true);
     running.attached.length = 0;
+    // No group will settle what none records.
+    if (!executed.recorded) this.#running.delete(item[6]);
   }
 
   /** Ends a command with an outcome that nothing records; a repeat will run anew. */

@@ -152,14 +152,19 @@ export class Executor {
     }
   }
 
-  /** Records a no where the origin needs it recorded; changes nothing else. */
+  /**
+   * Records a no where the origin needs it recorded; changes nothing else. A failure of an outside command is not
+   * recorded: nothing happened, and the same key may succeed once the code is mended or the state has room (D23, D30).
+   */
   refuse(activation: Activation, outcome: StoredOutcome, origin: Origin, now?: number): Executed {
-    if (outcome[0] === outcomeFailure) this.#domain.counters.failures++;
-    if (origin.mustRecord) {
+    const isFailure = outcome[0] === outcomeFailure;
+    if (isFailure) this.#domain.counters.failures++;
+    const isRecorded = origin.mustRecord && !(isFailure && origin.cause[0] === causeCommand);
+    if (isRecorded) {
       const time = now ?? activation.partition.timeFor(this.#domain.now, origin.time);
       this.#write(activation, origin, time, outcome, 0, [], []);
     }
-    return { outcome, recorded: origin.mustRecord, version: activation.version };
+    return { outcome, recorded: isRecorded, version: activation.version };
   }
 
   #accept(

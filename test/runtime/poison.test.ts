@@ -19,6 +19,25 @@ t.test('a throw in evolve refuses the command, and the actor is folded again wit
   await system.stop();
 });
 
+t.test(
+  'a failure is not recorded under its key: the same key runs again, and leaves one record',
+  async (t) => {
+    const system = await TestSystem.start({ modules: [counterModule({ mended: false })] });
+    t.match(await system.answered(system.submitKeyed(curse('a'), 'k')), {
+      code: 'internal',
+      type: 'failure',
+    });
+    t.equal(scanJournal(system.disk).length, 0);
+    const repeats = [system.submitKeyed(curse('a'), 'k'), system.submitKeyed(curse('a'), 'k')];
+    for (const repeat of repeats)
+      t.match(await system.answered(repeat), { code: 'internal', type: 'failure' });
+    const mended = await system.restart({ modules: [counterModule({ mended: true })] });
+    t.match(await mended.answered(mended.submitKeyed(curse('a'), 'k')), { type: 'reply', replayed: false });
+    t.equal(scanJournal(mended.disk).length, 1);
+    await mended.stop();
+  },
+);
+
 t.test('commands behind a throwing one in the same turn see the state without it', async (t) => {
   const system = await TestSystem.start();
   const asks = [add('a', 5), curse('a'), add('a', 1), curse('a'), add('a', 1)].map((call) =>
