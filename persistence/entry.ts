@@ -15,7 +15,7 @@
  * E2  Records stand in the order in which the shard executed them.
  */
 import { createHash } from 'node:crypto';
-import { hash32, placementHash } from '../actors/model/address.js';
+import { hash32 } from '../actors/model/address.js';
 import type { EntryHash } from './journal.js';
 
 export const entryFormat = 1;
@@ -221,14 +221,6 @@ export class EntryReader {
     return watermarks;
   }
 
-  /** Calls back with the hashes of each record's actor, in order of execution. */
-  forEachActor(visit: (placement: number, actor: number, index: number) => void): void {
-    for (let index = 0; index < this.recordCount; index++) {
-      const offset = this.#directoryOffset + index * directoryBytes;
-      visit(this.#bytes.readUInt32LE(offset), this.#bytes.readUInt32LE(offset + 4), index);
-    }
-  }
-
   /** True when the record may belong to that actor; its own address decides. */
   isOf(index: number, placement: number, actor: number): boolean {
     const offset = this.#directoryOffset + index * directoryBytes;
@@ -250,12 +242,4 @@ export class EntryReader {
 /** The bytes are no entry, or not the entry that should stand here. Recovery stops; nothing of it is served. */
 export class EntryDamaged extends Error {
   readonly code = 'journal-damaged';
-}
-
-/** The directory's hashes for an address. */
-export function directoryKey(
-  kind: string,
-  id: string,
-): { readonly placement: number; readonly actor: number } {
-  return { placement: placementHash(id), actor: actorHash(kind, id) };
 }

@@ -33,9 +33,6 @@ export interface Counters {
   loads: number;
   passivated: number;
   parkedActors: number;
-  sagasCompleted: number;
-  sagasCompensated: number;
-  sagasFailed: number;
   /** By `kind/Event`. */
   readonly eventsByType: Map<string, number>;
   readonly commit: LatencyHistogram;
@@ -61,9 +58,6 @@ export function newCounters(): Counters {
     loads: 0,
     passivated: 0,
     parkedActors: 0,
-    sagasCompleted: 0,
-    sagasCompensated: 0,
-    sagasFailed: 0,
     eventsByType: new Map(),
     commit: newHistogram(),
   };

@@ -3,7 +3,7 @@
  * recovery needs that no actor, timer or segment row holds.
  */
 import { pack, unpack } from '../../actors/model/codec.js';
-import type { Partition, Place } from '../partition.js';
+import type { Partition } from '../partition.js';
 import { outboxFrom } from '../partition.js';
 
 export const stateTable = 'state';
@@ -54,8 +54,4 @@ export function decodePartitionState(bytes: Uint8Array): PartitionState {
     number,
   ];
   return { consumed, outboxes, outboxFrom: from, lastTime };
-}
-
-export function toPlace(position: number, ordinal: number): Place {
-  return { position, ordinal };
 }
