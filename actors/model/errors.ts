@@ -120,6 +120,23 @@ const entries = {
     retryAfterSeconds: 1,
   },
 
+  // A provider outside, behind a port.
+  'circuit-open': { status: 503, title: 'The circuit is open', retry: 'later', retryAfterSeconds: 30 },
+  'bulkhead-full': {
+    status: 503,
+    title: 'Too many calls to the provider are under way',
+    retry: 'later',
+    retryAfterSeconds: 1,
+  },
+  'provider-unavailable': {
+    status: 503,
+    title: 'The provider was not reached',
+    retry: 'later',
+    retryAfterSeconds: 5,
+  },
+  'provider-refused': { status: 502, title: 'The provider does not take the call', retry: 'never' },
+  'port-unknown': { status: 500, title: 'No adapter serves this port', retry: 'never' },
+
   // The process cannot serve.
   'transport-unavailable': { status: 500, title: 'No HTTP server for this platform', retry: 'never' },
   'listen-failed': { status: 500, title: 'The address cannot be listened on', retry: 'never' },

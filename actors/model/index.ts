@@ -1,6 +1,25 @@
 /** The vocabulary for defining actors: everything a module imports. */
 export { type Static, Type } from 'typebox';
 export {
+  type ActivityCode,
+  type ActivityFailure,
+  type ActivityInput,
+  type ActivityName,
+  type ActivityOrder,
+  type ActivityOutcome,
+  type ActivityPolicy,
+  type ActivityResult,
+  type ActivitySpec,
+  type AdapterCall,
+  type Adapters,
+  type BreakerPolicy,
+  defineAdapter,
+  definePort,
+  type Port,
+  type PortAdapter,
+  perform,
+} from './activity.js';
+export {
   type Address,
   isActorId,
   isClientChosenId,

@@ -2,6 +2,7 @@
  * A module: a set of actors with their routes, loaded by every shard and by the gateway. What `troupe start --app` takes
  * as its default export, and what `createSystem({ modules })` takes.
  */
+import type { Port } from './activity.js';
 import type { AggregateDefinition } from './aggregate.js';
 import type { Reaction } from './reaction.js';
 import type { Route } from './route.js';
@@ -12,6 +13,8 @@ import type { SagaDefinition } from './saga.js';
 type AnyAggregate = AggregateDefinition<any, any>;
 // biome-ignore lint/suspicious/noExplicitAny: as above
 type AnySaga = SagaDefinition<any, any, any>;
+// biome-ignore lint/suspicious/noExplicitAny: as above, for the fallbacks of its activities
+type AnyPort = Port<string, any>;
 
 export interface Module {
   readonly name: string;
@@ -19,10 +22,12 @@ export interface Module {
   readonly sagas?: readonly AnySaga[];
   readonly reactions?: readonly Reaction[];
   readonly routes?: readonly Route[];
+  /** Ports that its sagas order activities from; each needs an adapter where the system is put together. */
+  readonly ports?: readonly AnyPort[];
 }
 
 export function defineModule(module: Module): Module {
   return module;
 }
 
-export type { AnyAggregate, AnySaga };
+export type { AnyAggregate, AnyPort, AnySaga };
