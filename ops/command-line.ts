@@ -5,17 +5,14 @@
  * L2  `troupe token` prints the token on stdout and nothing else there, so that `$(troupe token …)` works.
  * L3  The server is loaded only by `start`, and only on a version of Node that is new enough.
  */
-import { readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { mintToken, tokenLifetimeSecondsMax } from '../gateway/authentication.js';
-import { allSettings, describeProblem, resolveConfig } from './config.js';
+import { addSettings, complain, configuration, read } from './command-settings.js';
 import { exitCodes } from './exit-codes.js';
 import { createReport, logForm } from './logger.js';
 import { refusalOfNode } from './node-version.js';
-import { type Form, pattern, wholeNumber } from './setting-forms.js';
-import { type Config, environmentNames, type Setting, type SettingKey } from './settings.js';
+import { pattern, wholeNumber } from './setting-forms.js';
 import { loadSigningKey } from './signing-key.js';
 import { poolThreads, supervise } from './supervisor.js';
 import { systemClock, systemRandom } from './system-clock.js';
@@ -92,72 +89,8 @@ const nameForm = pattern(
 );
 const lifetimeForm = wholeNumber(1, tokenLifetimeSecondsMax);
 
-/** A form as commander's argument parser, which wants refusals thrown. */
-function read<T>(form: Form<T>): (text: string) => T {
-  return (text) => {
-    const parsed = form.parse(text);
-    if ('value' in parsed) return parsed.value;
-    throw new InvalidArgumentError(`Allowed: ${form.allowed}.`);
-  };
-}
-
 function readRole(text: string, roles: readonly string[] | undefined): readonly string[] {
   return [...(roles ?? []), read(nameForm)(text)];
-}
-
-/** Options without a default of commander's own: only what was typed may win over the environment. */
-function addSettings(command: Command, isIncluded: (key: SettingKey) => boolean): void {
-  for (const [key, setting] of allSettings()) {
-    if (!isIncluded(key)) continue;
-    const aliases = environmentNames(setting).slice(1);
-    const names = aliases.length === 0 ? '' : `; ${aliases.join(', ')}`;
-    const doc = `${setting.doc} (default: ${setting.defaultText}${names})`;
-    if (setting.type === 'switch') {
-      command.addOption(new Option(`--${setting.name}`).hideHelp());
-      command.addOption(new Option(`--no-${setting.name}`, `switches this off: ${doc}`));
-    } else {
-      command.addOption(new Option(`--${setting.name} <${argumentName(setting)}>`, doc));
-    }
-  }
-}
-
-function argumentName({ type, name }: Setting): string {
-  return type === 'path' ? 'path' : (name.split('-').at(-1) ?? 'value');
-}
-
-/** What was typed, by setting name, then environment and file; undefined after the problems were printed (L1). */
-function configuration(command: Command): Config | undefined {
-  const flags: Record<string, string | boolean> = {};
-  for (const option of command.options) {
-    const name = option.attributeName();
-    // Commander keeps strings and booleans for these options: they have no parser.
-    if (command.getOptionValueSource(name) === 'cli') {
-      flags[option.name().replace(/^no-/, '')] = command.getOptionValue(name) as string | boolean;
-    }
-  }
-  const result = resolveConfig({
-    flags,
-    env: process.env,
-    directory: process.cwd(),
-    machine: { cores: availableParallelism() },
-    readFile: readFileIfAny,
-  });
-  if (result.type === 'config') return result.config;
-  for (const problem of result.problems) complain(describeProblem(problem));
-  return undefined;
-}
-
-function readFileIfAny(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-function complain(line: string): void {
-  process.stderr.write(`troupe: ${line}\n`);
 }
 
 async function runStart(command: Command): Promise<number> {
