@@ -134,6 +134,9 @@ export {
   type SagaState,
   type SagaStatus,
   type SagaStep,
+  type SagaSummary,
+  type SagaVerb,
+  sagaVerbs,
 } from './saga.js';
 export { compileSnapshot, type SnapshotForm } from './snapshot.js';
 export { type Expectation, given, type Scenario, type Settled, specDefaults } from './spec.js';

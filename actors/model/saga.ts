@@ -104,6 +104,21 @@ export interface SagaStatus {
   readonly completed_at: number | null;
 }
 
+/** What an operator may do with a parked instance: commands of every saga, recorded with their principal. */
+export const sagaVerbs = ['retry', 'skip', 'abort'] as const;
+export type SagaVerb = (typeof sagaVerbs)[number];
+
+/** An instance in one line, for listings. Times are Unix ms. */
+export interface SagaSummary {
+  readonly state: SagaState;
+  /** The step it is busy with or stuck at, or ended with. */
+  readonly step: string;
+  readonly started_at: number;
+  /** Since when it waits for a person; null while it does not. */
+  readonly parked_at: number | null;
+  readonly ended_at: number | null;
+}
+
 /** True in the states that no further step leaves. */
 export function isFinal(state: SagaState): boolean {
   return state === 'completed' || state === 'compensated' || state === 'failed';

@@ -11,7 +11,7 @@
 import type { Acceptance, AggregateDefinition, DecideContext } from '../../actors/model/aggregate.js';
 import type { Contract } from '../../actors/model/contract.js';
 import { type MessageOrder, type Rejection, reject, type TimerOrder } from '../../actors/model/message.js';
-import type { SagaDefinition } from '../../actors/model/saga.js';
+import type { SagaDefinition, SagaSummary } from '../../actors/model/saga.js';
 import { contractOf, type SagaContract } from './saga-contract.js';
 import { evolveSaga } from './saga-evolve.js';
 import {
@@ -26,11 +26,12 @@ import {
 } from './saga-instance.js';
 import { type Move, SagaMoves } from './saga-moves.js';
 import { planSaga, type SagaPlan } from './saga-plan.js';
-import { presentSagaEvent, sagaContext, sagaStatus } from './saga-view.js';
+import { presentSagaEvent, sagaContext, sagaStatus, sagaSummary } from './saga-view.js';
 
 /** The aggregate of a definition, with the plan it runs by. */
 export interface CompiledSaga extends AggregateDefinition<Contract, SagaInstance> {
   readonly plan: SagaPlan;
+  readonly summary: (instance: SagaInstance) => SagaSummary;
 }
 
 /** Throws on a definition that cannot run. */
@@ -45,6 +46,7 @@ export function compileSaga(definition: SagaDefinition): CompiledSaga {
     contract: contractOf(definition),
     evolve: { ...behaviour.evolve, ...Object.fromEntries(ownEvents) } as unknown as CompiledSaga['evolve'],
     plan,
+    summary: (instance) => sagaSummary(plan, instance),
   };
 }
 

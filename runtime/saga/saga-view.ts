@@ -1,7 +1,7 @@
 /**
  * A saga instance and its events as clients see them.
  */
-import type { SagaState, SagaStatus } from '../../actors/model/saga.js';
+import type { SagaState, SagaStatus, SagaSummary } from '../../actors/model/saga.js';
 import type { StatusReply } from './saga-contract.js';
 import type { SagaInstance } from './saga-instance.js';
 import type { SagaPlan } from './saga-plan.js';
@@ -23,6 +23,19 @@ export function sagaStatus(plan: SagaPlan, instance: SagaInstance, id: string): 
     started_at: instance.startedAt,
     completed_at: instance.completedAt === 0 ? null : instance.completedAt,
   } satisfies SagaStatus;
+}
+
+/** The same in one line. A failed instance waits for a person. */
+export function sagaSummary(plan: SagaPlan, instance: SagaInstance): SagaSummary {
+  const { state, current, startedAt, completedAt } = instance;
+  const isParked = state === 'failed';
+  return {
+    state,
+    step: plan.steps[current]?.name ?? '',
+    started_at: startedAt,
+    parked_at: isParked ? completedAt : null,
+    ended_at: completedAt === 0 || isParked ? null : completedAt,
+  };
 }
 
 /** Rows 69, 71 and 78: the input, and each result under `{step}_result`. */

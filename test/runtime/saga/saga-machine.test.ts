@@ -218,6 +218,7 @@ t.test(
     world.refuse('undo:b');
     world.reply('undo:a');
     t.match(world.status(), { state: 'failed', errors: ['no: c refused', 'Compensation failed: b'] });
+    t.match(world.saga.summary(world.instance), { state: 'failed', parked_at: world.now, ended_at: null });
     t.same(world.effects, ['a', 'b', 'undo:a']);
   },
 );
