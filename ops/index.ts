@@ -79,6 +79,7 @@ export async function createSystem(options: SystemOptions): Promise<System> {
     durability: (store.type === 'embedded' ? store.durability : undefined) ?? 'disk',
     shards,
     memoryBudgetBytes: options.memoryBudgetBytes ?? 512 * 2 ** 20,
+    directory: store.type === 'embedded' ? store.directory : undefined,
     clock: systemClock,
     random: systemRandom,
     report,

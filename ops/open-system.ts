@@ -13,7 +13,8 @@ import type { Clock, Random, Report } from '../runtime/clock.js';
 import { inThreadShards } from '../runtime/in-thread-shards.js';
 import { defaultLimits } from '../runtime/limits.js';
 import type { ShardSetup } from '../runtime/shard-thread.js';
-import { threadShards } from './thread-shards.js';
+import { StrikeFile, strikesIn } from './strike-file.js';
+import { type ThreadShardsOptions, threadShards } from './thread-shards.js';
 
 export interface OpenSystemOptions {
   readonly modules: readonly Module[];
@@ -26,6 +27,8 @@ export interface OpenSystemOptions {
   readonly shards: number;
   /** Per shard. */
   readonly memoryBudgetBytes: number;
+  /** Directory that outlives the process, for the strikes that do; undefined: the store does not outlive it either. */
+  readonly directory: string | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly report: Report;
@@ -60,6 +63,7 @@ export async function openSystem(options: OpenSystemOptions): Promise<OpenedSyst
     clock,
   });
   const fatal = onceFatal(options);
+  const strikes = strikeFile(options);
   let system: ActorSystem;
   try {
     system = await ActorSystem.start({
@@ -70,10 +74,14 @@ export async function openSystem(options: OpenSystemOptions): Promise<OpenedSyst
       random,
       report,
       limits: { activationsMax: activationsWithin(options.memoryBudgetBytes) },
-      startShards: shardStarter(options, store, (shard, code, cause) => {
-        report('error', 'shard-lost', { shard, code, error: cause });
-        if (shard >= 0) system?.shardLost(shard);
-        fatal(cause);
+      ...(strikes === undefined ? {} : { struck: strikes.struck }),
+      startShards: shardStarter(options, store, {
+        onStrike: (actor) => strikes?.add(actor, clock.now()),
+        onLost: (shard, code, cause) => {
+          report('error', 'shard-lost', { shard, code, error: cause });
+          if (shard >= 0) system?.shardLost(shard);
+          fatal(cause);
+        },
       }),
     });
   } catch (error) {
@@ -86,16 +94,17 @@ export async function openSystem(options: OpenSystemOptions): Promise<OpenedSyst
     stop: async () => {
       await system.stop();
       await store.close();
+      strikes?.forget();
     },
   };
 }
 
-type Lost = (shard: number, code: string, cause: unknown) => void;
+type Watch = Pick<ThreadShardsOptions, 'onStrike' | 'onLost'>;
 
 function shardStarter(
   options: OpenSystemOptions,
   store: Store,
-  lost: Lost,
+  watch: Watch,
 ): (setups: readonly ShardSetup[]) => Promise<readonly ShardHandle[]> {
   const { modules, moduleUrl, clock, random, report, shards } = options;
   if (shards === 0 || moduleUrl === undefined) {
@@ -105,11 +114,17 @@ function shardStarter(
       clock,
       random,
       report,
-      onFatal: (code, cause) => lost(0, code, cause),
+      onFatal: (code, cause) => watch.onLost(0, code, cause),
     });
   }
   const { storeUrl: url, partitions: partitionCount, durability } = options;
-  return threadShards({ moduleUrl, store: { url, partitionCount, durability }, report, onLost: lost });
+  return threadShards({ moduleUrl, store: { url, partitionCount, durability }, report, ...watch });
+}
+
+function strikeFile({ directory, clock, report }: OpenSystemOptions): StrikeFile | undefined {
+  if (directory === undefined) return undefined;
+  const { strikeMemoryMs } = defaultLimits;
+  return new StrikeFile({ file: strikesIn(directory), now: clock.now(), strikeMemoryMs, report });
 }
 
 function activationsWithin(bytes: number): number {

@@ -12,6 +12,7 @@ import { ShardThread } from '../runtime/shard-thread.js';
 import { measureEventLoopDelay } from './event-loop-delay.js';
 import { loadModuleFile } from './module-file.js';
 import { errorFacts, type ShardNews, type ShardOrder, type ShardThreadData } from './shard-protocol.js';
+import { ShardVitals } from './shard-vitals.js';
 import { systemClock, systemRandom } from './system-clock.js';
 
 if (parentPort === null) throw new Error('shard-main runs only as a worker thread');
@@ -35,6 +36,7 @@ async function run(): Promise<void> {
   const store = await openStore(data.store.url, { ...data.store, clock: systemClock, lock: false });
   const gateway = new PortLink<LinkAnswer, ShardItem>(data.gateway);
   const peers = data.peers.map((port) => port && new PortLink<ShardItem, ShardItem>(port));
+  const vitals = new ShardVitals(data.vitals, data.setup.index);
   const thread = new ShardThread({
     setup: data.setup,
     modules: await loadModuleFile(data.moduleUrl),
@@ -45,8 +47,8 @@ async function run(): Promise<void> {
     gateway,
     peers,
     onFatal: (code, cause) => tell({ type: 'fatal', code, error: errorFacts(cause) }),
-    // Both edges of a turn move the number, so a parity and a value together say whether one turn goes on and on.
-    onTurn: () => Atomics.add(data.pulse, data.setup.index, 1),
+    onTurn: (isBusy) => vitals.beat(isBusy),
+    running: vitals.running,
   });
   const eventLoopDelay = measureEventLoopDelay();
 

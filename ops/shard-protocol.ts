@@ -5,6 +5,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Durability } from '../persistence/store.js';
 import type { Report } from '../runtime/clock.js';
 import type { ShardMetrics, ShardSetup } from '../runtime/shard-thread.js';
+import type { VitalsMemory } from './shard-vitals.js';
 
 /** What a shard's thread is born with. */
 export interface ShardThreadData {
@@ -14,8 +15,8 @@ export interface ShardThreadData {
   readonly gateway: MessagePort;
   /** By shard index; the own one is undefined. */
   readonly peers: readonly (MessagePort | undefined)[];
-  /** One number that is odd while user code may be running and changes with every turn: the watchdog's pulse. */
-  readonly pulse: Int32Array;
+  /** Shared with the main thread's watchdog. */
+  readonly vitals: VitalsMemory;
 }
 
 export type ShardOrder = { readonly type: 'metrics'; readonly requestId: number } | { readonly type: 'stop' };

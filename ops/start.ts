@@ -61,6 +61,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const opened = await patiently(clock, () =>
     openSystem({
       ...{ modules, moduleUrl, storeUrl, partitions, durability, shards, memoryBudgetBytes },
+      ...{ directory: config.dataDirectory },
       ...{ clock, random, report, onFatal },
     }),
   );

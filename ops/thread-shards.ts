@@ -6,19 +6,24 @@
  *     embedded store that ends the process: what a dead thread had under way is settled only by a new one.
  * H2  A turn that does not end (an endless loop in user code) counts as lost after `hungAfterTicks` looks at a pulse
  *     that does not move. Looks are counted, not milliseconds: a process that was stopped for a minute is not hung.
+ * H3  A thread lost in the middle of a turn gives the actor whose code ran a strike, before the loss is reported.
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import type { ActorHashes } from '../runtime/actor/strike-book.js';
 import type { ShardHandle } from '../runtime/actor-system.js';
 import type { Report } from '../runtime/clock.js';
 import { PortLink } from '../runtime/link/link.js';
 import type { LinkAnswer, ShardItem } from '../runtime/link/link-protocol.js';
 import type { ShardMetrics, ShardSetup } from '../runtime/shard-thread.js';
 import type { ErrorFacts, ShardNews, ShardOrder, ShardThreadData } from './shard-protocol.js';
+import { ShardVitals, type VitalsMemory, vitalsMemory } from './shard-vitals.js';
 
 export interface ThreadShardsOptions {
   readonly moduleUrl: string;
   readonly store: ShardThreadData['store'];
   readonly report: Report;
+  /** Called before `onLost` when the thread was lost in this actor's code. */
+  readonly onStrike: (actor: ActorHashes) => void;
   readonly onLost: (shard: number, code: string, cause: unknown) => void;
 }
 
@@ -38,16 +43,17 @@ export function threadShards(
 ): (setups: readonly ShardSetup[]) => Promise<ShardHandle[]> {
   return async (setups) => {
     const mesh = portMesh(setups.length);
-    const pulse = new Int32Array(new SharedArrayBuffer(setups.length * Int32Array.BYTES_PER_ELEMENT));
-    const shards = setups.map((setup, index) => new ThreadShard(setup, mesh[index] ?? [], pulse, options));
+    const memory = vitalsMemory(setups.length);
+    const shards = setups.map((setup, index) => new ThreadShard(setup, mesh[index] ?? [], memory, options));
+    // From the start: what a shard finds in its log may be what hangs it.
+    const watch = watchPulse(shards);
+    void Promise.all(shards.map((shard) => shard.gone)).then(() => clearInterval(watch));
     const opened = await Promise.allSettled(shards.map((shard) => shard.opened));
     const failed = opened.find((result) => result.status === 'rejected');
     if (failed !== undefined) {
       await Promise.all(shards.map((shard) => shard.abandon()));
       throw failed.reason;
     }
-    const watch = watchPulse(shards, pulse);
-    void Promise.all(shards.map((shard) => shard.gone)).then(() => clearInterval(watch));
     return shards;
   };
 }
@@ -57,6 +63,7 @@ type Phase = 'opening' | 'open' | 'stopping' | 'gone';
 class ThreadShard implements ShardHandle {
   readonly link: PortLink<ShardItem, LinkAnswer>;
   readonly opened: Promise<void>;
+  readonly vitals: ShardVitals;
   /** Resolves when the thread has ended, however. */
   readonly gone: Promise<void>;
   readonly #worker: Worker;
@@ -74,15 +81,16 @@ class ThreadShard implements ShardHandle {
   constructor(
     setup: ShardSetup,
     peers: readonly (MessagePort | undefined)[],
-    pulse: Int32Array,
+    memory: VitalsMemory,
     options: ThreadShardsOptions,
   ) {
     this.#index = setup.index;
+    this.vitals = new ShardVitals(memory, setup.index);
     this.#options = options;
     const { port1, port2 } = new MessageChannel();
     this.link = new PortLink(port1);
     const { moduleUrl, store } = options;
-    const workerData: ShardThreadData = { setup, moduleUrl, store, gateway: port2, peers, pulse };
+    const workerData: ShardThreadData = { setup, moduleUrl, store, gateway: port2, peers, vitals: memory };
     this.#settleOpened = { resolve: () => {}, reject: () => {} };
     this.opened = new Promise((resolve, reject) => {
       this.#settleOpened = { resolve, reject };
@@ -134,6 +142,9 @@ class ThreadShard implements ShardHandle {
   lost(code: string, cause: unknown): void {
     const phase = this.#phase;
     if (phase === 'gone') return;
+    // Left in the middle of a turn: its actor's code hangs, or has taken the thread down without unwinding.
+    const { culprit } = this.vitals;
+    if (culprit !== undefined) this.#options.onStrike(culprit);
     this.#end();
     if (phase === 'opening') this.#settleOpened.reject(cause);
     else this.#options.onLost(this.#index, code, cause);
@@ -188,18 +199,22 @@ function portMesh(count: number): (MessagePort | undefined)[][] {
 }
 
 /** Looks at every pulse (H2): odd means inside a turn, and a value seen before means still the same one. */
-function watchPulse(shards: readonly ThreadShard[], pulse: Int32Array): NodeJS.Timeout {
-  const seen = shards.map(() => ({ value: 0, ticks: 0 }));
+function watchPulse(shards: readonly ThreadShard[]): NodeJS.Timeout {
+  const seen = shards.map((shard) => ({ shard, pulse: 0, ticks: 0 }));
   const look = (): void => {
-    for (const [index, last] of seen.entries()) {
-      const value = Atomics.load(pulse, index);
-      const isSameTurn = value % 2 !== 0 && value === last.value;
-      last.ticks = isSameTurn ? last.ticks + 1 : 0;
-      last.value = value;
-      if (last.ticks === hungAfterTicks) shards[index]?.lost('shard-hung', new Error('a turn does not end'));
+    for (const last of seen) {
+      const { pulse } = last.shard.vitals;
+      last.ticks = pulse % 2 !== 0 && pulse === last.pulse ? last.ticks + 1 : 0;
+      last.pulse = pulse;
+      if (last.ticks === hungAfterTicks) last.shard.lost('shard-hung', hung());
     }
   };
   return setInterval(look, tickMs).unref();
+}
+
+/** With a code: another start may go well (F2 of start-refusal.ts). */
+function hung(): Error {
+  return Object.assign(new Error('a turn of the shard does not end'), { code: 'shard-hung' });
 }
 
 function asError({ message, stack, code }: ErrorFacts): Error {

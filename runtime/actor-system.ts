@@ -9,6 +9,7 @@ import { isActorId, partitionOf } from '../actors/model/address.js';
 import type { ActorCall, Guard, HistoryReply } from '../actors/model/call.js';
 import type { Module } from '../actors/model/module.js';
 import type { Store } from '../persistence/store.js';
+import type { StruckActor } from './actor/strike-book.js';
 import type { ActorAnswer, ActorClient, ActorRequest } from './actor-client.js';
 import type { CancelTimer, Clock, Random, Report } from './clock.js';
 import { type CommandEntry, compileKinds, type Kind, type KindTable, type QueryEntry } from './kind-table.js';
@@ -46,6 +47,8 @@ export interface ActorSystemOptions {
   readonly random: Random;
   readonly report: Report;
   readonly limits?: Partial<Limits>;
+  /** Strikes given to actors before this start. Default: none. */
+  readonly struck?: readonly StruckActor[];
   /** Starts all shards and resolves when each has recovered its partitions and serves. */
   readonly startShards: (setups: readonly ShardSetup[]) => Promise<readonly ShardHandle[]>;
 }
@@ -109,7 +112,8 @@ export class ActorSystem implements ActorClient {
       throw new Error('Another node changed the schema catalogue while this one started; start again.');
     }
     const setups = Array.from({ length: options.shardCount }, (_, index): ShardSetup => {
-      return { index, shardCount: options.shardCount, limits, catalogue: bytes };
+      const { shardCount, struck = [] } = options;
+      return { index, shardCount, limits, catalogue: bytes, struck };
     });
     return new ActorSystem(options, table, await options.startShards(setups), limits);
   }

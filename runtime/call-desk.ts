@@ -14,7 +14,7 @@ import { causeCommand, eventCount, type StoredRecord } from './commit/record.js'
 import type { Domain } from './domain.js';
 import type { EntrySource } from './entry-source.js';
 import type { Executed, Executor } from './execution.js';
-import { foldedAt, historyPage } from './history-page.js';
+import { foldedAt, historyPage, wholeHistory } from './history-page.js';
 import type { CommandEntry, Kind, QueryEntry } from './kind-table.js';
 import {
   answerFailure,
@@ -322,9 +322,12 @@ export class CallDesk {
     group: number,
   ): void {
     this.#afterDurable(group, item[1], async () => {
-      const past = await foldedAt(this.#domain, this.#entries, activation, at);
-      const outcome = this.#executor.query(past, query, item[5], callerOf(item));
-      return toAnswer(item[1], outcome, past.version, false);
+      const history = await wholeHistory(this.#domain, this.#entries, activation);
+      return () => {
+        const past = foldedAt(this.#domain, activation, history, at);
+        const outcome = this.#executor.query(past, query, item[5], callerOf(item));
+        return toAnswer(item[1], outcome, past.version, false);
+      };
     });
   }
 
@@ -337,23 +340,27 @@ export class CallDesk {
           fromVersion: item[9],
           limit: item[10],
         });
-        return [item[1], answerHistory, page.events, page.next];
+        return () => [item[1], answerHistory, page.events, page.next];
       });
     });
   }
 
-  /** Reads the journal for an answer once everything that the call has looked at is in it. */
-  #afterDurable(group: number, requestId: number, read: () => Promise<LinkAnswer>): void {
+  /**
+   * Reads the journal for an answer once everything that the call has looked at is in it; what the reading resolves to
+   * makes the answer, in a turn of the shard.
+   */
+  #afterDurable(group: number, requestId: number, read: () => Promise<() => LinkAnswer>): void {
     this.#host.whenDurable(
       group,
       () => {
         this.#readingCount++;
-        const end = (answer: LinkAnswer) =>
+        const failed = (cause: unknown) => toAnswer(requestId, this.#failure(cause), 0, false);
+        const end = (make: () => LinkAnswer) =>
           this.#host.turn(() => {
             this.#readingCount--;
-            this.#host.answer(answer, 0);
+            this.#host.answer(orElse(make, failed), 0);
           });
-        read().then(end, (cause: unknown) => end(toAnswer(requestId, this.#failure(cause), 0, false)));
+        read().then(end, (cause: unknown) => end(() => failed(cause)));
       },
       () => this.#host.answer(toAnswer(requestId, resetOutcome, 0, false), 0),
     );
@@ -486,6 +493,14 @@ const resetOutcome = failureOutcome(
   'The store refused; nothing of the call was done.',
 );
 const internalCaller: Caller = { principal: '', roles: [], internal: true };
+
+function orElse<T>(make: () => T, failed: (cause: unknown) => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    return failed(cause);
+  }
+}
 
 function callerOf(item: CallItem): Caller {
   if (item[0] === itemCommand) return { principal: item[8], roles: item[9], internal: false };

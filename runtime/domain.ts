@@ -22,6 +22,8 @@ export class Domain {
   readonly partitions: (Partition | undefined)[];
   /** Wall clock of the current turn, Unix ms. */
   now: number;
+  /** Placement and hash of the actor whose code ran last. Memory that another thread can read when this one hangs. */
+  readonly #running: Int32Array;
 
   constructor(options: {
     readonly store: Store;
@@ -30,6 +32,8 @@ export class Domain {
     readonly clock: Clock;
     readonly random: Random;
     readonly report: Report;
+    /** Room for two numbers; default: memory of its own. */
+    readonly running?: Int32Array;
   }) {
     this.store = options.store;
     this.kinds = options.kinds;
@@ -39,6 +43,16 @@ export class Domain {
     this.report = options.report;
     this.partitions = new Array<Partition | undefined>(options.store.partitionCount).fill(undefined);
     this.now = options.clock.now();
+    this.#running = options.running ?? new Int32Array(2);
+  }
+
+  /**
+   * Notes whose code runs from here on. Plain stores: a hung thread stays in that code, so whoever looks after seconds
+   * sees them.
+   */
+  enter(actor: { readonly placement: number; readonly hash: number }): void {
+    this.#running[0] = actor.placement;
+    this.#running[1] = actor.hash;
   }
 
   get partitionCount(): number {

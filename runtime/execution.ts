@@ -99,6 +99,7 @@ export class Executor {
     const now = activation.partition.timeFor(this.#domain.now, origin.time);
     if (activation.stateBytes > this.#domain.limits.stateBytesMax)
       return this.refuse(activation, stateTooLarge, origin, now);
+    this.#domain.enter(activation);
     let decision: Decision<Contract, unknown, unknown>;
     try {
       const ctx = new Context(activation, now, origin);
@@ -119,6 +120,7 @@ export class Executor {
     const onReply = activation.kind.definition.onReply;
     if (onReply === undefined)
       return this.refuse(activation, failureOutcome('internal', 'The actor takes no replies.'), origin, now);
+    this.#domain.enter(activation);
     let acceptance: Acceptance<Contract, undefined, unknown>;
     try {
       acceptance = onReply(activation.state, { tag, outcome }, new Context(activation, now, origin));
@@ -135,6 +137,7 @@ export class Executor {
     fields: readonly unknown[],
     caller: Caller,
   ): StoredOutcome {
+    this.#domain.enter(activation);
     try {
       const ctx: DecideContext = {
         id: activation.id,

@@ -51,14 +51,12 @@ export async function historyPage(
   };
 }
 
-/** The actor as it was after a version (`[0, version]`) or at a time (`[1, Unix ms]`), in an activation of its own. */
-export async function foldedAt(
+/** All records of an actor with events, entry by entry, newest first. Everything the activation holds must be durable. */
+export async function wholeHistory(
   domain: Domain,
   entries: EntrySource,
   activation: Activation,
-  at: readonly [0 | 1, number],
-): Promise<Activation> {
-  const [unit, limit] = at;
+): Promise<readonly (readonly PlacedRecord[])[]> {
   const pages: (readonly PlacedRecord[])[] = [];
   let folded = 0;
   await walkBack(entries, nameOf(activation), activation.lastPosition, (records) => {
@@ -68,10 +66,21 @@ export async function foldedAt(
     pages.push(records);
     return 'on';
   });
+  return pages;
+}
+
+/** The actor as it was after a version (`[0, version]`) or at a time (`[1, Unix ms]`), in an activation of its own. */
+export function foldedAt(
+  domain: Domain,
+  activation: Activation,
+  history: readonly (readonly PlacedRecord[])[],
+  at: readonly [0 | 1, number],
+): Activation {
+  const [unit, limit] = at;
   const past = new Activation(activation.kind, activation.id, activation.partition);
   past.state = activation.kind.definition.initial();
   past.phase = 'ready';
-  for (const records of pages.reverse()) {
+  for (const records of history.toReversed()) {
     for (const placed of records) {
       const isPast = unit === 0 ? placed.record[2] < limit : placed.at <= limit;
       if (isPast) applyRecord(domain, past, placed, unit === 0 ? limit : Number.POSITIVE_INFINITY);

@@ -41,8 +41,10 @@ export interface Limits {
   readonly callDeadlineMs: number;
   /** Filter in front of the recorded outcomes, all generations together: 16 bits an id. */
   readonly filterBytes: number;
-  /** A throwing `evolve` or recovery parks its actor at this many strikes. */
+  /** A throwing `evolve` or recovery, or a hung or ended thread, is a strike; at this many their actor is parked. */
   readonly strikesMax: number;
+  /** Strikes are forgotten when the next one comes later than this. */
+  readonly strikeMemoryMs: number;
   /** Events folded for one `at_version` query or read for one history page. */
   readonly historyEventsMax: number;
 }
@@ -71,5 +73,6 @@ export const defaultLimits: Limits = {
   callDeadlineMs: 10_000,
   filterBytes: 64 * 1_048_576,
   strikesMax: 3,
+  strikeMemoryMs: 600_000,
   historyEventsMax: 100_000,
 };

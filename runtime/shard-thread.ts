@@ -4,6 +4,7 @@
 
 import type { Module } from '../actors/model/module.js';
 import type { Store } from '../persistence/store.js';
+import type { StruckActor } from './actor/strike-book.js';
 import type { Clock, Random, Report } from './clock.js';
 import type { Counters } from './counters.js';
 import { compileKinds } from './kind-table.js';
@@ -20,6 +21,8 @@ export interface ShardSetup {
   readonly limits: Limits;
   /** The stored catalogue, with every schema of the modules in it. */
   readonly catalogue: Uint8Array;
+  /** Strikes given to actors before this start. */
+  readonly struck: readonly StruckActor[];
 }
 
 export interface ShardThreadOptions {
@@ -34,6 +37,8 @@ export interface ShardThreadOptions {
   readonly peers: readonly (Link<ShardItem, ShardItem> | undefined)[];
   readonly onFatal: (code: string, cause: unknown) => void;
   readonly onTurn?: (isBusy: boolean) => void;
+  /** Room for two numbers: whose code runs, see `Domain.enter`. */
+  readonly running?: Int32Array;
 }
 
 /** Numbers of a shard, as its thread gives them to whoever exports metrics. */
@@ -75,6 +80,8 @@ export class ShardThread {
       random: options.random,
       report: options.report,
       partitions,
+      struck: setup.struck,
+      ...(options.running === undefined ? {} : { running: options.running }),
       host: {
         answer: (answer) => gateway.send(answer),
         sendTo: (partition, item) => {

@@ -13,6 +13,7 @@
 import { partitionOf } from '../actors/model/address.js';
 import type { Store } from '../persistence/store.js';
 import { ActivationDesk } from './actor/activation-desk.js';
+import type { StruckActor } from './actor/strike-book.js';
 import { CallDesk } from './call-desk.js';
 import type { Clock, Random, Report } from './clock.js';
 import { Committer, lookFor, type RefusalReason } from './commit/committer.js';
@@ -74,6 +75,10 @@ export interface ShardOptions {
   readonly host: ShardHost;
   /** Numbers of the partitions this shard owns. */
   readonly partitions: readonly number[];
+  /** Strikes given before this start. */
+  readonly struck: readonly StruckActor[];
+  /** Where the shard notes whose code runs, for who watches it from another thread; see `Domain.enter`. */
+  readonly running?: Int32Array;
 }
 
 type ShardPhase = 'closed' | 'open' | 'reopening' | 'stopping' | 'stopped';
@@ -112,7 +117,7 @@ export class Shard {
     this.#host = options.host;
     this.#entries = new EntrySource(options.store.journal, entryCacheBytes);
     this.#hub = new ChannelHub(this.#domain);
-    this.#activations = new ActivationDesk(this.#domain, this.#entries, {
+    this.#activations = new ActivationDesk(this.#domain, this.#entries, options.struck, {
       turn: (run) => this.#turn(run),
       whenDurable: (group, run) => this.#whenDurable(group, run),
       parked: (activation) => this.#calls.changed(activation),

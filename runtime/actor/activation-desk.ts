@@ -14,6 +14,7 @@ import type { Partition } from '../partition.js';
 import { Activation, ActivationTable, type ActorRow } from './activation.js';
 import { ActivationLoader, isStoreUnavailable } from './activation-loader.js';
 import { isBare } from './actor-row.js';
+import { oneMore, StrikeBook, type StruckActor } from './strike-book.js';
 
 /** A failed load is tried again after this, then after twice as long. */
 const reloadDelayMs = 40;
@@ -35,12 +36,19 @@ export class ActivationDesk {
   readonly #table: ActivationTable;
   readonly #loader: ActivationLoader;
   readonly #dirty = new Map<Partition, DirtyRows>();
+  readonly #strikes: StrikeBook;
   /** Loaded actors with work that waited for them, in the order in which they came to life. */
   #awakened: Activation[] = [];
 
-  constructor(domain: Domain, entries: EntrySource, host: ActivationDeskHost) {
+  constructor(
+    domain: Domain,
+    entries: EntrySource,
+    struck: readonly StruckActor[],
+    host: ActivationDeskHost,
+  ) {
     this.#domain = domain;
     this.#host = host;
+    this.#strikes = new StrikeBook(struck);
     this.#table = new ActivationTable(domain.kinds.kinds.length, domain.limits.activationsMax);
     this.#loader = new ActivationLoader({
       domain,
@@ -96,6 +104,7 @@ export class ActivationDesk {
     const partition = this.#domain.partitionFor(id);
     if (partition === undefined) return undefined;
     const activation = new Activation(kind, id, partition);
+    activation.strikes = this.#strikes.of(activation, this.#domain.now, this.#domain.limits.strikeMemoryMs);
     this.#table.add(activation);
     this.#loader.load(activation);
     return activation;
@@ -104,7 +113,7 @@ export class ActivationDesk {
   #loaded(activation: Activation): void {
     if (!this.#table.holds(activation)) return;
     const { partition } = activation;
-    if (activation.strikes >= this.#domain.limits.strikesMax) return this.#park(activation);
+    if (this.#isOut(activation)) return this.#park(activation);
     activation.phase = 'ready';
     const isUnswept = partition.unswept.delete(activation.key);
     if (isUnswept || activation.lastPosition > foldedUpTo(activation.storedRow))
@@ -116,14 +125,14 @@ export class ActivationDesk {
   #loadFailed(activation: Activation, cause: unknown): void {
     if (!this.#table.holds(activation)) return;
     const isStoreSilent = isStoreUnavailable(cause);
-    if (!isStoreSilent) activation.strikes++;
+    if (!isStoreSilent) this.#strike(activation);
     this.#domain.report('error', 'actor-load-failed', {
       kind: activation.kind.name,
-      strikes: activation.strikes,
+      strikes: activation.strikes.count,
       message: cause instanceof Error ? cause.message : 'not an Error',
     });
-    if (activation.strikes >= this.#domain.limits.strikesMax) return this.#park(activation);
-    const delay = isStoreSilent ? storeDelayMs : reloadDelayMs << (activation.strikes - 1);
+    if (this.#isOut(activation)) return this.#park(activation);
+    const delay = isStoreSilent ? storeDelayMs : reloadDelayMs << (activation.strikes.count - 1);
     this.#domain.clock.after(delay, () =>
       this.#host.turn(() => {
         if (this.#table.holds(activation)) this.#loader.load(activation);
@@ -133,11 +142,19 @@ export class ActivationDesk {
 
   /** Its `evolve` threw half way: fold it again from what is durable (V3). */
   broken(activation: Activation): void {
-    activation.strikes++;
+    this.#strike(activation);
     activation.phase = 'loading';
     this.#host.whenDurable(activation.touchedGroup, () =>
       this.#host.turn(() => this.#loader.load(activation)),
     );
+  }
+
+  #strike(activation: Activation): void {
+    activation.strikes = oneMore(activation.strikes, this.#domain.now, this.#domain.limits.strikeMemoryMs);
+  }
+
+  #isOut({ strikes }: Activation): boolean {
+    return strikes.count >= this.#domain.limits.strikesMax;
   }
 
   #park(activation: Activation): void {

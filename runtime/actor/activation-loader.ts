@@ -79,8 +79,10 @@ export class ActivationLoader {
       row = value === undefined ? undefined : decodeActorRow(value);
       activation.storedRow = row;
       activation.stateBytes = value?.length ?? 0;
-      isBehind = this.#isBehind(activation, row);
-      if (!isBehind) this.#adopt(activation, row);
+      // It is to be parked: not even its state is made, because that may be what hangs.
+      const isOut = activation.strikes.count >= this.#domain.limits.strikesMax;
+      isBehind = !isOut && this.#isBehind(activation, row);
+      if (!isOut && !isBehind) this.#adopt(activation, row);
     } catch (cause) {
       return this.#onFailed(activation, cause);
     }
@@ -110,6 +112,7 @@ export class ActivationLoader {
 
   #adopt(activation: Activation, row: ActorRow | undefined): void {
     const { kind } = activation;
+    this.#domain.enter(activation);
     if (row === undefined || !isCurrent(row, kind)) {
       activation.state = kind.definition.initial();
       activation.version = 0;
@@ -122,12 +125,21 @@ export class ActivationLoader {
   }
 
   async #fold(activation: Activation, row: ActorRow | undefined): Promise<void> {
+    let pages: readonly (readonly PlacedRecord[])[];
     try {
-      this.#apply(activation, row, await this.#pagesAfter(activation, row));
+      pages = await this.#pagesAfter(activation, row);
     } catch (cause) {
       return this.#turn(() => this.#onFailed(activation, cause));
     }
-    this.#turn(() => this.#onLoaded(activation));
+    // In a turn, as everything that runs an actor's code: the watchdog looks at turns.
+    this.#turn(() => {
+      try {
+        this.#apply(activation, row, pages);
+      } catch (cause) {
+        return this.#onFailed(activation, cause);
+      }
+      this.#onLoaded(activation);
+    });
   }
 
   /** The actor's records after its row, entry by entry, newest first. */
@@ -191,6 +203,7 @@ export function applyRecord(
   versionMax = Number.POSITIVE_INFINITY,
 ): void {
   const { record } = placed;
+  domain.enter(activation);
   if (record[2] !== activation.version) {
     throw new OperatingError(
       'journal-gap',

@@ -13,6 +13,7 @@ import { placementHash } from '../../actors/model/address.js';
 import { actorHash } from '../../persistence/entry.js';
 import type { Kind } from '../kind-table.js';
 import type { Partition } from '../partition.js';
+import { noStrikes, type Strikes } from './strike-book.js';
 
 export type ActivationPhase = 'loading' | 'ready' | 'parked';
 
@@ -42,7 +43,7 @@ export class Activation {
   rowsPending = 0;
   /** Second chance of the eviction: set by use, cleared by the hand. */
   used = true;
-  strikes = 0;
+  strikes: Strikes = noStrikes;
   /** Of its newest row. */
   stateBytes = 0;
   /** The row as it was found when the actor could not be brought to life; only of a parked one. */

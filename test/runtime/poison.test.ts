@@ -1,6 +1,8 @@
 /** A throwing `evolve` parks its actor and nobody else (I17, D23). */
 import t from 'tap';
+import { placementHash } from '../../actors/model/address.js';
 import { commandCall, queryCall } from '../../actors/model/call.js';
+import { actorHash } from '../../persistence/entry.js';
 import { counterContract, counterModule } from '../support/counter-module.js';
 import { scanJournal } from '../support/journal-scan.js';
 import { TestSystem } from '../support/test-system.js';
@@ -67,6 +69,42 @@ t.test(
     t.equal(system.disk.checkpoint(0).position, system.disk.flushedPosition(0));
     system = await system.crash();
     t.equal((await system.counter('a')).total, 5, 'nothing in its history throws');
+    await system.stop();
+  },
+);
+
+t.test('strikes far apart are forgotten, whatever succeeds between them counts for nothing', async (t) => {
+  const strikeMemoryMs = 10_000;
+  const system = await TestSystem.start({ limits: { strikeMemoryMs } });
+  for (let index = 0; index < 5; index++) {
+    t.match(await system.ask(curse('a')), { code: 'internal' });
+    await system.clock.advance(strikeMemoryMs + 1);
+  }
+  for (let index = 0; index < 3; index++) {
+    t.match(await system.ask(add('a')), { type: 'reply' });
+    t.match(await system.ask(curse('a')), { code: 'internal' });
+  }
+  t.match(await system.ask(add('a')), parked);
+  await system.stop();
+});
+
+t.test(
+  'an actor that comes with three strikes is parked unread, its state kept; with two it is tried',
+  async (t) => {
+    let system = await TestSystem.start({ partitionCount: 1 });
+    await system.ask(add('a', 5));
+    await system.ask(add('b', 5));
+    const at = system.clock.now();
+    const struck = ['a', 'b'].map((id, index) => {
+      return { placement: placementHash(id), hash: actorHash('counter', id), count: 3 - index, at };
+    });
+    system = await system.crash({ struck });
+    t.match(await system.ask(add('a')), parked);
+    t.match(await system.ask(add('b')), { reply: { total: 6 } });
+    await system.swept();
+    t.equal(system.disk.checkpoint(0).position, system.disk.flushedPosition(0), 'it holds up no checkpoint');
+    system = await system.crash({ struck: [] });
+    t.equal((await system.counter('a')).total, 5);
     await system.stop();
   },
 );

@@ -11,6 +11,7 @@ import { MemoryDisk } from '../../persistence/memory/memory-disk.js';
 import { FaultScript, type MemoryFaults } from '../../persistence/memory/memory-faults.js';
 import { createMemoryStore } from '../../persistence/memory/memory-store.js';
 import type { Store } from '../../persistence/store.js';
+import type { StruckActor } from '../../runtime/actor/strike-book.js';
 import type { ActorAnswer, ActorRequest } from '../../runtime/actor-client.js';
 import { ActorSystem } from '../../runtime/actor-system.js';
 import { inThreadShards } from '../../runtime/in-thread-shards.js';
@@ -27,6 +28,8 @@ export interface TestSystemOptions {
   /** Default 4. */
   readonly partitionCount?: number;
   readonly limits?: Partial<Limits>;
+  /** Strikes given before this start. */
+  readonly struck?: readonly StruckActor[];
   readonly disk?: MemoryDisk;
   readonly clock?: VirtualClock;
   /** Default: a script, reachable as `faults`. */
@@ -122,6 +125,7 @@ export class TestSystem {
       ActorSystem.start({
         ...shared,
         shardCount: options.shardCount ?? 1,
+        ...(options.struck === undefined ? {} : { struck: options.struck }),
         // The filter of a shard would be 64 MB that are zeroed at every start.
         limits: { filterBytes: 65_536, ...options.limits },
         startShards: inThreadShards({ ...shared, onFatal: (code) => fatal.push(code) }),

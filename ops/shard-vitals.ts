@@ -1,0 +1,52 @@
+/**
+ * What a shard's thread leaves in shared memory for the main thread, which can read it when the other no longer speaks.
+ *
+ *     pulse      odd while a turn is under way, changes with every edge of a turn
+ *     placement  } hashes of the actor whose code ran last in this turn; both 0: none yet
+ *     hash       }
+ */
+import type { ActorHashes } from '../runtime/actor/strike-book.js';
+
+const fields = 3;
+const pulseField = 0;
+const runningField = 1;
+
+export type VitalsMemory = Int32Array;
+
+export function vitalsMemory(shardCount: number): VitalsMemory {
+  return new Int32Array(new SharedArrayBuffer(shardCount * fields * Int32Array.BYTES_PER_ELEMENT));
+}
+
+export class ShardVitals {
+  /** What `ShardThreadOptions.running` takes. */
+  readonly running: Int32Array;
+  readonly #memory: VitalsMemory;
+  readonly #pulseIndex: number;
+
+  constructor(memory: VitalsMemory, shard: number) {
+    this.#memory = memory;
+    this.#pulseIndex = shard * fields + pulseField;
+    this.running = memory.subarray(shard * fields + runningField, (shard + 1) * fields);
+  }
+
+  /** Both edges of a turn move the number, so a parity and a value together say whether one turn goes on and on. */
+  beat(isBusy: boolean): void {
+    if (isBusy) this.running.fill(0);
+    Atomics.add(this.#memory, this.#pulseIndex, 1);
+  }
+
+  get pulse(): number {
+    return Atomics.load(this.#memory, this.#pulseIndex);
+  }
+
+  get isInTurn(): boolean {
+    return this.pulse % 2 !== 0;
+  }
+
+  /** The actor whose code the thread is in, or was in when it ended without leaving its turn. */
+  get culprit(): ActorHashes | undefined {
+    const [placement = 0, hash = 0] = this.running;
+    if (!this.isInTurn || (placement === 0 && hash === 0)) return undefined;
+    return { placement: placement >>> 0, hash: hash >>> 0 };
+  }
+}
