@@ -7,7 +7,7 @@
  */
 import { isActorId } from '../actors/model/address.js';
 import type { ActorCall } from '../actors/model/call.js';
-import { errorEntry, isErrorCode } from '../actors/model/errors.js';
+import { errorEntry, isErrorCode, isOperatingError } from '../actors/model/errors.js';
 import type { Rejection } from '../actors/model/message.js';
 import type { Route, RouteAnswer, RouteRequest } from '../actors/model/route.js';
 import type { ActorAnswer, ActorClient, ActorRequest } from '../runtime/actor-client.js';
@@ -16,6 +16,7 @@ import type { CompiledRoute } from './compiled-route.js';
 import { entityTag, ifNoneMatchHolds, parsePreferWait } from './conditions.js';
 import { errorPlace } from './error-place.js';
 import type { HttpExchange } from './http-exchange.js';
+import type { Serve } from './own-route.js';
 import type { Problem } from './problem.js';
 import { type Admitted, type InputSettings, type RequestInput, readInput } from './request-input.js';
 
@@ -54,11 +55,33 @@ export class ActorExchange {
       exchange.refuse(input.problem);
       return;
     }
-    const { route } = admitted.route;
+    const { route, serve } = admitted.route;
+    if (serve !== undefined) return this.#serve(exchange, admitted.route, serve, input.request);
     // `plan` is declared for a body of the route's own type, which the input's check has just proved.
     const planned = route.plan(input.request as RouteRequest<never>);
     if (planned.type === 'rejection') exchange.refuse(plannedProblem(route, planned));
     else this.#submit(exchange, admitted, input, planned);
+  }
+
+  /** A route of the gateway's own. */
+  #serve(exchange: HttpExchange, route: CompiledRoute, serve: Serve, request: RouteRequest): void {
+    const failed = (error: unknown): void => {
+      if (isOperatingError(error)) return exchange.refuse(failureProblem(error.code, error.message));
+      this.#parts.report('error', 'request-failed', {
+        route: route.pattern,
+        trace: exchange.traceId,
+        place: errorPlace(error),
+      });
+      exchange.refuse({ code: 'internal' });
+    };
+    serve(request)
+      .then((answer) => {
+        if ('type' in answer) return exchange.refuse(plannedProblem(route.route, answer));
+        const headers: string[] = [];
+        pushRouteHeaders(headers, answer, route.operation);
+        exchange.json(answer.status, JSON.stringify(answer.body, bigintsAsText), headers);
+      })
+      .catch(failed);
   }
 
   #submit(
@@ -117,7 +140,7 @@ function give(exchange: HttpExchange, asked: Asked, answer: ActorAnswer): void {
       return;
     }
     case 'failure':
-      exchange.refuse(failureProblem(answer));
+      exchange.refuse(failureProblem(answer.code, answer.detail, answer.retryAfterSeconds));
       return;
     default:
       assertNever(answer);
@@ -169,11 +192,11 @@ function plannedProblem(route: Route, { code, detail }: Rejection): Problem {
   return { code, detail, status };
 }
 
-function failureProblem(answer: ActorAnswer & { type: 'failure' }): Problem {
-  const code = isErrorCode(answer.code) ? answer.code : 'internal';
+function failureProblem(failed: string, detail: string, retryAfterSeconds?: number): Problem {
+  const code = isErrorCode(failed) ? failed : 'internal';
   const problem: Mutable<Problem> = { code };
-  if (errorEntry(code).status !== 500) problem.detail = answer.detail;
-  if (answer.retryAfterSeconds !== undefined) problem.retryAfterSeconds = answer.retryAfterSeconds;
+  if (errorEntry(code).status !== 500) problem.detail = detail;
+  if (retryAfterSeconds !== undefined) problem.retryAfterSeconds = retryAfterSeconds;
   return problem;
 }
 

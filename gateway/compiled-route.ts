@@ -5,6 +5,7 @@ import { isActorId } from '../actors/model/address.js';
 import type { Caller } from '../actors/model/message.js';
 import type { Route } from '../actors/model/route.js';
 import { type Check, compileValidator } from '../actors/model/validation.js';
+import type { OwnRoute, Serve } from './own-route.js';
 import { parameterNames } from './route-table.js';
 
 export interface CompiledRoute {
@@ -16,10 +17,14 @@ export interface CompiledRoute {
   readonly isPublic: boolean;
   readonly roles: readonly string[];
   readonly parameters: readonly string[];
+  /** What a parameter may be. */
+  readonly isParameter: (text: string) => boolean;
   readonly query: readonly string[];
   readonly check: Check | undefined;
   /** Made from a contract alone: the reply may hold what JSON has no form for. */
   readonly isGeneric: boolean;
+  /** Present where the gateway serves the route itself. */
+  readonly serve?: Serve;
 }
 
 export function compileRoute(route: Route, isGeneric = false): CompiledRoute {
@@ -31,10 +36,20 @@ export function compileRoute(route: Route, isGeneric = false): CompiledRoute {
     isPublic: route.access === 'public',
     roles: route.access === 'public' ? [] : route.access,
     parameters: parameterNames(route.path),
+    isParameter: isActorId,
     query: route.query ?? [],
     check: route.body === undefined ? undefined : compileValidator(route.body),
     isGeneric,
   };
+}
+
+export function compileOwnRoute({ serve, isParameter = isActorId, ...route }: OwnRoute): CompiledRoute {
+  const compiled = compileRoute({ ...route, plan: unplanned, answer: unplanned });
+  return { ...compiled, isParameter, serve };
+}
+
+function unplanned(): never {
+  throw new TypeError('this route plans no call');
 }
 
 /** True when the caller's roles open the route. An admin may do everything (decision D28). */
@@ -44,16 +59,16 @@ export function admits({ roles }: CompiledRoute, caller: Caller): boolean {
   return false;
 }
 
-/** Path parameters by name, or undefined when one of them is no actor id. Clients may percent-encode what need not be. */
+/** Path parameters by name, or undefined when one of them is no id. Clients may percent-encode what need not be. */
 export function pathParameters(
-  { parameters }: CompiledRoute,
+  { parameters, isParameter }: CompiledRoute,
   values: readonly string[],
 ): Record<string, string> | undefined {
   const params: Record<string, string> = {};
   for (let index = 0; index < parameters.length; index++) {
     // A match has a value for each parameter of its pattern.
     const id = percentDecoded(values[index]!);
-    if (id === undefined || !isActorId(id)) return undefined;
+    if (id === undefined || !isParameter(id)) return undefined;
     params[parameters[index]!] = id;
   }
   return params;

@@ -8,13 +8,16 @@ import { randomBytes } from 'node:crypto';
 import type { Module } from '../actors/model/module.js';
 import type { ActorClient } from '../runtime/actor-client.js';
 import type { Clock, Report } from '../runtime/clock.js';
+import type { OperationClient } from '../runtime/operator/operation.js';
 import { ActorExchange } from './actor-exchange.js';
 import { actorRoutes } from './actor-routes.js';
 import { Authenticator, type TokenKey } from './authentication.js';
-import { compileRoute } from './compiled-route.js';
+import { compileOwnRoute, compileRoute } from './compiled-route.js';
 import type { AllowedOrigins } from './cors.js';
 import { errorPlace } from './error-place.js';
 import { BodyFingerprint, FreshCommandIds } from './idempotency.js';
+import { operatorRoutes } from './operator/operator-routes.js';
+import type { OwnRoute } from './own-route.js';
 import { Gcra, type RateLimiter, SlidingWindow } from './rate-limit.js';
 import { type OnRequest, type RequestLimits, RequestPipeline, type TableEntry } from './request-pipeline.js';
 import { RouteTable } from './route-table.js';
@@ -58,6 +61,8 @@ export interface GatewayCallbacks extends SystemCallbacks {
 export interface GatewayParts {
   readonly modules: readonly Module[];
   readonly client: ActorClient;
+  /** Absent: no routes for operators. */
+  readonly operations?: OperationClient;
   readonly transport: Transport;
   readonly settings: GatewaySettings;
   readonly callbacks: GatewayCallbacks;
@@ -81,6 +86,7 @@ const minuteMs = 60_000;
 export function createGateway({
   modules,
   client,
+  operations,
   transport,
   settings,
   callbacks,
@@ -88,7 +94,12 @@ export function createGateway({
   report,
 }: GatewayParts): Gateway {
   const pipeline = new RequestPipeline({
-    table: tableOf(modules, callbacks, report),
+    table: tableOf(
+      modules,
+      operations === undefined ? [] : operatorRoutes({ operations }),
+      callbacks,
+      report,
+    ),
     actors: new ActorExchange({
       client,
       sagaKinds: new Set(modules.flatMap((module) => (module.sagas ?? []).map((saga): string => saga.name))),
@@ -118,6 +129,7 @@ export function createGateway({
 
 function tableOf(
   modules: readonly Module[],
+  ownRoutes: readonly OwnRoute[],
   callbacks: SystemCallbacks,
   report: Report,
 ): RouteTable<TableEntry> {
@@ -126,6 +138,7 @@ function tableOf(
     for (const route of module.routes ?? []) table.add(route.method, route.path, compileRoute(route));
   }
   for (const route of actorRoutes(modules)) table.add(route.method, route.path, compileRoute(route, true));
+  for (const route of ownRoutes) table.add(route.method, route.path, compileOwnRoute(route));
   const failed = (error: unknown): void => report('error', 'metrics-failed', { place: errorPlace(error) });
   for (const endpoint of systemEndpoints(callbacks, failed)) table.add('GET', endpoint.pattern, endpoint);
   return table;

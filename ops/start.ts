@@ -102,6 +102,7 @@ async function openGateway(options: NodeOptions, material: GatewayMaterial): Pro
   const gateway: Gateway = createGateway({
     modules,
     client: opened.system,
+    operations: opened.system.operations,
     transport,
     settings,
     callbacks: {

@@ -17,9 +17,11 @@ import { defaultLimits, type Limits } from './limits.js';
 import type { Link } from './link/link.js';
 import {
   answerHistory,
+  answerOperation,
   answerRejection,
   answerReply,
   answerStatus,
+  type CallAnswer,
   type CallItem,
   type GuardItem,
   itemCommand,
@@ -28,6 +30,7 @@ import {
   type LinkAnswer,
   type ShardItem,
 } from './link/link-protocol.js';
+import { OperationCalls } from './operator/operation-calls.js';
 import { SchemaCatalogue } from './schema-catalogue.js';
 import { type ShardMetrics, type ShardSetup, shardOf } from './shard-thread.js';
 
@@ -71,6 +74,7 @@ const farewellTurns = 10;
 
 export class ActorSystem implements ActorClient {
   readonly kinds: KindTable;
+  readonly operations: OperationCalls;
   readonly #shards: readonly ShardHandle[];
   readonly #partitionCount: number;
   readonly #clock: Clock;
@@ -94,6 +98,11 @@ export class ActorSystem implements ActorClient {
     this.#clock = options.clock;
     this.#limits = limits;
     this.#pendingPerShard = shards.map(() => 0);
+    this.operations = new OperationCalls({
+      partitionCount: options.store.partitionCount,
+      links: shards.map(({ link }) => link),
+      clock: options.clock,
+    });
     for (const shard of shards) {
       shard.link.receive((answers) => {
         for (const answer of answers) this.#receive(answer);
@@ -174,6 +183,7 @@ export class ActorSystem implements ActorClient {
     for (let turns = 0; turns < farewellTurns && this.#pending.size > 0; turns++) await this.#turn();
     this.#cancelCheck?.();
     for (const requestId of [...this.#pending.keys()]) this.#settle(requestId, unknown('The node stopped.'));
+    this.operations.stop();
     for (const shard of this.#shards) shard.link.close();
   }
 
@@ -282,6 +292,7 @@ export class ActorSystem implements ActorClient {
   }
 
   #receive(answer: LinkAnswer): void {
+    if (answer[0] < 0 || answer[1] === answerOperation) return this.operations.receive(answer);
     const pending = this.#pending.get(answer[0]);
     if (pending !== undefined) this.#settle(answer[0], toActorAnswer(answer, pending));
   }
@@ -330,7 +341,7 @@ function toMoment(at: (ActorCall & { readonly type: 'query' })['at']): readonly 
   return 'version' in at ? [0, at.version] : [1, at.time];
 }
 
-function toActorAnswer(answer: LinkAnswer, pending: Pending): ActorAnswer {
+function toActorAnswer(answer: CallAnswer, pending: Pending): ActorAnswer {
   switch (answer[1]) {
     case answerReply: {
       const form = pending.command?.reply ?? pending.query?.reply;

@@ -170,6 +170,17 @@ export class Executor {
     return { outcome, recorded: isRecorded, version: activation.version };
   }
 
+  /** Records what was done to an actor without a command of its own: its state stays as it is. */
+  record(
+    activation: Activation,
+    origin: Origin,
+    outcome: StoredOutcome,
+    timers: readonly StoredTimer[],
+  ): void {
+    const now = activation.partition.timeFor(this.#domain.now, origin.time);
+    this.#write(activation, origin, now, outcome, 0, [], timers);
+  }
+
   #accept(
     activation: Activation,
     acceptance: Acceptance<Contract, unknown, unknown>,

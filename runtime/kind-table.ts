@@ -15,7 +15,7 @@ import type { Reaction } from '../actors/model/reaction.js';
 import { compileSnapshot, type SnapshotForm } from '../actors/model/snapshot.js';
 import { decodeCommand, decodeEvent, decodeReply } from '../actors/model/upcast.js';
 import { compileSaga } from './saga/saga-machine.js';
-import type { SchemaCatalogue } from './schema-catalogue.js';
+import type { SchemaCatalogue, SchemaCategory } from './schema-catalogue.js';
 
 export interface CommandEntry {
   readonly name: string;
@@ -67,6 +67,10 @@ export interface Kind {
   readonly isSaga: boolean;
 }
 
+/** Changes that an operator makes beside the commands of contracts; a record names them where a reply's schema stands. */
+export const operationVerbs = ['timer-move', 'timer-cancel'] as const;
+export type OperationVerb = (typeof operationVerbs)[number];
+
 export class KindTable {
   readonly kinds: readonly Kind[];
   readonly catalogue: SchemaCatalogue;
@@ -75,10 +79,16 @@ export class KindTable {
   readonly #events = new Map<number, EventEntry>();
   readonly #commands = new Map<number, CommandEntry>();
   readonly #replies = new Map<number, CommandEntry>();
+  readonly #operations: ReadonlyMap<OperationVerb, number>;
 
-  constructor(kinds: readonly Kind[], catalogue: SchemaCatalogue) {
+  constructor(
+    kinds: readonly Kind[],
+    catalogue: SchemaCatalogue,
+    operations: ReadonlyMap<OperationVerb, number>,
+  ) {
     this.kinds = kinds;
     this.catalogue = catalogue;
+    this.#operations = operations;
     for (const kind of kinds) {
       this.#byName.set(kind.name, kind);
       this.#bySchemaId.set(kind.schemaId, kind);
@@ -97,6 +107,13 @@ export class KindTable {
   /** The kind with that catalogue number, if this system still has it. */
   numbered(schemaId: number): Kind | undefined {
     return this.#bySchemaId.get(schemaId);
+  }
+
+  /** What a record says in place of a reply's schema when an operator made the change. */
+  operationSchema(verb: OperationVerb): number {
+    const id = this.#operations.get(verb);
+    if (id === undefined) throw new TypeError(`No operation "${verb}" is registered.`);
+    return id;
   }
 
   /** A stored event of that kind as today's data; older versions pass their upcaster. Throws `schema-unknown`. */
@@ -177,11 +194,14 @@ export function compileKinds(
     }
     return compileKind(definition, index, sagaNames.has(name), reactions, register);
   });
-  return { table: new KindTable(kinds, catalogue), isNew };
+  const operations = new Map(
+    operationVerbs.map((verb) => [verb, register('operation', '', verb, 1, '')] as const),
+  );
+  return { table: new KindTable(kinds, catalogue, operations), isNew };
 }
 
 type Register = (
-  category: 'kind' | 'event' | 'command' | 'reply' | 'snapshot',
+  category: SchemaCategory,
   kind: string,
   name: string,
   version: number,

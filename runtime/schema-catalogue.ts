@@ -8,7 +8,7 @@
  */
 import { OperatingError } from '../actors/model/errors.js';
 
-export type SchemaCategory = 'kind' | 'event' | 'command' | 'reply' | 'snapshot';
+export type SchemaCategory = 'kind' | 'event' | 'command' | 'reply' | 'snapshot' | 'operation';
 
 export interface SchemaName {
   readonly category: SchemaCategory;

@@ -33,14 +33,17 @@ import {
   type ConsumedItem,
   itemConsumed,
   itemOpened,
+  itemOperation,
   itemRemote,
   type LinkAnswer,
   type OpenedItem,
+  type OperationItem,
   type RemoteItem,
   type ShardItem,
 } from './link/link-protocol.js';
 import { OutboundRoutes } from './link/outbound-routes.js';
 import { MessageDesk } from './message-desk.js';
+import { OperationDesk } from './operator/operation-desk.js';
 import { noteConsumed } from './partition.js';
 import { PartitionOpener } from './partition-opener.js';
 import { TimerDesk } from './timer/timer-desk.js';
@@ -95,6 +98,7 @@ export class Shard {
   readonly #opener: PartitionOpener;
   readonly #executor: Executor;
   readonly #calls: CallDesk;
+  readonly #operations: OperationDesk;
   /** The newest announcement of each partition of other shards. */
   readonly #announced = new Map<number, OpenedItem>();
   #queued: { readonly item: CallItem; readonly receivedAt: number }[] = [];
@@ -165,6 +169,20 @@ export class Shard {
         changed: (activation) => this.#calls.changed(activation),
       },
     });
+    this.#operations = new OperationDesk(
+      {
+        domain: this.#domain,
+        executor: this.#executor,
+        timers: this.#timers,
+        obtain: (kind, id) => this.#activations.obtain(kind, id),
+      },
+      {
+        answer: (answer) => this.#host.answer(answer),
+        openGroup: () => this.#committer.open.number,
+        whenDurable: (group, run, refuse) => this.#whenDurable(group, run, refuse),
+        turn: (run) => this.#turn(run),
+      },
+    );
     this.#committer = this.#newCommitter(1);
     this.#sweeper = this.#newSweeper();
   }
@@ -208,6 +226,7 @@ export class Shard {
         if (item[0] === itemRemote) this.#receiveRemote(item);
         else if (item[0] === itemConsumed) this.#receiveConsumed(item);
         else if (item[0] === itemOpened) this.#receiveOpened(item);
+        else if (item[0] === itemOperation) this.#receiveOperation(item);
         else this.#receiveCall(item, receivedAt);
       }
     });
@@ -215,6 +234,11 @@ export class Shard {
 
   #receiveCall(item: CallItem, receivedAt: number): void {
     if (this.#phase !== 'reopening' && this.#phase !== 'stopped') this.#queued.push({ item, receivedAt });
+    else this.#host.answer([item[1], answerFailure, 'storage-unavailable', refusedDetail, false]);
+  }
+
+  #receiveOperation(item: OperationItem): void {
+    if (this.#phase === 'open') this.#operations.take(item);
     else this.#host.answer([item[1], answerFailure, 'storage-unavailable', refusedDetail, false]);
   }
 
@@ -537,7 +561,8 @@ export class Shard {
       this.#hub.peek() === undefined &&
       this.#queuedNext >= this.#queued.length &&
       !this.#activations.isAwaited &&
-      this.#calls.isQuiet
+      this.#calls.isQuiet &&
+      this.#operations.isQuiet
     );
   }
 

@@ -94,6 +94,9 @@ const entries = {
   },
   'version-conflict': { status: 412, title: 'The actor is at another version', retry: 'never' },
 
+  // What operators ask.
+  'timer-of-saga': { status: 409, title: 'The timer belongs to a saga', retry: 'never' },
+
   // The runtime is busy or on the move. Nothing happened; the client comes back.
   overloaded: { status: 503, title: 'Overloaded', retry: 'later', retryAfterSeconds: 1 },
   'mailbox-full': {

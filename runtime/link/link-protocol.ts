@@ -15,6 +15,7 @@ export const itemMessage = 3;
 export const itemConsumed = 4;
 export const itemOpened = 5;
 export const itemRemote = 6;
+export const itemOperation = 7;
 
 /** `[kindIndex, id, queryIndex, fields]` */
 export type GuardItem = readonly [kind: number, id: string, query: number, fields: readonly unknown[]];
@@ -110,7 +111,25 @@ export type OpenedItem = readonly [
 /** A message to another shard, meant for one epoch of its destination. */
 export type RemoteItem = readonly [type: typeof itemRemote, epoch: number, message: MessageItem];
 
-export type ShardItem = CommandItem | QueryItem | HistoryItem | RemoteItem | ConsumedItem | OpenedItem;
+/** What an operator asks of one partition; `ask` is as `runtime/operator/operation.ts` has it for the name. */
+export type OperationItem = readonly [
+  type: typeof itemOperation,
+  requestId: number,
+  partition: number,
+  name: string,
+  ask: unknown,
+  principal: string,
+  commandId: string,
+];
+
+export type ShardItem =
+  | CommandItem
+  | QueryItem
+  | HistoryItem
+  | RemoteItem
+  | ConsumedItem
+  | OpenedItem
+  | OperationItem;
 export type CallItem = CommandItem | QueryItem | HistoryItem;
 
 export const answerReply = 0;
@@ -119,8 +138,9 @@ export const answerFailure = 2;
 /** The reply of the kind's `status` query, for a call that waited. */
 export const answerStatus = 3;
 export const answerHistory = 4;
+export const answerOperation = 5;
 
-export type LinkAnswer =
+export type CallAnswer =
   | readonly [
       requestId: number,
       type: typeof answerReply | typeof answerStatus,
@@ -137,3 +157,7 @@ export type LinkAnswer =
     ]
   | readonly [requestId: number, type: typeof answerFailure, code: string, detail: string, replayed: boolean]
   | readonly [requestId: number, type: typeof answerHistory, events: readonly unknown[], next: number | null];
+
+export type LinkAnswer =
+  | CallAnswer
+  | readonly [requestId: number, type: typeof answerOperation, answer: unknown];

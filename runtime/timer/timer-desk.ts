@@ -11,7 +11,7 @@ import { pack, unpack } from '../../actors/model/codec.js';
 import type { TableDelete, TablePut } from '../../persistence/tables.js';
 import type { StoredTimer } from '../commit/record.js';
 import type { Partition } from '../partition.js';
-import { TimerQueue } from './timer-queue.js';
+import { type DueTimer, TimerQueue } from './timer-queue.js';
 
 export const timerTable = 'timer';
 
@@ -42,6 +42,24 @@ export class TimerDesk {
 
   get count(): number {
     return this.#queue.size;
+  }
+
+  /** The earliest timers that `admits` lets through, with their keys; order and cost as `TimerQueue.earliest` says. */
+  earliest(
+    countMax: number,
+    admits: (timer: LiveTimer, key: string) => boolean,
+  ): readonly DueTimer<LiveTimer>[] {
+    return this.#queue.earliest(countMax, admits);
+  }
+
+  /** A timer that stands and is not firing. */
+  find(
+    partition: Partition,
+    kindSchemaId: number,
+    id: string,
+    name: string,
+  ): DueTimer<LiveTimer> | undefined {
+    return this.#queue.get(keyOf(partition, kindSchemaId, id, name));
   }
 
   /** Unix ms of the next due timer; `Infinity` when there is none. */

@@ -82,6 +82,29 @@ export class TimerQueue<Timer> {
     return due;
   }
 
+  /**
+   * The `countMax` earliest timers that `admits` lets through, in the order of due time and key; nothing is taken out.
+   * A node's children are not earlier than it, so what lies below a node too late is not looked at.
+   */
+  earliest(countMax: number, admits: (timer: Timer, key: string) => boolean): DueTimer<Timer>[] {
+    const found: Node<Timer>[] = [];
+    const visit = (place: number): void => {
+      const node = this.#heap[place];
+      if (node === undefined) return;
+      const latest = found.length < countMax ? undefined : found[countMax - 1];
+      if (latest !== undefined && node.dueAt > latest.dueAt) return;
+      if ((latest === undefined || isListedBefore(node, latest)) && admits(node.timer, node.key)) {
+        const at = found.findIndex((other) => isListedBefore(node, other));
+        found.splice(at < 0 ? found.length : at, 0, node);
+        if (found.length > countMax) found.pop();
+      }
+      const first = place * childrenPerNode + 1;
+      for (let child = first; child < first + childrenPerNode; child++) visit(child);
+    };
+    if (countMax > 0) visit(0);
+    return found;
+  }
+
   clear(): void {
     this.#heap.length = 0;
     this.#byKey.clear();
@@ -145,4 +168,8 @@ export class TimerQueue<Timer> {
 
 function isEarlier<Timer>(left: Node<Timer>, right: Node<Timer>): boolean {
   return left.dueAt < right.dueAt || (left.dueAt === right.dueAt && left.turn < right.turn);
+}
+
+function isListedBefore<Timer>(left: Node<Timer>, right: Node<Timer>): boolean {
+  return left.dueAt < right.dueAt || (left.dueAt === right.dueAt && left.key < right.key);
 }

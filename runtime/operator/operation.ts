@@ -1,0 +1,33 @@
+/**
+ * What an operator asks of one partition: a page of what it holds, or a change that no command of an actor's contract
+ * makes. Plain data on both sides; it crosses threads.
+ *
+ * O1  Each operation names its partition. What spans partitions is put together where it is asked for, and a partition
+ *     that does not answer makes an error, never a silent part.
+ * O2  A page is bounded by `limit` and by what one operation may look at; `next` goes on after it, and makes progress
+ *     even when the page is empty.
+ * O3  An answer leaves once everything it was computed from is durable. A change is a journal record with its principal.
+ */
+import type { Operator } from './operation-ground.js';
+import type { ListTimers, MoveTimer, TimerPage, TimerView } from './timer-operations.js';
+
+/** Name → what is asked and what is answered. */
+export interface Operations {
+  'timers.list': { readonly ask: ListTimers; readonly answer: TimerPage };
+  'timers.move': { readonly ask: MoveTimer; readonly answer: TimerView };
+}
+
+export type OperationName = keyof Operations;
+export type Ask<N extends OperationName> = Operations[N]['ask'];
+export type Answer<N extends OperationName> = Operations[N]['answer'];
+
+export interface OperationClient {
+  readonly partitionCount: number;
+  /** Rejects with an operating error: `not-found`, `storage-unavailable`, past the deadline `outcome-unknown`, … */
+  ask<N extends OperationName>(
+    partition: number,
+    name: N,
+    ask: Ask<N>,
+    operator: Operator,
+  ): Promise<Answer<N>>;
+}

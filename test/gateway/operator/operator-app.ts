@@ -1,0 +1,35 @@
+/**
+ * What the operator's tests serve: counters, which can be made to refuse, and a journey that books legs on two of them.
+ */
+import Type from 'typebox';
+import { send } from '../../../actors/model/contract.js';
+import { defineModule } from '../../../actors/model/module.js';
+import { defineSaga } from '../../../actors/model/saga.js';
+import { counterContract, counterModule } from '../../support/counter-module.js';
+
+/** A leg whose number is negative is refused; at a first leg of 0 its actor throws, and the saga waits to try again. */
+export const journey = defineSaga({
+  name: 'journey',
+  version: 1,
+  roles: ['customer'],
+  input: Type.Object({ first: Type.Integer(), second: Type.Integer() }),
+  events: {},
+  steps: [
+    {
+      name: 'first',
+      retryDelayMs: 600_000,
+      call: ({ sagaId, input }) =>
+        input.first === 0
+          ? send(counterContract, 'leg-1', 'throwInDecide', {})
+          : send(counterContract, 'leg-1', 'receive', { from: sagaId, sequence: input.first }),
+      undo: ({ sagaId }) => send(counterContract, 'leg-1', 'receive', { from: sagaId, sequence: 0 }),
+    },
+    {
+      name: 'second',
+      call: ({ sagaId, input }) =>
+        send(counterContract, 'leg-2', 'receive', { from: sagaId, sequence: input.second }),
+    },
+  ],
+});
+
+export default [counterModule(), defineModule({ name: 'journeys', aggregates: [], sagas: [journey] })];
