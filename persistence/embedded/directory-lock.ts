@@ -4,6 +4,7 @@
  */
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { isProcessAlive, processStart } from '../process-life.js';
 import { StoreFailure } from '../store-failure.js';
 
 const lockName = 'LOCK';
@@ -15,7 +16,7 @@ const held = new Set<string>();
 /** Takes the lock or throws `store-locked`, naming the pid. The returned function gives it back. */
 export function lockDirectory(directory: string): () => void {
   const file = path.join(path.resolve(directory), lockName);
-  const content = `${process.pid} ${statOf(process.pid)?.start ?? '-'}\n`;
+  const content = `${process.pid} ${processStart()}\n`;
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
     if (create(file, content)) {
       held.add(file);
@@ -58,17 +59,8 @@ function readLock(file: string): string | undefined {
 function isAlive(file: string, content: string): boolean {
   const [pidText, start] = content.trim().split(' ');
   const pid = Number(pidText);
-  if (!Number.isInteger(pid) || pid <= 0) return false;
   if (pid === process.pid) return held.has(file);
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if (isCode(error, 'ESRCH')) return false;
-    // EPERM: it lives and belongs to somebody else.
-  }
-  const now = statOf(pid);
-  if (now?.state === 'Z') return false;
-  return start === undefined || start === '-' || now === undefined || now.start === start;
+  return isProcessAlive(pid, start);
 }
 
 /** Moves the file away first: of several who saw it stale one moves it, and who moved a fresh one puts it back. */
@@ -93,27 +85,6 @@ function removeStale(file: string, content: string): void {
 function release(file: string, content: string): void {
   held.delete(file);
   if (readLock(file) === content) rmSync(file, { force: true });
-}
-
-interface ProcessStat {
-  /** One letter; `Z` has died and waits for its parent to notice. */
-  readonly state: string | undefined;
-  /** Ticks since boot at which it started, with the boot's id. */
-  readonly start: string;
-}
-
-/** Undefined where there is no such process, or no /proc. */
-function statOf(pid: number): ProcessStat | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // From field 3 on; the name in field 2 may hold spaces and parentheses.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    return { state: fields[0], start: `${bootId}:${fields[19]}` };
-  } catch {
-    // The pid alone decides.
-    return undefined;
-  }
 }
 
 function isCode(error: unknown, code: string): boolean {
