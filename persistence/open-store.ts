@@ -1,11 +1,14 @@
 /**
- * Opens a store by URL: `embedded:DIR`, `memory:`.
+ * Opens a store by URL: `embedded:DIR`, `redis://…`, `rediss://…`, `memory:`.
  */
 import { openEmbeddedStore } from './embedded/embedded-store.js';
 import { createMemoryStore } from './memory/memory-store.js';
+import type { RedisTlsFiles } from './redis/redis-address.js';
+import { openRedisStore } from './redis/redis-store.js';
 import type { Durability, Store } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import { StoreFailure } from './store-failure.js';
+import type { StoreReport } from './store-report.js';
 
 export interface OpenStoreOptions {
   readonly partitionCount: number;
@@ -14,8 +17,17 @@ export interface OpenStoreOptions {
   readonly durability?: Durability;
   /** See `EmbeddedStoreOptions`. */
   readonly freeBytesMin?: number;
-  /** False in shard threads: the main thread has locked the directory. Default true. */
+  /** False in shard threads: the main thread has locked the store. Default true. */
   readonly lock?: boolean;
+  readonly report?: StoreReport;
+  readonly redis?: RedisOptions;
+}
+
+/** What only the Redis store needs; plain data, so that it travels to shard threads. See `RedisStoreOptions`. */
+export interface RedisOptions {
+  readonly prefix?: string;
+  readonly tls?: RedisTlsFiles;
+  readonly pointTables?: readonly string[];
 }
 
 /** Throws `StoreFailure` `store-address` for a URL that names no store. */
@@ -30,9 +42,9 @@ export async function openStore(url: string, options: OpenStoreOptions): Promise
       return createMemoryStore({ partitionCount: options.partitionCount });
     case 'redis':
     case 'rediss':
-      throw new StoreFailure('store-address', 'this version has no Redis store yet; use embedded:DIR');
+      return openRedisStore({ ...options, ...options.redis, url });
     default:
-      throw new StoreFailure('store-address', `"${url}" is no store; use embedded:DIR or memory:`);
+      throw new StoreFailure('store-address', `"${url}" is no store; use embedded:DIR, redis://… or memory:`);
   }
 }
 

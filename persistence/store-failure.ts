@@ -6,14 +6,18 @@
 /**
  * `store-locked`: another process has the directory. `store-incompatible`: written with another partition count or by a
  * newer format. `store-address`: no store answers to that URL. `store-closed`: used after `close` or after its disk
- * crashed. `store-broken`: an earlier write failed in a way only a new process settles.
+ * crashed. `store-broken`: an earlier write failed in a way only a new process settles. `store-unreachable`: there is no
+ * connection now. `store-access`: the server does not let us in. `store-unsafe`: it would not keep what it acknowledges.
  */
 export type StoreFailureCode =
   | 'store-locked'
   | 'store-incompatible'
   | 'store-address'
   | 'store-closed'
-  | 'store-broken';
+  | 'store-broken'
+  | 'store-unreachable'
+  | 'store-access'
+  | 'store-unsafe';
 
 export class StoreFailure extends Error {
   readonly code: StoreFailureCode;

@@ -1,0 +1,82 @@
+/**
+ * What this process knows to be durable, per partition it has taken, held against what the store says now. Epochs only rise
+ * and a log only grows: a store that says less was put back (an older dump, a replica that lacked data, FLUSHALL).
+ *
+ * A store that went back is halted: nothing is read from it or written to it any more, so that nobody goes on from a newer
+ * memory or gives a position a second meaning. A person decides (`acceptRollback`).
+ */
+import { OperatingError } from '../../actors/model/errors.js';
+import { sameHash } from '../entry.js';
+import type { EntryHash, Fence } from '../journal.js';
+import type { StoreReport } from '../store-report.js';
+import type { StoredFence } from './fence-text.js';
+
+/** An entry, or the head at a taking. */
+export interface Acknowledged {
+  readonly fence: Fence;
+  readonly position: number;
+  readonly hash: EntryHash;
+}
+
+export class AcknowledgedHeads {
+  readonly #newest: (Acknowledged | undefined)[];
+  readonly #report: StoreReport;
+  #halted: OperatingError | undefined;
+
+  constructor(partitionCount: number, report: StoreReport) {
+    this.#newest = new Array<Acknowledged | undefined>(partitionCount).fill(undefined);
+    this.#report = report;
+  }
+
+  /** Set once the store was found to hold an older history; code `store-went-back`. */
+  get halted(): OperatingError | undefined {
+    return this.#halted;
+  }
+
+  newest(partition: number): Acknowledged | undefined {
+    return this.#newest[partition];
+  }
+
+  /** Partitions of which something is known. */
+  known(): number[] {
+    return this.#newest.flatMap((newest, partition) => (newest === undefined ? [] : [partition]));
+  }
+
+  note(partition: number, newest: Acknowledged): void {
+    this.#newest[partition] = newest;
+  }
+
+  forget(partition: number): void {
+    this.#newest[partition] = undefined;
+  }
+
+  /** Halts the store when `stored` is older than what is known. True when it is halted. */
+  check(partition: number, stored: StoredFence | undefined): boolean {
+    const known = this.#newest[partition];
+    if (this.#halted !== undefined || known === undefined) return this.#halted !== undefined;
+    const why = wentBack(known, stored);
+    if (why !== undefined) this.halt(`partition ${partition}: ${why}`);
+    return why !== undefined;
+  }
+
+  halt(detail: string): OperatingError {
+    if (this.#halted === undefined) {
+      this.#halted = new OperatingError('store-went-back', `Redis holds an older history: ${detail}`);
+      this.#report('error', 'store-went-back', { detail });
+    }
+    return this.#halted;
+  }
+}
+
+function wentBack(known: Acknowledged, stored: StoredFence | undefined): string | undefined {
+  const { epoch, nonce } = known.fence;
+  if (stored === undefined) return `nothing is stored, yet position ${known.position} was acknowledged`;
+  const { fence, head } = stored;
+  if (fence.epoch < epoch) return `it is at epoch ${fence.epoch}, yet epoch ${epoch} was taken`;
+  if (fence.epoch === epoch && fence.nonce !== nonce) return `epoch ${epoch} was given twice`;
+  if (head.position < known.position)
+    return `its log ends at ${head.position}, yet position ${known.position} was acknowledged`;
+  if (head.position === known.position && !sameHash(head.hash, known.hash))
+    return `another entry stands at ${head.position} than was acknowledged`;
+  return undefined;
+}

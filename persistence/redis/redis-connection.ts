@@ -1,0 +1,218 @@
+/**
+ * One connection to Redis, made anew whenever it is lost.
+ *
+ *     opening ──▸ ready ──lost──▸ waiting ──backoff──▸ opening …        close() from anywhere ──▸ closed
+ *        └ verify: what must hold before anything is let through; a failed one ends the connection like a loss
+ *
+ * N1  Nothing is queued while there is no connection, and nothing is ever sent twice: a command that was under way when the
+ *     connection was lost is rejected at once, and whoever sent it looks.
+ * N2  Commands reach Redis in the order of `send`.
+ * N3  A connection on which nothing comes back for `replyDeadlineMs` counts as lost.
+ */
+import { Command, Redis } from 'ioredis';
+import type { StoreClock } from '../store-clock.js';
+import { StoreFailure } from '../store-failure.js';
+import type { StoreReport } from '../store-report.js';
+import { type RedisAddress, tlsOptions } from './redis-address.js';
+import { isAccessRefusal, needsNewConnection } from './reply-error.js';
+
+/** Long enough for a stalled disk; short enough that a group is asked for again within its deadline. */
+export const replyDeadlineMs = 3_000;
+const connectDeadlineMs = 5_000;
+/** Between two attempts; doubles from the least to the most, and jitter spreads it over its upper half. */
+const reconnectDelayMsLeast = 20;
+const reconnectDelayMsMost = 2_000;
+/** While Redis reads its file, ask again so often. */
+const loadingPollMs = 200;
+
+export type Argument = string | Buffer;
+export type SendCommand = (name: string, args: readonly Argument[]) => Promise<unknown>;
+
+export interface RedisConnectionOptions {
+  readonly address: RedisAddress;
+  /** As CLIENT LIST shows it. */
+  readonly name: string;
+  readonly clock: StoreClock;
+  readonly report: StoreReport;
+  /** Runs on every new connection before anything else. A `StoreFailure` or `OperatingError` it throws is `open`'s. */
+  readonly verify: (send: SendCommand) => Promise<void>;
+}
+
+export class RedisConnection {
+  readonly #options: RedisConnectionOptions;
+  #client: Redis | undefined;
+  #isReady = false;
+  #isClosed = false;
+  #lossCount = 0;
+  #attempts = 0;
+  #lastError: unknown;
+  #underWay = 0;
+  #replies = 0;
+  #isWatched = false;
+
+  private constructor(options: RedisConnectionOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the first connection is verified. Throws `store-unreachable`, or what `verify` threw. */
+  static async open(options: RedisConnectionOptions): Promise<RedisConnection> {
+    const connection = new RedisConnection(options);
+    await connection.#connect();
+    return connection;
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /** How often a verified connection was lost. */
+  get lossCount(): number {
+    return this.#lossCount;
+  }
+
+  /** Bulk replies are Buffers. Rejects at once when there is no connection (N1); `faultOf` tells what an error leaves behind. */
+  readonly send: SendCommand = (name, args) => {
+    const client = this.#client;
+    if (!this.#isReady || client === undefined) return Promise.reject(this.#unreachable());
+    return this.#sendOn(client, name, args);
+  };
+
+  /** Ends the connection and makes a new one. */
+  renew(): void {
+    this.#client?.disconnect();
+  }
+
+  /** What is under way is rejected. */
+  close(): void {
+    this.#isClosed = true;
+    this.#isReady = false;
+    this.#client?.disconnect();
+  }
+
+  async #sendOn(client: Redis, name: string, args: readonly Argument[]): Promise<unknown> {
+    this.#underWay += 1;
+    this.#watch();
+    try {
+      return await client.sendCommand(new Command(name, args as Argument[], { replyEncoding: null }));
+    } catch (error) {
+      if (needsNewConnection(error)) client.disconnect();
+      throw error;
+    } finally {
+      this.#underWay -= 1;
+      this.#replies += 1;
+    }
+  }
+
+  async #connect(): Promise<void> {
+    const { address, name, verify } = this.#options;
+    const client = new Redis({
+      host: address.host,
+      port: address.port,
+      db: address.db,
+      ...(address.username === undefined ? {} : { username: address.username }),
+      ...(address.password === undefined ? {} : { password: address.password }),
+      ...withTls(address),
+      connectionName: name,
+      protocol: 2,
+      disableClientInfo: true,
+      lazyConnect: true,
+      connectTimeout: connectDeadlineMs,
+      maxLoadingRetryTime: loadingPollMs,
+      // N1. One client is one connection: its own reconnecting would neither resend nor reject what was under way.
+      retryStrategy: null,
+      autoResendUnfulfilledCommands: false,
+      enableOfflineQueue: false,
+    });
+    this.#client = client;
+    client.on('error', (error: unknown) => {
+      this.#lastError = error;
+    });
+    try {
+      await client.connect();
+    } catch (error) {
+      client.disconnect();
+      throw this.#connectFailure(error);
+    }
+    try {
+      await verify((command, args) => this.#sendOn(client, command, args));
+    } catch (error) {
+      client.disconnect();
+      throw error;
+    }
+    // Lost while it was verified: then it has ended already and nobody would hear of it again.
+    if (client.status !== 'ready') throw this.#unreachable();
+    client.once('end', () => this.#lost(client));
+    this.#attempts = 0;
+    this.#isReady = true;
+  }
+
+  #lost(client: Redis): void {
+    if (this.#client !== client) return;
+    this.#isReady = false;
+    this.#lossCount += 1;
+    if (this.#isClosed) return;
+    this.#options.report('warn', 'redis-connection-lost', {
+      connection: this.#options.name,
+      message: this.#lastError instanceof Error ? this.#lastError.message : 'closed by the server',
+    });
+    this.#reconnectLater();
+  }
+
+  #reconnectLater(): void {
+    const most = Math.min(reconnectDelayMsMost, reconnectDelayMsLeast * 2 ** this.#attempts++);
+    this.#options.clock.after(most * (0.5 + Math.random() / 2), () => {
+      if (this.#isClosed) return;
+      this.#connect().then(
+        () => this.#options.report('info', 'redis-connection-back', { connection: this.#options.name }),
+        (error: unknown) => this.#reconnectFailed(error),
+      );
+    });
+  }
+
+  #reconnectFailed(error: unknown): void {
+    if (this.#isClosed) return;
+    const message = error instanceof Error ? error.message : String(error);
+    const isNews = !(this.#lastError instanceof Error) || this.#lastError.message !== message;
+    this.#lastError = error;
+    if (isNews)
+      this.#options.report('warn', 'redis-reconnect-failed', { connection: this.#options.name, message });
+    this.#reconnectLater();
+  }
+
+  /** N3. One timer, only while something is under way. */
+  #watch(): void {
+    if (this.#isWatched) return;
+    this.#isWatched = true;
+    const [client, replies] = [this.#client, this.#replies];
+    this.#options.clock.after(replyDeadlineMs, () => {
+      this.#isWatched = false;
+      if (this.#underWay === 0) return;
+      if (this.#client === client && this.#replies === replies) {
+        this.#lastError = new Error(`no reply for ${replyDeadlineMs} ms`);
+        client?.disconnect();
+      } else this.#watch();
+    });
+  }
+
+  #connectFailure(error: unknown): unknown {
+    const cause = this.#lastError ?? error;
+    const { shown } = this.#options.address;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    if (isAccessRefusal(cause))
+      return new StoreFailure('store-access', `Redis at ${shown} does not let us in: ${why}`, { cause });
+    return new StoreFailure('store-unreachable', `Redis at ${shown} cannot be reached: ${why}`, { cause });
+  }
+
+  #unreachable(): StoreFailure {
+    const { shown } = this.#options.address;
+    if (this.#isClosed)
+      return new StoreFailure('store-closed', `the connection to Redis at ${shown} is closed`);
+    const why = this.#lastError instanceof Error ? `: ${this.#lastError.message}` : '';
+    return new StoreFailure('store-unreachable', `there is no connection to Redis at ${shown}${why}`);
+  }
+}
+
+function withTls(address: RedisAddress): { tls?: NonNullable<ReturnType<typeof tlsOptions>> } {
+  const tls = tlsOptions(address);
+  return tls === undefined ? {} : { tls };
+}

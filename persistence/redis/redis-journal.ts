@@ -1,0 +1,184 @@
+/**
+ * Journal over streams. An append is one FCALL over all partitions of the group: token, head and hash of each are one text
+ * that the Function compares, and replaces by the text of the new head.
+ */
+import { assertGroup, assertPartition, type PartitionOwner, refused, refuseEntry } from '../append-check.js';
+import { noHash, sameHash } from '../entry.js';
+import type {
+  AppendResult,
+  EntryIdentity,
+  GroupAppend,
+  Head,
+  Journal,
+  ReadLimits,
+  StoredEntry,
+} from '../journal.js';
+import { journalGap } from '../journal-gap.js';
+import type { AcknowledgedHeads } from './acknowledged-heads.js';
+import { fenceText, hexOf, parseFence, type StoredFence } from './fence-text.js';
+import { functions } from './function-library.js';
+import type { RedisKeys } from './keys.js';
+import type { Argument, RedisConnection } from './redis-connection.js';
+import { faultOf, storageUnavailable } from './reply-error.js';
+
+/** Asked for first; what follows is judged by the size of what came. 16 entries of the greatest size are 4 MB. */
+const firstReadEntries = 16;
+
+const appended: AppendResult = { type: 'appended' };
+const nothing: PartitionOwner = { fence: undefined, head: { position: 0, hash: noHash } };
+
+export class RedisJournal implements Journal {
+  /** Only appends travel here, so that nothing else stands between them. */
+  readonly #log: RedisConnection;
+  readonly #connection: RedisConnection;
+  readonly #keys: RedisKeys;
+  readonly #heads: AcknowledgedHeads;
+  readonly #partitionCount: number;
+
+  constructor(parts: {
+    readonly log: RedisConnection;
+    readonly connection: RedisConnection;
+    readonly keys: RedisKeys;
+    readonly heads: AcknowledgedHeads;
+    readonly partitionCount: number;
+  }) {
+    this.#log = parts.log;
+    this.#connection = parts.connection;
+    this.#keys = parts.keys;
+    this.#heads = parts.heads;
+    this.#partitionCount = parts.partitionCount;
+  }
+
+  append(group: GroupAppend): Promise<AppendResult> {
+    assertGroup(group, this.#partitionCount);
+    if (this.#heads.halted !== undefined)
+      return Promise.resolve(refused('storage', this.#heads.halted.message));
+    // Sent in this turn: groups reach Redis in the order of the calls.
+    return this.#settle(group, this.#log.send('FCALL', this.#command(group)));
+  }
+
+  async read(partition: number, from: number, limits: ReadLimits): Promise<readonly StoredEntry[]> {
+    assertPartition(partition, this.#partitionCount);
+    const entries: StoredEntry[] = [];
+    let bytesRead = 0;
+    let count = Math.min(limits.entriesMax, limits.bytesMax <= 1 ? 1 : firstReadEntries);
+    while (count > 0) {
+      const chunk = await this.#readChunk(partition, from + entries.length, count);
+      for (const entry of chunk) {
+        bytesRead += entry.bytes.length;
+        if (entries.length > 0 && bytesRead > limits.bytesMax) return entries;
+        entries.push(entry);
+      }
+      if (chunk.length < count) break;
+      const fitting = Math.ceil((limits.bytesMax - bytesRead) / (bytesRead / entries.length));
+      count = Math.min(limits.entriesMax - entries.length, Math.max(0, fitting));
+    }
+    return entries;
+  }
+
+  async head(partition: number): Promise<Head> {
+    assertPartition(partition, this.#partitionCount);
+    const stored = await this.storedFence(partition);
+    return stored?.head ?? nothing.head;
+  }
+
+  /** Owner and head as they are stored; undefined while nobody has ever taken the partition. */
+  async storedFence(partition: number): Promise<StoredFence | undefined> {
+    // A bulk reply.
+    const text = (await this.#ask('GET', [this.#keys.fence(partition)])) as Buffer | null;
+    return text === null ? undefined : parseFence(text.toString());
+  }
+
+  async #readChunk(partition: number, from: number, count: number): Promise<StoredEntry[]> {
+    const args = [this.#keys.log(partition), idOf(from), '+', 'COUNT', String(count)];
+    // XRANGE: [id, [field, value]] each.
+    const found = (await this.#ask('XRANGE', args)) as [Buffer, [Buffer, Buffer]][];
+    return found.map(([id, [, bytes]], index) => {
+      const position = Number.parseInt(id.toString('latin1'), 10);
+      if (position !== from + index) throw journalGap(partition, from + index);
+      return { position, bytes };
+    });
+  }
+
+  async #ask(name: string, args: readonly Argument[]): Promise<unknown> {
+    if (this.#heads.halted !== undefined) throw this.#heads.halted;
+    try {
+      return await this.#connection.send(name, args);
+    } catch (error) {
+      throw storageUnavailable(error);
+    }
+  }
+
+  #command({ entries, after }: GroupAppend): Argument[] {
+    const before = this.#before(entries, after);
+    const keys: string[] = [];
+    for (const { partition } of entries) keys.push(this.#keys.fence(partition));
+    for (const { partition } of entries) keys.push(this.#keys.log(partition));
+    if (before !== undefined) keys.push(this.#keys.fence(before.partition), this.#keys.log(before.partition));
+    const args: Argument[] = [functions.append, String(keys.length), ...keys, String(entries.length)];
+    for (const { fence, position, previousHash } of entries)
+      args.push(fenceText(fence, position - 1, previousHash));
+    for (const { fence, position, hash } of entries) args.push(fenceText(fence, position, hash));
+    for (const { position } of entries) args.push(idOf(position));
+    for (const { bytes } of entries) args.push(asBuffer(bytes));
+    if (before !== undefined)
+      args.push(String(before.position), hexOf(before.hash), idOf(before.position + 1));
+    return args;
+  }
+
+  /**
+   * The entry to look for besides the heads. None when an own entry follows one of the group before: then its head says so. Of
+   * the others one is enough, because a group went in whole or not at all.
+   */
+  #before(entries: GroupAppend['entries'], after: readonly EntryIdentity[]): EntryIdentity | undefined {
+    for (const before of after) {
+      for (const { partition, position, previousHash } of entries) {
+        if (partition === before.partition && position === before.position + 1)
+          return sameHash(previousHash, before.hash) ? undefined : before;
+      }
+    }
+    return after[0];
+  }
+
+  async #settle(group: GroupAppend, reply: Promise<unknown>): Promise<AppendResult> {
+    let answer: unknown;
+    try {
+      answer = await reply;
+    } catch (cause) {
+      const fault = faultOf(cause);
+      return fault.type === 'refused' ? refused('storage', fault.detail) : { type: 'unknown', cause };
+    }
+    if (answer === 1) {
+      for (const entry of group.entries) this.#heads.note(entry.partition, entry);
+      return appended;
+    }
+    if (Array.isArray(answer)) return this.#judge(group, answer as readonly (Buffer | null)[]);
+    return refused('conflict', 'the group before is not in');
+  }
+
+  /** A head was not the expected one. A stale owner must hear `fenced`, whatever else does not fit. */
+  #judge(group: GroupAppend, texts: readonly (Buffer | null)[]): AppendResult {
+    let conflict: AppendResult | undefined;
+    let fenced: AppendResult | undefined;
+    for (const [index, entry] of group.entries.entries()) {
+      const text = texts[index];
+      const stored = text == null ? undefined : parseFence(text.toString());
+      if (this.#heads.check(entry.partition, stored)) {
+        return refused('storage', this.#heads.halted?.message ?? '');
+      }
+      const refusal = refuseEntry(entry, stored ?? nothing);
+      if (refusal?.reason === 'fenced') fenced ??= refusal;
+      else conflict ??= refusal;
+    }
+    return fenced ?? conflict ?? refused('conflict', 'a head moved meanwhile');
+  }
+}
+
+/** Positions are whole numbers below 2^53. */
+function idOf(position: number): string {
+  return `${position}-0`;
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,77 @@
+/**
+ * Ownership over the fences: taking raises the epoch of log and tables in one Function, so whatever an older owner has under
+ * way is refused from then on, on whichever connection it arrives.
+ */
+import { OperatingError } from '../../actors/model/errors.js';
+import { assertNonce, assertPartition, sameFence } from '../append-check.js';
+import type { Fence } from '../journal.js';
+import type { Ownership, Taken } from '../ownership.js';
+import type { AcknowledgedHeads } from './acknowledged-heads.js';
+import { noCheckpointText, noHeadText, parseFence } from './fence-text.js';
+import { functions } from './function-library.js';
+import type { RedisKeys } from './keys.js';
+import type { RedisConnection } from './redis-connection.js';
+import type { RedisJournal } from './redis-journal.js';
+import { storageUnavailable } from './reply-error.js';
+
+export function redisOwnership(parts: {
+  readonly connection: RedisConnection;
+  readonly journal: RedisJournal;
+  readonly keys: RedisKeys;
+  readonly heads: AcknowledgedHeads;
+  readonly partitionCount: number;
+}): Ownership {
+  const { connection, journal, keys, heads, partitionCount } = parts;
+
+  const take = async (partition: number, nonce: string): Promise<Taken> => {
+    assertPartition(partition, partitionCount);
+    assertNonce(nonce);
+    if (heads.halted !== undefined) throw heads.halted;
+    const names = [keys.fence(partition), keys.mark(partition), keys.log(partition)];
+    const args = [functions.take, '3', ...names, nonce, noHeadText, noCheckpointText];
+    let answer: unknown;
+    try {
+      answer = await connection.send('FCALL', args);
+    } catch (error) {
+      throw storageUnavailable(error);
+    }
+    // As the Function returns it.
+    const [before, after, lastId] = answer as readonly [Buffer | null, Buffer, Buffer | null];
+    if (heads.check(partition, before === null ? undefined : parseFence(before.toString())))
+      throw heads.halted;
+    const taken = parseFence(after.toString());
+    assertLogEnd(partition, taken.head.position, lastId?.toString());
+    heads.note(partition, { fence: taken.fence, ...taken.head });
+    return taken;
+  };
+
+  const isCurrent = async (partition: number, fence: Fence): Promise<boolean> => {
+    assertPartition(partition, partitionCount);
+    return sameFence((await journal.storedFence(partition))?.fence, fence);
+  };
+
+  return {
+    take,
+    // The lease that says a node is alive is held per node; see `node-lease.ts`.
+    renew: isCurrent,
+    async release(partition, fence) {
+      const known = heads.newest(partition);
+      if (known !== undefined && sameFence(known.fence, fence)) heads.forget(partition);
+    },
+    async observe(partition) {
+      assertPartition(partition, partitionCount);
+      return (await journal.storedFence(partition))?.fence;
+    },
+  };
+}
+
+/** An append moves fence and log together: when they differ, somebody has cut or replaced one of them. */
+function assertLogEnd(partition: number, head: number, lastId: string | undefined): void {
+  const end = lastId === undefined ? 0 : Number.parseInt(lastId, 10);
+  if (end === head && (lastId === undefined || lastId === `${head}-0`)) return;
+  throw new OperatingError(
+    'store-went-back',
+    `Partition ${partition}: its log in Redis ends at ${lastId ?? 'nothing'}, its fence says ${head}. Somebody changed one of them.`,
+    { address: `partition ${partition}` },
+  );
+}

@@ -1,0 +1,135 @@
+/**
+ * Whether a Redis server will keep what it acknowledges. Pure decisions over INFO and CONFIG GET; the shell is `askServer`.
+ */
+import type { Durability } from '../store.js';
+import { StoreFailure } from '../store-failure.js';
+import type { SendCommand } from './redis-connection.js';
+
+/** Functions and their library came with it. */
+export const versionMajorMin = 7;
+
+export interface ServerFacts {
+  readonly info: ReadonlyMap<string, string>;
+  /** Undefined where our user may not read the configuration. */
+  readonly settings: ReadonlyMap<string, string> | undefined;
+}
+
+const settingNames = ['appendonly', 'appendfsync', 'no-appendfsync-on-rewrite', 'maxmemory-policy'];
+
+/** Throws `store-incompatible` for a server that would not even understand the rest. */
+export async function askServer(send: SendCommand, shown: string): Promise<ServerFacts> {
+  const info = parseInfo(String(await send('INFO', [])));
+  assertVersion(info, shown);
+  let settings: ReadonlyMap<string, string> | undefined;
+  try {
+    settings = parsePairs((await send('CONFIG', ['GET', ...settingNames])) as readonly Buffer[]);
+  } catch (error) {
+    if (!(error instanceof Error && error.message.startsWith('NOPERM'))) throw error;
+  }
+  return { info, settings };
+}
+
+/** Throws `store-incompatible` or `store-unsafe` with what a person has to change. */
+export function assertServer({ info, settings }: ServerFacts, durability: Durability, shown: string): void {
+  const server = `Redis at ${shown}`;
+  assertVersion(info, shown);
+  const mode = info.get('redis_mode');
+  if (mode !== undefined && mode !== 'standalone')
+    throw incompatible(
+      `${server} runs in ${mode} mode; a group spans partitions, so one server without cluster mode is needed`,
+    );
+  if (info.get('role') === 'slave')
+    throw incompatible(`${server} is a replica; give the address of the primary`);
+  assertDurability(settings, durability, server);
+}
+
+function assertVersion(info: ServerFacts['info'], shown: string): void {
+  const version = info.get('redis_version') ?? 'unknown';
+  if (Number.parseInt(version, 10) >= versionMajorMin) return;
+  throw incompatible(`Redis at ${shown} is version ${version}; ${versionMajorMin}.0 or newer is needed`);
+}
+
+function assertDurability(settings: ServerFacts['settings'], durability: Durability, server: string): void {
+  if (settings === undefined) {
+    if (durability === 'none') return;
+    throw unsafe(
+      `${server} does not let us read its settings; allow "config|get" to our user, or accept what it is set to with --durability none`,
+    );
+  }
+  const policy = settings.get('maxmemory-policy');
+  if (policy !== 'noeviction')
+    throw unsafe(`${server} may evict data: set maxmemory-policy to noeviction (it is ${policy})`);
+  if (durability === 'none') return;
+  const wrong = [
+    ['appendonly', 'yes'],
+    ['appendfsync', 'always'],
+    ['no-appendfsync-on-rewrite', 'no'],
+  ].filter(([name, wanted]) => settings.get(name as string) !== wanted);
+  if (wrong.length === 0) return;
+  const list = wrong
+    .map(([name, wanted]) => `${name} ${wanted} (it is ${settings.get(name as string) ?? 'unknown'})`)
+    .join(', ');
+  throw unsafe(
+    `${server} would lose acknowledged work in a power cut: set ${list}, or accept the loss with --durability none`,
+  );
+}
+
+/** `Redis 7.0.15, appendfsync always`, for the banner. */
+export function describeServer({ info, settings }: ServerFacts): string {
+  const valkey = info.get('valkey_version');
+  const name = valkey === undefined ? `Redis ${info.get('redis_version')}` : `Valkey ${valkey}`;
+  if (settings === undefined) return name;
+  return settings.get('appendonly') === 'yes'
+    ? `${name}, appendfsync ${settings.get('appendfsync')}`
+    : `${name}, no append-only file`;
+}
+
+/** Above the first share of the memory a warning; above the second no new data. */
+export const memoryWarnShare = 0.7;
+export const memoryRefuseShare = 0.9;
+
+export interface MemoryFacts {
+  readonly usedBytes: number;
+  /** `maxmemory`, or the machine's where none is set; 0 where neither is told. */
+  readonly limitBytes: number;
+}
+
+export function memoryOf(info: ReadonlyMap<string, string>): MemoryFacts {
+  const number = (name: string): number => Number(info.get(name) ?? 0);
+  return {
+    usedBytes: number('used_memory'),
+    limitBytes: number('maxmemory') || number('total_system_memory'),
+  };
+}
+
+export type MemoryLevel = 'enough' | 'warn' | 'refuse';
+
+export function memoryLevel({ usedBytes, limitBytes }: MemoryFacts): MemoryLevel {
+  if (limitBytes === 0) return 'enough';
+  const share = usedBytes / limitBytes;
+  if (share >= memoryRefuseShare) return 'refuse';
+  return share >= memoryWarnShare ? 'warn' : 'enough';
+}
+
+export function parseInfo(text: string): ReadonlyMap<string, string> {
+  const facts = new Map<string, string>();
+  for (const line of text.split('\r\n')) {
+    const colon = line.indexOf(':');
+    if (colon > 0 && !line.startsWith('#')) facts.set(line.slice(0, colon), line.slice(colon + 1));
+  }
+  return facts;
+}
+
+function parsePairs(flat: readonly Buffer[]): ReadonlyMap<string, string> {
+  const pairs = new Map<string, string>();
+  for (let at = 0; at + 1 < flat.length; at += 2) pairs.set(String(flat[at]), String(flat[at + 1]));
+  return pairs;
+}
+
+function incompatible(message: string): StoreFailure {
+  return new StoreFailure('store-incompatible', message);
+}
+
+function unsafe(message: string): StoreFailure {
+  return new StoreFailure('store-unsafe', message);
+}

@@ -1,0 +1,143 @@
+/**
+ * A Redis server for tests and benchmarks: a private process in a temporary directory on a port of its own, with every write
+ * flushed; ended by its pid.
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { freePort } from '../../bench/server-process.js';
+
+export interface RedisServerOptions {
+  /** Kept after `stop`; a temporary one that goes with the server when absent. */
+  readonly directory?: string;
+  /** Beside the defaults, and stronger: `['--appendfsync', 'no']`. */
+  readonly args?: readonly string[];
+  readonly port?: number;
+}
+
+const startTimeoutMs = 20_000;
+const pollMs = 20;
+const programs = ['redis-server', 'valkey-server'];
+let found: string | undefined;
+
+/** The server's program, undefined where none is installed. */
+export function redisProgram(): string | undefined {
+  found ??= programs.find((program) => spawnSync(program, ['--version']).status === 0);
+  return found;
+}
+
+export const redisMissing =
+  'no redis-server or valkey-server on the PATH; install it with: apt-get install redis-server';
+
+export class RedisServer {
+  readonly port: number;
+  readonly directory: string;
+  readonly #args: readonly string[];
+  readonly #isTemporary: boolean;
+  #child: ChildProcess | undefined;
+  #ended: Promise<void> = Promise.resolve();
+  #output = '';
+
+  private constructor(port: number, options: RedisServerOptions) {
+    this.port = port;
+    this.#isTemporary = options.directory === undefined;
+    this.directory = options.directory ?? mkdtempSync(path.join(tmpdir(), 'troupe-redis-'));
+    this.#args = options.args ?? [];
+  }
+
+  static async start(options: RedisServerOptions = {}): Promise<RedisServer> {
+    const server = new RedisServer(options.port ?? (await freePort()), options);
+    await server.start();
+    return server;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}/0`;
+  }
+
+  get pid(): number {
+    return this.#child?.pid as number;
+  }
+
+  get isRunning(): boolean {
+    return this.#child !== undefined;
+  }
+
+  /** The same directory and port again, after `kill` or `stop`. Resolves when it has loaded its data. */
+  async start(): Promise<void> {
+    await this.launch();
+    await this.#ready();
+  }
+
+  /** As `start`, without waiting until it has loaded. */
+  async launch(): Promise<void> {
+    const program = redisProgram();
+    if (program === undefined) throw new Error(redisMissing);
+    const args = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.directory];
+    args.push('--save', '', '--appendonly', 'yes', '--appendfsync', 'always', ...this.#args);
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (text: Buffer) => {
+        this.#output = (this.#output + text.toString()).slice(-4_000);
+      });
+    this.#child = child;
+    const killWithParent = (): void => {
+      child.kill('SIGKILL');
+    };
+    process.once('exit', killWithParent);
+    this.#ended = new Promise((resolve) => {
+      child.once('exit', () => {
+        process.off('exit', killWithParent);
+        if (this.#child === child) this.#child = undefined;
+        resolve();
+      });
+    });
+  }
+
+  /** SIGKILL by default; resolves when the process is gone. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    this.#child?.kill(signal);
+    await this.#ended;
+  }
+
+  pause(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
+  /** Ends it and removes the temporary directory. */
+  async stop(): Promise<void> {
+    await this.kill();
+    if (this.#isTemporary) rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  async #ready(): Promise<void> {
+    const deadline = performance.now() + startTimeoutMs;
+    while (performance.now() < deadline) {
+      if (this.#child === undefined) throw new Error(`redis-server ended: ${this.#output}`);
+      if ((await ping(this.port)).startsWith('+PONG')) return;
+      await new Promise((resolve) => setTimeout(resolve, pollMs));
+    }
+    throw new Error(`redis-server was not ready in ${startTimeoutMs} ms: ${this.#output}`);
+  }
+}
+
+/** What the server says to a PING; nothing when it says nothing. */
+function ping(port: number): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    const end = (text: string): void => {
+      socket.destroy();
+      resolve(text);
+    };
+    socket.setTimeout(1_000, () => end(''));
+    socket.once('connect', () => socket.write('PING\r\n'));
+    socket.once('data', (text) => end(text.toString()));
+    socket.once('error', () => end(''));
+  });
+}
