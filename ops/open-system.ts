@@ -6,12 +6,13 @@
  * O2  `stop` leaves nothing open, and an open that fails leaves nothing behind.
  */
 import type { Module } from '../actors/model/module.js';
-import { openStore } from '../persistence/open-store.js';
+import { openStore, type RedisOptions } from '../persistence/open-store.js';
 import type { Durability, Store } from '../persistence/store.js';
 import { ActorSystem, type ShardHandle } from '../runtime/actor-system.js';
 import type { Clock, Random, Report } from '../runtime/clock.js';
 import { inThreadShards } from '../runtime/in-thread-shards.js';
 import { defaultLimits } from '../runtime/limits.js';
+import { pointTables } from '../runtime/point-tables.js';
 import type { ShardSetup } from '../runtime/shard-thread.js';
 import { StrikeFile, strikesIn } from './strike-file.js';
 import { type ThreadShardsOptions, threadShards } from './thread-shards.js';
@@ -20,8 +21,9 @@ export interface OpenSystemOptions {
   readonly modules: readonly Module[];
   /** The file that `modules` came from; needed for threads. */
   readonly moduleUrl: string | undefined;
-  /** As `openStore` takes it: `embedded:DIR` or `memory:`. */
+  /** As `openStore` takes it: `embedded:DIR`, `redis://…` or `memory:`. */
   readonly storeUrl: string;
+  readonly redis?: RedisOptions;
   readonly partitions: number;
   readonly durability: Durability;
   readonly shards: number;
@@ -61,6 +63,8 @@ export async function openSystem(options: OpenSystemOptions): Promise<OpenedSyst
     partitionCount: options.partitions,
     durability: options.durability,
     clock,
+    report,
+    redis: redisOptions(options),
   });
   const fatal = onceFatal(options);
   const strikes = strikeFile(options);
@@ -118,7 +122,12 @@ function shardStarter(
     });
   }
   const { storeUrl: url, partitions: partitionCount, durability } = options;
-  return threadShards({ moduleUrl, store: { url, partitionCount, durability }, report, ...watch });
+  const redis = redisOptions(options);
+  return threadShards({ moduleUrl, store: { url, partitionCount, durability, redis }, report, ...watch });
+}
+
+function redisOptions({ redis }: OpenSystemOptions): RedisOptions {
+  return { ...redis, pointTables };
 }
 
 function strikeFile({ directory, clock, report }: OpenSystemOptions): StrikeFile | undefined {

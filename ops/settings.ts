@@ -47,13 +47,11 @@ function perMinute(name: string, limit: number, doc: string): Setting<number> {
   return value({ name, form: wholeNumber(0, 1_000_000), default: () => limit, defaultText: `${limit}`, doc });
 }
 
-const storeForm: Form<'embedded'> = {
-  allowed: 'embedded',
-  parse: (text) => {
-    if (text === 'embedded') return { value: text };
-    return { refused: /^rediss?:\/\//.test(text) ? 'the Redis store is not there yet' : '' };
-  },
-};
+/** `embedded`, or the URL of a Redis server; the store itself reads it more closely. */
+const storeForm = pattern(
+  'embedded, or redis://[user:password@]host[:port][/db], or the same with rediss://',
+  /^(embedded|rediss?:\/\/[^\s/]+(\/\d*)?)$/,
+);
 
 /** Nobody's password belongs on a terminal: `redis://user:secret@host` is shown without what stands before the `@`. */
 const withoutCredentials = (text: string): string => text.replace(/\/\/[^/]*@/, '//');
@@ -86,10 +84,35 @@ export const settings = {
     name: 'store',
     aliases: ['STORE'],
     form: storeForm,
-    default: () => 'embedded' as const,
+    default: () => 'embedded',
     defaultText: 'embedded',
-    doc: 'where the journal lives: embedded (LMDB in the data directory)',
+    doc: 'where the journal lives: embedded (LMDB in the data directory) or redis://host:port/db',
     shown: withoutCredentials,
+  }),
+  prefix: value({
+    name: 'prefix',
+    form: pattern('1 to 64 letters, digits, dots, dashes', /^[A-Za-z0-9._-]{1,64}$/),
+    default: () => 'troupe',
+    defaultText: 'troupe',
+    doc: 'keys of the Redis store begin with it; one installation each',
+  }),
+  storeCaFile: file<string | undefined>({
+    name: 'store-ca-file',
+    default: () => undefined,
+    defaultText: 'the authorities of Node',
+    doc: 'PEM file of the authority that signed the certificate of a rediss:// server',
+  }),
+  storeCertificateFile: file<string | undefined>({
+    name: 'store-cert-file',
+    default: () => undefined,
+    defaultText: 'none',
+    doc: 'PEM file of a client certificate for a rediss:// server; with --store-key-file',
+  }),
+  storeKeyFile: file<string | undefined>({
+    name: 'store-key-file',
+    default: () => undefined,
+    defaultText: 'none',
+    doc: 'PEM file of the key of that certificate',
   }),
   shards: value({
     name: 'shards',

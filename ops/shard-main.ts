@@ -33,7 +33,7 @@ try {
 }
 
 async function run(): Promise<void> {
-  const store = await openStore(data.store.url, { ...data.store, clock: systemClock, lock: false });
+  const store = await openStore(data.store.url, { ...data.store, clock: systemClock, report, lock: false });
   const gateway = new PortLink<LinkAnswer, ShardItem>(data.gateway);
   const peers = data.peers.map((port) => port && new PortLink<ShardItem, ShardItem>(port));
   const vitals = new ShardVitals(data.vitals, data.setup.index);

@@ -2,6 +2,7 @@
  * What the main thread and a shard's thread say to each other beside the links: orders, and news. Plain data, rare.
  */
 import type { MessagePort } from 'node:worker_threads';
+import type { RedisOptions } from '../persistence/open-store.js';
 import type { Durability } from '../persistence/store.js';
 import type { Report } from '../runtime/clock.js';
 import type { ShardMetrics, ShardSetup } from '../runtime/shard-thread.js';
@@ -11,7 +12,12 @@ import type { VitalsMemory } from './shard-vitals.js';
 export interface ShardThreadData {
   readonly setup: ShardSetup;
   readonly moduleUrl: string;
-  readonly store: { readonly url: string; readonly partitionCount: number; readonly durability: Durability };
+  readonly store: {
+    readonly url: string;
+    readonly partitionCount: number;
+    readonly durability: Durability;
+    readonly redis: RedisOptions;
+  };
   readonly gateway: MessagePort;
   /** By shard index; the own one is undefined. */
   readonly peers: readonly (MessagePort | undefined)[];

@@ -24,6 +24,7 @@ import { type OpenedSystem, openSystem } from './open-system.js';
 import type { Config } from './settings.js';
 import { loadFingerprintSecret, loadSigningKey } from './signing-key.js';
 import { orRefuse, patiently, refusalOr } from './start-refusal.js';
+import { redisOptionsOf, storeKind, storeUrlOf } from './store-options.js';
 import { packageVersion } from './version.js';
 
 export interface NodeOptions {
@@ -57,11 +58,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const key = await orRefuse(loadSigningKey(config));
   const fingerprintSecret = await orRefuse(loadFingerprintSecret(config.dataDirectory));
   const { partitions, durability, shards, memoryBudgetBytes } = config;
-  const storeUrl = `${config.store}:${config.dataDirectory}`;
+  const storeUrl = storeUrlOf(config);
   const opened = await patiently(clock, () =>
     openSystem({
       ...{ modules, moduleUrl, storeUrl, partitions, durability, shards, memoryBudgetBytes },
-      ...{ directory: config.dataDirectory },
+      ...{ directory: config.dataDirectory, redis: redisOptionsOf(config) },
       ...{ clock, random, report, onFatal },
     }),
   );
@@ -142,8 +143,9 @@ function ratesOf(config: Config): RateSettings | false {
   };
 }
 
-function healthDetails({ store, durability, shards, partitions }: Config): Readonly<Record<string, unknown>> {
-  return { store, durability, shards, partitions };
+function healthDetails(config: Config): Readonly<Record<string, unknown>> {
+  const { durability, shards, partitions } = config;
+  return { store: storeKind(config), durability, shards, partitions };
 }
 
 function factsOf(config: Config, modules: readonly Module[], store: string, port: number): NodeFacts {
@@ -174,7 +176,7 @@ function nodeMetrics(parts: MetricsParts): Metrics & { readonly rate: RateWindow
   const { config, modules, system, http, active } = parts;
   const rate = new RateWindow(rateSamples);
   const metrics = createMetrics({
-    build: { version: packageVersion(), durability: config.durability, store: config.store },
+    build: { version: packageVersion(), durability: config.durability, store: storeKind(config) },
     http,
     rate,
     activeConnections: active,

@@ -13,7 +13,7 @@ import { idHash, idHashKey } from './id-hash.js';
 import { OutcomeIndex, type SegmentMerge } from './outcome-index.js';
 import { findInSegment, mergeSegments } from './outcome-segment.js';
 
-const outcomeTable = 'outcome';
+export const outcomeTable = 'outcome';
 const directoryKey = 'directory';
 
 /**

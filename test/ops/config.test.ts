@@ -35,6 +35,10 @@ t.test('with nothing given every setting has its documented default', async (t) 
     host: '127.0.0.1',
     dataDirectory: '/srv/bank/data',
     store: 'embedded',
+    prefix: 'troupe',
+    storeCaFile: undefined,
+    storeCertificateFile: undefined,
+    storeKeyFile: undefined,
     shards: 3,
     partitions: 16,
     durability: 'disk',
@@ -118,10 +122,12 @@ t.test('all problems are named at once', async (t) => {
   t.equal(problemsOf({ flags: { port: '-1', durability: 'maybe' }, env: { LOG_LEVEL: 'loud' } }).length, 3);
 });
 
-t.test('a Redis store is refused with the reason and without the password', async (t) => {
-  const [problem, ...others] = problemsOf({ env: { STORE: 'redis://user:secret@cache:6379/0' } });
+t.test('a Redis store is taken by its URL, and a wrong one is shown without the password', async (t) => {
+  for (const store of ['redis://cache', 'rediss://user:secret@cache:6380/1', 'redis://[::1]:6379/0'])
+    t.equal(configOf({ env: { STORE: store } }).store, store);
+  const [problem, ...others] = problemsOf({ env: { STORE: 'redis://user:secret@cache:6379/zero' } });
   t.same(others, []);
-  t.match(problem, /^STORE: "redis:\/\/cache:6379\/0" is not allowed: the Redis store is not there yet/);
+  t.match(problem, /^STORE: "redis:\/\/cache:6379\/zero" is not allowed; allowed: embedded, or redis:/);
   t.notMatch(problem, 'secret');
 });
 

@@ -178,7 +178,7 @@ t.test('a store is opened by its URL', async (t) => {
   await embedded.close();
   const memory = await openStore('memory:', { partitionCount, clock });
   t.equal(memory.partitionCount, partitionCount);
-  for (const url of ['redis://127.0.0.1:6379/0', 'embedded:', 'postgres://x', './data']) {
+  for (const url of ['redis:', 'redis://h/x', 'redis://h?a=b', 'embedded:', 'postgres://x', './data']) {
     await t.rejects(openStore(url, { partitionCount, clock }), { code: 'store-address' }, url);
   }
 });

@@ -1,0 +1,25 @@
+/** From settings to what `openStore` takes. */
+import type { RedisOptions } from '../persistence/open-store.js';
+import type { Config } from './settings.js';
+
+/** For people and labels: a URL may hold a password. */
+export function storeKind({ store }: Pick<Config, 'store'>): 'embedded' | 'redis' {
+  return store === 'embedded' ? 'embedded' : 'redis';
+}
+
+export function storeUrlOf(config: Pick<Config, 'store' | 'dataDirectory'>): string {
+  return config.store === 'embedded' ? `embedded:${config.dataDirectory}` : config.store;
+}
+
+export function redisOptionsOf(
+  config: Pick<Config, 'prefix' | 'storeCaFile' | 'storeCertificateFile' | 'storeKeyFile'>,
+): RedisOptions {
+  return {
+    prefix: config.prefix,
+    tls: {
+      caFile: config.storeCaFile,
+      certificateFile: config.storeCertificateFile,
+      keyFile: config.storeKeyFile,
+    },
+  };
+}
