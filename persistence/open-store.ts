@@ -1,6 +1,7 @@
 /**
  * Opens a store by URL: `embedded:DIR`, `redis://…`, `rediss://…`, `memory:`.
  */
+import { openEmbeddedReader } from './embedded/embedded-reader.js';
 import { openEmbeddedStore } from './embedded/embedded-store.js';
 import { createMemoryStore } from './memory/memory-store.js';
 import type { RedisTlsFiles } from './redis/redis-address.js';
@@ -8,6 +9,7 @@ import { openRedisStore } from './redis/redis-store.js';
 import type { Durability, Store } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import { StoreFailure } from './store-failure.js';
+import type { StoreReader } from './store-reader.js';
 import type { StoreReport } from './store-report.js';
 
 export interface OpenStoreOptions {
@@ -45,6 +47,19 @@ export async function openStore(url: string, options: OpenStoreOptions): Promise
       return openRedisStore({ ...options, ...options.redis, url });
     default:
       throw new StoreFailure('store-address', `"${url}" is no store; use embedded:DIR, redis://… or memory:`);
+  }
+}
+
+/** Opens a store to look into it. Throws as `openStore`, and `store-incompatible` where there is none. */
+export async function openStoreReader(url: string): Promise<StoreReader> {
+  const [scheme, rest] = splitUrl(url);
+  switch (scheme) {
+    case 'embedded':
+      return openEmbeddedReader(rest);
+    case 'memory':
+      throw new StoreFailure('store-address', 'a store in memory is seen only by the process that has it');
+    default:
+      throw new StoreFailure('store-address', `"${url}" is no store; use embedded:DIR`);
   }
 }
 

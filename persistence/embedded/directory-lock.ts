@@ -32,6 +32,13 @@ export function lockDirectory(directory: string): () => void {
   throw new StoreFailure('store-locked', `the lock of ${directory} keeps changing hands`);
 }
 
+/** The pid of the living process that has the directory, as text; undefined when none has. */
+export function lockHolder(directory: string): string | undefined {
+  const file = path.join(path.resolve(directory), lockName);
+  const found = readLock(file);
+  return found !== undefined && isAlive(file, found) ? found.split(' ')[0] : undefined;
+}
+
 /** By a link, so that the file is never seen without its content. */
 function create(file: string, content: string): boolean {
   const draft = `${file}.${process.pid}`;

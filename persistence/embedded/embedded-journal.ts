@@ -27,7 +27,6 @@ import type {
   ReadLimits,
   StoredEntry,
 } from '../journal.js';
-import { journalGap } from '../journal-gap.js';
 import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
 import type { CommitSequence } from './commit-sequence.js';
@@ -93,18 +92,7 @@ export class EmbeddedJournal implements Journal {
     assertPartition(partition, this.#partitionCount);
     const record = this.#environment.readFence(partition);
     const durable = (this.#durableHead(partition, record) ?? (await this.#flushed(record))).position;
-    const last = Math.min(durable, from + limits.entriesMax - 1);
-    const locator = new EntryLocator(this.#environment, partition, record);
-    const entries: StoredEntry[] = [];
-    let bytesRead = 0;
-    for (let position = from; position <= last; position++) {
-      const bytes = locator.entry(position);
-      if (bytes === undefined) throw journalGap(partition, position);
-      bytesRead += bytes.length;
-      if (entries.length > 0 && bytesRead > limits.bytesMax) break;
-      entries.push({ position, bytes });
-    }
-    return entries;
+    return new EntryLocator(this.#environment, partition, record).read(from, durable, limits);
   }
 
   /** For a partition this thread still owns, what it knows to be flushed; else what is there, after a flush of it (J4). */

@@ -23,7 +23,7 @@ import type {
 import type { CommitSequence } from './commit-sequence.js';
 import { fateOf, sendBlock } from './condition-block.js';
 import { encodeMarkRecord, type MarkRecord } from './mark-record.js';
-import { prefixEnd, rowPrefix, type TablesEnvironment } from './tables-environment.js';
+import { rowPrefix, type TablesEnvironment } from './tables-environment.js';
 import type { WriteDoor } from './write-door.js';
 
 /** Commits of the old owner that slip in between; it has at most a few under way. */
@@ -58,30 +58,16 @@ export class EmbeddedTables implements Tables {
     this.#partitionCount = options.partitionCount;
   }
 
-  /** Looks up memory-mapped pages and resolves in the same turn of the event loop. */
-  async get(
+  get(
     partition: number,
     table: TableName,
     keys: readonly TableKey[],
   ): Promise<readonly (Uint8Array | undefined)[]> {
-    const prefix = rowPrefix(partition, table);
-    const { root, rows } = this.#environment;
-    // A reader keeps its view to the end of the turn: without this, what another thread has just made durable is missing.
-    root.resetReadTxn();
-    return keys.map((key) => rows.getBinary(prefix + key));
+    return this.#environment.get(partition, table, keys);
   }
 
-  async range(partition: number, { table, from, to, limit }: RangeQuery): Promise<readonly TableRow[]> {
-    const prefix = rowPrefix(partition, table);
-    const start = prefix + from;
-    const end = to === undefined ? prefixEnd(prefix) : prefix + to;
-    if (limit <= 0 || start >= end) return [];
-    const found: TableRow[] = [];
-    this.#environment.root.resetReadTxn();
-    for (const { key, value } of this.#environment.rows.getRange({ start, end, limit })) {
-      found.push({ key: key.slice(prefix.length), value });
-    }
-    return found;
+  range(partition: number, query: RangeQuery): Promise<readonly TableRow[]> {
+    return this.#environment.range(partition, query);
   }
 
   commit(commit: TableCommit): Promise<TableCommitResult> {

@@ -2,6 +2,8 @@
  * Finds the entries of one partition: their commit sequences stand in index blocks of 64 and, for the newest, in the fence record.
  * So a read is one lookup per entry and one per block, wherever it starts and however quiet the partition was.
  */
+import type { ReadLimits, StoredEntry } from '../journal.js';
+import { journalGap } from '../journal-gap.js';
 import type { FenceRecord } from './fence-record.js';
 import { indexKey, type LogEnvironment, logKey } from './log-environment.js';
 import { blockOf, sequenceInBlock } from './sequence-tail.js';
@@ -27,6 +29,21 @@ export class EntryLocator {
     return sequence === undefined
       ? undefined
       : this.#environment.log.getBinary(logKey(sequence, this.#partition));
+  }
+
+  /** See `Journal.read`; nothing after `durable`. */
+  read(from: number, durable: number, limits: ReadLimits): StoredEntry[] {
+    const last = Math.min(durable, from + limits.entriesMax - 1);
+    const entries: StoredEntry[] = [];
+    let bytesRead = 0;
+    for (let position = from; position <= last; position++) {
+      const bytes = this.entry(position);
+      if (bytes === undefined) throw journalGap(this.#partition, position);
+      bytesRead += bytes.length;
+      if (entries.length > 0 && bytesRead > limits.bytesMax) break;
+      entries.push({ position, bytes });
+    }
+    return entries;
   }
 
   #sequenceOf(position: number): number | undefined {

@@ -6,6 +6,8 @@
  *     fences   partition → fence record, versioned by commit sequence
  *     documents number → the manifest and the count of writers, versioned
  */
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { Durability } from '../store.js';
 import { StoreFailure } from '../store-failure.js';
@@ -16,9 +18,18 @@ import { decodeFenceHead, decodeFenceRecord, type FenceHead, type FenceRecord } 
 const mapBytes = 2 ** 36;
 const databasesMax = 8;
 
-export function openEnvironment(path: string, durability: Durability): RootDatabase<Buffer, Buffer> {
-  return open<Buffer, Buffer>({
+/** `look` opens what is there without the right to write. */
+export type Access = 'write' | 'look';
+
+/** Throws `StoreFailure` `store-broken` when the file has lost its end. */
+export function openEnvironment(
+  path: string,
+  durability: Durability,
+  access: Access = 'write',
+): RootDatabase<Buffer, Buffer> {
+  const root = open<Buffer, Buffer>({
     path,
+    readOnly: access === 'look',
     noSubdir: false,
     maxDbs: databasesMax,
     mapSize: mapBytes,
@@ -31,6 +42,25 @@ export function openEnvironment(path: string, durability: Durability): RootDatab
     overlappingSync: durability === 'disk',
     noSync: durability === 'none',
   });
+  refuseCutFile(path, root);
+  return root;
+}
+
+/** LMDB may count pages at the end that a transaction gave back before they were ever written: a few, not this many. */
+const unwrittenPagesMax = 1_024;
+
+/** Reading past the end of a mapped file would end the process without a word. */
+function refuseCutFile(folder: string, root: RootDatabase<Buffer, Buffer>): void {
+  const file = join(folder, 'data.mdb');
+  // The declarations say that the statistics are an empty object; these are LMDB's own.
+  const stats = root.getStats() as {
+    readonly root: { readonly pageSize: number };
+    readonly lastPageNumber: number;
+  };
+  const expected = (stats.lastPageNumber + 1 - unwrittenPagesMax) * stats.root.pageSize;
+  const { size } = statSync(file);
+  if (size >= expected) return;
+  throw new StoreFailure('store-broken', `${file} is cut off: ${size} bytes, at least ${expected} expected`);
 }
 
 export interface VersionedFence extends FenceRecord {
@@ -45,9 +75,9 @@ export class LogEnvironment {
   readonly documents: VersionedRecords;
   readonly #durability: Durability;
 
-  constructor(path: string, durability: Durability) {
+  constructor(path: string, durability: Durability, access?: Access) {
     this.#durability = durability;
-    this.root = openEnvironment(path, durability);
+    this.root = openEnvironment(path, durability, access);
     this.log = this.root.openDB({ name: 'log', encoding: 'binary', keyEncoding: 'binary' });
     this.index = this.root.openDB({ name: 'index', encoding: 'binary', keyEncoding: 'binary' });
     this.fences = this.root.openDB({
@@ -74,6 +104,14 @@ export class LogEnvironment {
     return decodeFenceHead(this.#fenceEntry(partition).value);
   }
 
+  /** What `readHead` gives for partitions 0 to `count` − 1, all from one view. */
+  readHeads(count: number): FenceHead[] {
+    this.root.resetReadTxn();
+    return Array.from({ length: count }, (_, partition) =>
+      decodeFenceHead(this.#storedFence(partition).value),
+    );
+  }
+
   /** Resolves when everything visible now is durable. Costs nothing when it already is. */
   barrier(): Promise<void> {
     if (this.#durability === 'none') return Promise.resolve();
@@ -89,6 +127,10 @@ export class LogEnvironment {
 
   #fenceEntry(partition: number): { readonly value: Buffer; readonly version: number } {
     this.root.resetReadTxn();
+    return this.#storedFence(partition);
+  }
+
+  #storedFence(partition: number): { readonly value: Buffer; readonly version: number } {
     const entry = this.fences.getEntry(partition);
     if (entry?.version === undefined) {
       throw new StoreFailure('store-incompatible', `no fence record of partition ${partition}`);

@@ -29,14 +29,18 @@ export function readManifestFile(directory: string): StoreManifest | undefined {
 
 /** Throws `store-incompatible` when the store was made otherwise than we are asked to open it. */
 export function checkManifest(directory: string, manifest: StoreManifest, partitionCount: number): void {
-  if (manifest.format !== embeddedFormat) {
-    const detail = `${directory} has store format ${manifest.format}; this version reads format ${embeddedFormat}`;
-    throw new StoreFailure('store-incompatible', detail);
-  }
+  checkFormat(directory, manifest);
   if (manifest.partitionCount !== partitionCount) {
     const detail = `${directory} was created with ${manifest.partitionCount} partitions, not ${partitionCount}; the count is fixed`;
     throw new StoreFailure('store-incompatible', detail);
   }
+}
+
+/** Throws `store-incompatible` when another version of the program made the store. */
+export function checkFormat(directory: string, { format }: StoreManifest): void {
+  if (format === embeddedFormat) return;
+  const detail = `${directory} has store format ${format}; this version reads format ${embeddedFormat}`;
+  throw new StoreFailure('store-incompatible', detail);
 }
 
 /** Durable when it returns, the name included. */

@@ -52,8 +52,7 @@ export class StoreDocuments {
   }
 
   readManifest(): Uint8Array | undefined {
-    const { value } = this.#read(manifestKey);
-    return value.length === 0 ? undefined : value;
+    return manifestOf(this.#environment);
   }
 
   async replaceManifest(expected: Uint8Array | undefined, next: Uint8Array): Promise<boolean> {
@@ -64,11 +63,7 @@ export class StoreDocuments {
   }
 
   #read(key: number): Document {
-    this.#environment.root.resetReadTxn();
-    const stored = this.#environment.documents.getEntry(key);
-    if (stored?.version === undefined)
-      throw new StoreFailure('store-incompatible', `no document ${key} in the store`);
-    return { value: stored.value, version: stored.version };
+    return readDocument(this.#environment, key);
   }
 
   /** Durable when true; false when somebody else replaced it. */
@@ -83,4 +78,18 @@ export class StoreDocuments {
       cause: fate.cause,
     });
   }
+}
+
+/** The manifest document; undefined while there is none. */
+export function manifestOf(environment: LogEnvironment): Uint8Array | undefined {
+  const { value } = readDocument(environment, manifestKey);
+  return value.length === 0 ? undefined : value;
+}
+
+function readDocument(environment: LogEnvironment, key: number): Document {
+  environment.root.resetReadTxn();
+  const stored = environment.documents.getEntry(key);
+  if (stored?.version === undefined)
+    throw new StoreFailure('store-incompatible', `no document ${key} in the store`);
+  return { value: stored.value, version: stored.version };
 }

@@ -7,8 +7,9 @@
 import type { Database, RootDatabase } from 'lmdb';
 import type { Durability } from '../store.js';
 import { StoreFailure } from '../store-failure.js';
+import type { RangeQuery, TableKey, TableName, TableRow } from '../tables.js';
 import type { VersionedRecords } from './condition-block.js';
-import { openEnvironment } from './log-environment.js';
+import { type Access, openEnvironment } from './log-environment.js';
 import { decodeMarkRecord, type MarkRecord } from './mark-record.js';
 
 /** Keys are strings of one character per byte (T3), written as they are. */
@@ -27,8 +28,8 @@ export class TablesEnvironment {
   readonly rows: Database<Buffer, string>;
   readonly marks: VersionedRecords;
 
-  constructor(path: string, durability: Durability) {
-    this.root = openEnvironment(path, durability);
+  constructor(path: string, durability: Durability, access?: Access) {
+    this.root = openEnvironment(path, durability, access);
     // The declarations know no `keyEncoder`; the README of lmdb-js does.
     const rowOptions = { name: 'rows', encoding: 'binary' as const, keyEncoder: latin1Keys };
     this.rows = this.root.openDB<Buffer, string>(rowOptions);
@@ -38,6 +39,31 @@ export class TablesEnvironment {
       keyEncoding: 'uint32',
       useVersions: true,
     });
+  }
+
+  /** Looks up memory-mapped pages and resolves in the same turn of the event loop. */
+  async get(
+    partition: number,
+    table: TableName,
+    keys: readonly TableKey[],
+  ): Promise<readonly (Uint8Array | undefined)[]> {
+    const prefix = rowPrefix(partition, table);
+    // A reader keeps its view to the end of the turn: without this, what another thread has just made durable is missing.
+    this.root.resetReadTxn();
+    return keys.map((key) => this.rows.getBinary(prefix + key));
+  }
+
+  async range(partition: number, { table, from, to, limit }: RangeQuery): Promise<readonly TableRow[]> {
+    const prefix = rowPrefix(partition, table);
+    const start = prefix + from;
+    const end = to === undefined ? prefixEnd(prefix) : prefix + to;
+    if (limit <= 0 || start >= end) return [];
+    const found: TableRow[] = [];
+    this.root.resetReadTxn();
+    for (const { key, value } of this.rows.getRange({ start, end, limit })) {
+      found.push({ key: key.slice(prefix.length), value });
+    }
+    return found;
   }
 
   readMark(partition: number): VersionedMark {
@@ -55,7 +81,7 @@ export function rowPrefix(partition: number, table: string): string {
 }
 
 /** The first string after everything that starts with `prefix`, which does not consist of U+00FF alone. */
-export function prefixEnd(prefix: string): string {
+function prefixEnd(prefix: string): string {
   let length = prefix.length;
   while (prefix.charCodeAt(length - 1) === 0xff) length -= 1;
   return prefix.slice(0, length - 1) + String.fromCharCode(prefix.charCodeAt(length - 1) + 1);

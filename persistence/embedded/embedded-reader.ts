@@ -1,0 +1,59 @@
+/**
+ * Looks into an embedded store without its lock: LMDB's readers see one version of the data each and hold up no writer.
+ */
+import path from 'node:path';
+import { assertPartition } from '../append-check.js';
+import type { ReadLimits, StoredEntry } from '../journal.js';
+import { StoreFailure } from '../store-failure.js';
+import type { StoreReader } from '../store-reader.js';
+import { lockHolder } from './directory-lock.js';
+import { EntryLocator } from './entry-locator.js';
+import { LogEnvironment } from './log-environment.js';
+import { checkFormat, readManifestFile } from './manifest-file.js';
+import { manifestOf } from './store-documents.js';
+import { TablesEnvironment } from './tables-environment.js';
+
+const logFolder = 'log';
+const tablesFolder = 'tables';
+
+/** Throws `StoreFailure`: `store-incompatible` where there is no store that this version reads, `store-broken` for one cut off. */
+export function openEmbeddedReader(directory: string): StoreReader {
+  const manifest = readManifestFile(directory);
+  if (manifest === undefined) throw new StoreFailure('store-incompatible', `${directory} holds no store`);
+  checkFormat(directory, manifest);
+  const { partitionCount } = manifest;
+  const log = new LogEnvironment(path.join(directory, logFolder), 'disk', 'look');
+  const tables = new TablesEnvironment(path.join(directory, tablesFolder), 'disk', 'look');
+  const read = (partition: number, from: number, limits: ReadLimits): StoredEntry[] => {
+    assertPartition(partition, partitionCount);
+    const record = log.readFence(partition);
+    return new EntryLocator(log, partition, record).read(from, record.head.position, limits);
+  };
+  return {
+    journal: {
+      read: async (partition, from, limits) => read(partition, from, limits),
+      head: async (partition) => log.readHead(partition).head,
+    },
+    tables: {
+      get: (partition, table, keys) => tables.get(partition, table, keys),
+      range: (partition, query) => tables.range(partition, query),
+      checkpoint: async (partition) => tables.readMark(partition).checkpoint,
+    },
+    partitionCount,
+    description: `embedded (LMDB) in ${directory}`,
+    heads: async () => log.readHeads(partitionCount).map(({ head }) => head),
+    observe: async (partition) => {
+      const { fence } = log.readHead(partition);
+      return fence.epoch === 0 ? undefined : fence;
+    },
+    owner: async () => {
+      const pid = lockHolder(directory);
+      return pid === undefined ? undefined : `process ${pid}`;
+    },
+    readManifest: async () => manifestOf(log),
+    close: async () => {
+      await log.root.close();
+      await tables.root.close();
+    },
+  };
+}
