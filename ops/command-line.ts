@@ -16,6 +16,7 @@ import { pattern, wholeNumber } from './setting-forms.js';
 import { loadSigningKey } from './signing-key.js';
 import { poolThreads, supervise } from './supervisor.js';
 import { systemClock, systemRandom } from './system-clock.js';
+import { addTools } from './tools/tool-commands.js';
 import { packageVersion } from './version.js';
 
 /** Resolves to the exit code. `argv` as `process.argv`. */
@@ -62,6 +63,7 @@ function commandLine(exit: (code: number) => void): Command {
     .addHelpText('after', tokenExamples)
     .action(async (options: TokenOptions, command: Command) => exit(await runToken(options, command)));
   addSettings(token, (key) => ['dataDirectory', 'tokenKeyFile', 'configFile'].includes(key));
+  addTools(program, exit);
   return program;
 }
 

@@ -6,4 +6,6 @@ export const exitCodes = {
   crashed: 1,
   /** Refused: configuration, Node version, or a place that is taken. A person must act; starting again would not help. */
   refused: 2,
+  /** A tool did its work and found damage in what it looked at. */
+  damaged: 3,
 } as const;

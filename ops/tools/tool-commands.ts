@@ -1,0 +1,97 @@
+/**
+ * The commands that look into a store: what they are called, which options they take, and how they exit.
+ *
+ * T1  They work on a stopped store, and those that only look also beside a running server.
+ * T2  Exit code 0: done, and sound; 3: damage was found, named on stdout; 2: refused, with the reason; 1: a failure of the tool.
+ */
+import type { Command } from 'commander';
+import { addSettings, complain, configuration, read } from '../command-settings.js';
+import { exitCodes } from '../exit-codes.js';
+import { pattern, wholeNumber } from '../setting-forms.js';
+import type { Config, SettingKey } from '../settings.js';
+import { refusalOr } from '../start-refusal.js';
+import type { ReadOptions, TailOptions } from './journal-read.js';
+import type * as runs from './tool-runs.js';
+import type { VerifyOptions } from './tool-runs.js';
+
+const placeSettings: readonly SettingKey[] = ['dataDirectory', 'store', 'configFile'];
+
+const partitionForm = wholeNumber(0, 65_534);
+const positionForm = wholeNumber(1, 2 ** 48);
+const countForm = wholeNumber(1, 2 ** 48);
+const actorForm = pattern(
+  'an actor as kind/id, such as account/alice',
+  /^[^/\s]+\/[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$/,
+);
+
+export function addTools(program: Command, exit: (code: number) => void): void {
+  const journal = program
+    .command('journal')
+    .description('Look into the journal of a store, running or stopped.')
+    .addHelpText('after', journalExamples);
+  const place = { json: ['--json', 'one JSON object per line'] } as const;
+
+  const readCommand = journal
+    .command('read')
+    .description('Print entries, decoded: commands, events, messages, timers and answers.')
+    .option('--partition <number>', 'only this partition', read(partitionForm))
+    .option('--from <position>', 'from this position on', read(positionForm))
+    .option('--to <position>', 'up to and including this position', read(positionForm))
+    .option('--limit <entries>', 'stop after so many entries', read(countForm))
+    .option('--actor <kind/id>', 'only the records of one actor', read(actorForm))
+    .option(...place.json)
+    .action(async (options: ReadOptions, command: Command) =>
+      exit(await runTool(command, (tools, config) => tools.runRead(config, options))),
+    );
+  addSettings(readCommand, (key) => [...placeSettings, 'app'].includes(key));
+
+  const tail = journal
+    .command('tail')
+    .description('Print the newest entries of all partitions, in the order of time.')
+    .option('-n, --lines <entries>', 'how many', read(wholeNumber(0, 100_000)), 10)
+    .option('-f, --follow', 'go on with what is appended, until interrupted')
+    .option('--partition <number>', 'only this partition', read(partitionForm))
+    .option(...place.json)
+    .addHelpText('after', tailNote)
+    .action(async (options: TailOptions, command: Command) =>
+      exit(await runTool(command, (tools, config) => tools.runTail(config, options))),
+    );
+  addSettings(tail, (key) => [...placeSettings, 'app'].includes(key));
+
+  const verify = journal
+    .command('verify')
+    .description('Check every entry against the hash chain of its partition; exit code 3 on damage.')
+    .option('--partition <number>', 'only this partition', read(partitionForm))
+    .option('--threads <number>', 'threads that check', read(wholeNumber(1, 64)), 2)
+    .option('--progress', 'show progress also where stderr is no terminal')
+    .option(...place.json)
+    .action(async (options: VerifyOptions, command: Command) =>
+      exit(await runTool(command, (tools, config) => tools.runVerify(config, options))),
+    );
+  addSettings(verify, (key) => placeSettings.includes(key));
+}
+
+const journalExamples = `
+Examples:
+  troupe journal tail -f
+  troupe journal read --actor account/alice --json
+  troupe journal verify --data /var/lib/bank`;
+
+const tailNote = `
+Beside a running server an entry may be shown up to one flush before it is durable.`;
+
+/** Runs with the configuration; whatever a person can mend is one line and exit code 2. */
+async function runTool(
+  command: Command,
+  run: (tools: typeof runs, config: Config) => Promise<number>,
+): Promise<number> {
+  const config = configuration(command);
+  if (config === undefined) return exitCodes.refused;
+  try {
+    return await run(await import('./tool-runs.js'), config);
+  } catch (error) {
+    const isRefused = refusalOr(error) !== error || error instanceof RangeError;
+    complain(error instanceof Error ? error.message : String(error));
+    return isRefused ? exitCodes.refused : exitCodes.crashed;
+  }
+}
