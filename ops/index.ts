@@ -2,6 +2,7 @@
  * The package: a system in this process with a typed client, and the vocabulary for defining actors.
  */
 import { pathToFileURL } from 'node:url';
+import type { Adapters } from '../actors/model/activity.js';
 import type { Module } from '../actors/model/module.js';
 import { BodyFingerprint, FreshCommandIds } from '../gateway/idempotency.js';
 import type { Report } from '../runtime/clock.js';
@@ -28,6 +29,8 @@ export interface SystemOptions {
   readonly modules?: readonly Module[];
   /** Instead of `modules`: path or URL of a file that exports them, so that shards can load it on threads of their own. */
   readonly moduleFile?: string | URL;
+  /** What does the activities of the modules' ports, by the name of the port. It runs on this thread. */
+  readonly adapters?: Adapters;
   /** Default: memory, gone with the process. */
   readonly store?:
     | { readonly type: 'memory' }
@@ -73,6 +76,7 @@ export async function createSystem(options: SystemOptions): Promise<System> {
       : systemRandom.bytes(secretBytesMin);
   const { system, stop } = await openSystem({
     modules,
+    adapters: options.adapters ?? {},
     moduleUrl,
     storeUrl: store.type === 'embedded' ? `embedded:${store.directory}` : 'memory:',
     partitions,

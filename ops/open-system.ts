@@ -5,9 +5,11 @@
  *     the store opened for itself. This thread's own is the one that holds the lock.
  * O2  `stop` leaves nothing open, and an open that fails leaves nothing behind.
  */
+import type { Adapters } from '../actors/model/activity.js';
 import type { Module } from '../actors/model/module.js';
 import { openStore, type RedisOptions } from '../persistence/open-store.js';
 import type { Durability, Store } from '../persistence/store.js';
+import { ActivityRunner } from '../runtime/activity/activity-runner.js';
 import { ActorSystem, type ShardHandle } from '../runtime/actor-system.js';
 import type { Clock, Random, Report } from '../runtime/clock.js';
 import { inThreadShards } from '../runtime/in-thread-shards.js';
@@ -19,6 +21,8 @@ import { type ThreadShardsOptions, threadShards } from './thread-shards.js';
 
 export interface OpenSystemOptions {
   readonly modules: readonly Module[];
+  /** By the name of the port; every port of the modules needs its own. */
+  readonly adapters: Adapters;
   /** The file that `modules` came from; needed for threads. */
   readonly moduleUrl: string | undefined;
   /** As `openStore` takes it: `embedded:DIR`, `redis://…` or `memory:`. */
@@ -40,6 +44,7 @@ export interface OpenSystemOptions {
 
 export interface OpenedSystem {
   readonly system: ActorSystem;
+  readonly activities: ActivityRunner;
   readonly store: Store;
   stop(): Promise<void>;
 }
@@ -59,6 +64,9 @@ export async function openSystem(options: OpenSystemOptions): Promise<OpenedSyst
   if (options.shards > 0 && options.storeUrl.startsWith('memory:')) {
     throw new TypeError('a store in memory belongs to one thread: use 0 shards');
   }
+  // Before anything is opened: a port without an adapter is a mistake in how the system was put together.
+  const ports = modules.flatMap((module) => module.ports ?? []);
+  const activities = new ActivityRunner({ ports, adapters: options.adapters, clock, random, report });
   const store = await openStore(options.storeUrl, {
     partitionCount: options.partitions,
     durability: options.durability,
@@ -79,14 +87,18 @@ export async function openSystem(options: OpenSystemOptions): Promise<OpenedSyst
       report,
       limits: { activationsMax: activationsWithin(options.memoryBudgetBytes) },
       ...(strikes === undefined ? {} : { struck: strikes.struck }),
-      startShards: shardStarter(options, store, {
-        onStrike: (actor) => strikes?.add(actor, clock.now()),
-        onLost: (shard, code, cause) => {
-          report('error', 'shard-lost', { shard, code, error: cause });
-          if (shard >= 0) system?.shardLost(shard);
-          fatal(cause);
+      startShards: shardStarter(
+        options,
+        { store, activities },
+        {
+          onStrike: (actor) => strikes?.add(actor, clock.now()),
+          onLost: (shard, code, cause) => {
+            report('error', 'shard-lost', { shard, code, error: cause });
+            if (shard >= 0) system?.shardLost(shard);
+            fatal(cause);
+          },
         },
-      }),
+      ),
     });
   } catch (error) {
     await store.close();
@@ -94,9 +106,12 @@ export async function openSystem(options: OpenSystemOptions): Promise<OpenedSyst
   }
   return {
     system,
+    activities,
     store,
     stop: async () => {
       await system.stop();
+      // After the shards: nobody is there any more to record that a call was given up.
+      activities.stop();
       await store.close();
       strikes?.forget();
     },
@@ -107,7 +122,7 @@ type Watch = Pick<ThreadShardsOptions, 'onStrike' | 'onLost'>;
 
 function shardStarter(
   options: OpenSystemOptions,
-  store: Store,
+  { store, activities }: { readonly store: Store; readonly activities: ActivityRunner },
   watch: Watch,
 ): (setups: readonly ShardSetup[]) => Promise<readonly ShardHandle[]> {
   const { modules, moduleUrl, clock, random, report, shards } = options;
@@ -118,12 +133,19 @@ function shardStarter(
       clock,
       random,
       report,
+      activities,
       onFatal: (code, cause) => watch.onLost(0, code, cause),
     });
   }
   const { storeUrl: url, partitions: partitionCount, durability } = options;
   const redis = redisOptions(options);
-  return threadShards({ moduleUrl, store: { url, partitionCount, durability, redis }, report, ...watch });
+  return threadShards({
+    moduleUrl,
+    store: { url, partitionCount, durability, redis },
+    report,
+    activities,
+    ...watch,
+  });
 }
 
 function redisOptions({ redis }: OpenSystemOptions): RedisOptions {

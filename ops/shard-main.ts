@@ -9,6 +9,7 @@ import type { Report } from '../runtime/clock.js';
 import { PortLink } from '../runtime/link/link.js';
 import type { LinkAnswer, ShardItem } from '../runtime/link/link-protocol.js';
 import { ShardThread } from '../runtime/shard-thread.js';
+import { RemoteActivities } from './activity-port.js';
 import { measureEventLoopDelay } from './event-loop-delay.js';
 import { loadModuleFile } from './module-file.js';
 import { errorFacts, type ShardNews, type ShardOrder, type ShardThreadData } from './shard-protocol.js';
@@ -36,6 +37,7 @@ async function run(): Promise<void> {
   const store = await openStore(data.store.url, { ...data.store, clock: systemClock, report, lock: false });
   const gateway = new PortLink<LinkAnswer, ShardItem>(data.gateway);
   const peers = data.peers.map((port) => port && new PortLink<ShardItem, ShardItem>(port));
+  const activities = new RemoteActivities(data.activities);
   const vitals = new ShardVitals(data.vitals, data.setup.index);
   const thread = new ShardThread({
     setup: data.setup,
@@ -44,6 +46,7 @@ async function run(): Promise<void> {
     clock: systemClock,
     random: systemRandom,
     report,
+    activities,
     gateway,
     peers,
     onFatal: (code, cause) => tell({ type: 'fatal', code, error: errorFacts(cause) }),
@@ -59,7 +62,7 @@ async function run(): Promise<void> {
         return tell({ type: 'metrics', requestId: order.requestId, metrics });
       }
       case 'stop':
-        return void stop(thread, [gateway, ...peers], store).catch((error: unknown) =>
+        return void stop(thread, [gateway, activities, ...peers], store).catch((error: unknown) =>
           tell({ type: 'fatal', code: 'stop-failed', error: errorFacts(error) }),
         );
     }

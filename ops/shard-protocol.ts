@@ -19,6 +19,8 @@ export interface ShardThreadData {
     readonly redis: RedisOptions;
   };
   readonly gateway: MessagePort;
+  /** To the adapters; see activity-port.ts. */
+  readonly activities: MessagePort;
   /** By shard index; the own one is undefined. */
   readonly peers: readonly (MessagePort | undefined)[];
   /** Shared with the main thread's watchdog. */

@@ -61,6 +61,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const storeUrl = storeUrlOf(config);
   const opened = await patiently(clock, () =>
     openSystem({
+      adapters: {},
       ...{ modules, moduleUrl, storeUrl, partitions, durability, shards, memoryBudgetBytes },
       ...{ directory: config.dataDirectory, redis: redisOptionsOf(config) },
       ...{ clock, random, report, onFatal },

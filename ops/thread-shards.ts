@@ -9,12 +9,14 @@
  * H3  A thread lost in the middle of a turn gives the actor whose code ran a strike, before the loss is reported.
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import type { Activities } from '../runtime/activity/activities.js';
 import type { ActorHashes } from '../runtime/actor/strike-book.js';
 import type { ShardHandle } from '../runtime/actor-system.js';
 import type { Report } from '../runtime/clock.js';
 import { PortLink } from '../runtime/link/link.js';
 import type { LinkAnswer, ShardItem } from '../runtime/link/link-protocol.js';
 import type { ShardMetrics, ShardSetup } from '../runtime/shard-thread.js';
+import { serveActivities } from './activity-port.js';
 import type { ErrorFacts, ShardNews, ShardOrder, ShardThreadData } from './shard-protocol.js';
 import { ShardVitals, type VitalsMemory, vitalsMemory } from './shard-vitals.js';
 
@@ -22,6 +24,7 @@ export interface ThreadShardsOptions {
   readonly moduleUrl: string;
   readonly store: ShardThreadData['store'];
   readonly report: Report;
+  readonly activities: Activities;
   /** Called before `onLost` when the thread was lost in this actor's code. */
   readonly onStrike: (actor: ActorHashes) => void;
   readonly onLost: (shard: number, code: string, cause: unknown) => void;
@@ -89,8 +92,13 @@ class ThreadShard implements ShardHandle {
     this.#options = options;
     const { port1, port2 } = new MessageChannel();
     this.link = new PortLink(port1);
+    const activities = new MessageChannel();
+    serveActivities(activities.port1, options.activities);
     const { moduleUrl, store } = options;
-    const workerData: ShardThreadData = { setup, moduleUrl, store, gateway: port2, peers, vitals: memory };
+    const workerData: ShardThreadData = {
+      ...{ setup, moduleUrl, store, peers, vitals: memory },
+      ...{ gateway: port2, activities: activities.port2 },
+    };
     this.#settleOpened = { resolve: () => {}, reject: () => {} };
     this.opened = new Promise((resolve, reject) => {
       this.#settleOpened = { resolve, reject };
@@ -98,7 +106,7 @@ class ThreadShard implements ShardHandle {
     this.#worker = new Worker(new URL('./shard-main.js', import.meta.url), {
       name: `shard-${setup.index}`,
       workerData,
-      transferList: [port2, ...peers.filter((port) => port !== undefined)],
+      transferList: [port2, activities.port2, ...peers.filter((port) => port !== undefined)],
       resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
     });
     this.#worker.on('message', (news: ShardNews) => this.#hear(news));

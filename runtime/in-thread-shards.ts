@@ -3,6 +3,7 @@
  */
 import type { Module } from '../actors/model/module.js';
 import type { Store } from '../persistence/store.js';
+import type { Activities } from './activity/activities.js';
 import type { ShardHandle } from './actor-system.js';
 import type { Clock, Random, Report } from './clock.js';
 import { directLinks, type Link } from './link/link.js';
@@ -15,6 +16,7 @@ export interface InThreadOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly report: Report;
+  readonly activities?: Activities;
   readonly onFatal: (code: string, cause: unknown) => void;
 }
 

@@ -4,6 +4,7 @@
 
 import type { Module } from '../actors/model/module.js';
 import type { Store } from '../persistence/store.js';
+import type { Activities } from './activity/activities.js';
 import type { StruckActor } from './actor/strike-book.js';
 import type { Clock, Random, Report } from './clock.js';
 import type { Counters } from './counters.js';
@@ -32,6 +33,8 @@ export interface ShardThreadOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly report: Report;
+  /** Absent: an activity that is ordered fails as `port-unknown`. */
+  readonly activities?: Activities;
   readonly gateway: Link<LinkAnswer, ShardItem>;
   /** Links to the other shards by their index; the own one is undefined. */
   readonly peers: readonly (Link<ShardItem, ShardItem> | undefined)[];
@@ -79,6 +82,7 @@ export class ShardThread {
       clock: options.clock,
       random: options.random,
       report: options.report,
+      ...(options.activities === undefined ? {} : { activities: options.activities }),
       partitions,
       struck: setup.struck,
       ...(options.running === undefined ? {} : { running: options.running }),

@@ -12,6 +12,7 @@
  */
 import { partitionOf } from '../actors/model/address.js';
 import type { Store } from '../persistence/store.js';
+import type { Activities } from './activity/activities.js';
 import { ActivationDesk } from './actor/activation-desk.js';
 import type { StruckActor } from './actor/strike-book.js';
 import { CallDesk } from './call-desk.js';
@@ -75,6 +76,8 @@ export interface ShardOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly report: Report;
+  /** Absent: an activity that is ordered fails as `port-unknown`. */
+  readonly activities?: Activities;
   readonly host: ShardHost;
   /** Numbers of the partitions this shard owns. */
   readonly partitions: readonly number[];
