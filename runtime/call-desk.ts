@@ -15,6 +15,7 @@ import type { Domain } from './domain.js';
 import type { EntrySource } from './entry-source.js';
 import type { Executed, Executor } from './execution.js';
 import { foldedAt, historyPage, wholeHistory } from './history-page.js';
+import { HistorySignposts } from './history-signposts.js';
 import type { CommandEntry, Kind, QueryEntry } from './kind-table.js';
 import {
   answerFailure,
@@ -65,6 +66,7 @@ export class CallDesk {
   readonly #entries: EntrySource;
   readonly #host: CallDeskHost;
   readonly #running = new Map<string, Running>();
+  readonly #signposts = new HistorySignposts();
   #readingCount = 0;
 
   constructor(domain: Domain, executor: Executor, entries: EntrySource, host: CallDeskHost) {
@@ -333,9 +335,10 @@ export class CallDesk {
 
   #history(kind: Kind, item: HistoryItem, deadlineAt: number): void {
     this.#domain.counters.queries++;
+    const source = { entries: this.#entries, signposts: this.#signposts };
     this.#guarded(kind, item, item[7], deadlineAt, (activation, guardGroup) => {
       this.#afterDurable(Math.max(activation.touchedGroup, guardGroup), item[1], async () => {
-        const page = await historyPage(this.#domain, this.#entries, activation, {
+        const page = await historyPage(this.#domain, source, activation, {
           isBackward: item[8],
           fromVersion: item[9],
           limit: item[10],

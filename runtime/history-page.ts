@@ -9,6 +9,7 @@ import { eventCount } from './commit/record.js';
 import type { Domain } from './domain.js';
 import type { EntrySource } from './entry-source.js';
 import { type ActorName, type PlacedRecord, recordedEvents, walkBack } from './history.js';
+import type { HistorySignposts } from './history-signposts.js';
 
 export interface PageRequest {
   readonly isBackward: boolean;
@@ -17,38 +18,67 @@ export interface PageRequest {
   readonly limit: number;
 }
 
-/** One page of an actor's events. Everything the activation holds must be durable. */
+/**
+ * One page of an actor's events. Everything the activation holds must be durable. A page far down a history longer than
+ * `historyEventsMax` may come empty, its cursor where it was: the way there is walked in several calls, each from where
+ * the one before it came to.
+ */
 export async function historyPage(
   domain: Domain,
-  entries: EntrySource,
+  source: { readonly entries: EntrySource; readonly signposts: HistorySignposts },
   activation: Activation,
-  request: PageRequest,
+  { isBackward, fromVersion, limit }: PageRequest,
 ): Promise<HistoryReply> {
   const actor = nameOf(activation);
+  // Versions are contiguous: a page is a range of them.
+  const from = fromVersion >= 0 ? fromVersion : isBackward ? Number.POSITIVE_INFINITY : 0;
+  let range = rangeOf(isBackward, from, limit);
+  const start = source.signposts.above(activation.key, range.newest);
   const events: RecordedEvent[] = [];
-  const above = request.isBackward ? 0 : Math.max(0, request.fromVersion);
-  const below =
-    request.isBackward && request.fromVersion >= 0 ? request.fromVersion : Number.POSITIVE_INFINITY;
-  let folded = 0;
-  await walkBack(entries, actor, activation.lastPosition, (records) => {
-    for (const placed of records.toReversed()) {
-      folded += eventCount(placed.record);
-      if (folded > domain.limits.historyEventsMax) throw tooLong(actor, domain.limits.historyEventsMax);
-      for (const event of recordedEvents(domain.kinds, actor, placed).reverse()) {
-        if (event.streamVersion > above && event.streamVersion < below) events.push(event);
+  let walked = 0;
+  let newestSeen = 0;
+  let isCut = false;
+  await walkBack(
+    source.entries,
+    actor,
+    start ?? activation.lastPosition,
+    (records) => {
+      newestSeen = Math.max(newestSeen, endVersion(records.at(-1) as PlacedRecord));
+      if (isBackward && range.newest > newestSeen) range = rangeOf(true, newestSeen + 1, limit);
+      for (const placed of records.toReversed()) {
+        if (endVersion(placed) < range.oldest) continue;
+        if (placed.record[2] >= range.newest) {
+          walked += eventCount(placed.record);
+          continue;
+        }
+        for (const event of recordedEvents(domain.kinds, actor, placed).reverse()) {
+          if (event.streamVersion >= range.oldest && event.streamVersion <= range.newest) events.push(event);
+        }
       }
-    }
-    const oldest = records[0]?.record[2] ?? 0;
-    if (request.isBackward && events.length > request.limit) return 'stop';
-    return oldest <= above ? 'stop' : 'on';
-  });
-  const ordered = request.isBackward ? events : events.reverse();
-  const page = ordered.slice(0, request.limit);
-  const last = page.at(-1);
-  return {
-    events: page,
-    next: ordered.length > page.length && last !== undefined ? last.streamVersion : null,
-  };
+      // `walkBack` gives no entry without records.
+      const { record, position } = records[0] as PlacedRecord;
+      source.signposts.note(activation.key, record[2], position);
+      if (record[2] < range.oldest) return 'stop';
+      // Never at its first entry: each call comes at least one further.
+      isCut = walked >= domain.limits.historyEventsMax && position !== start;
+      return isCut ? 'stop' : 'on';
+    },
+    () => new Promise((resolve) => domain.clock.defer(resolve)),
+  );
+  if (isCut) return { events: [], next: from };
+  if (isBackward) return { events, next: (events.at(-1)?.streamVersion ?? 1) > 1 ? range.oldest : null };
+  return { events: events.reverse(), next: newestSeen > range.newest ? range.newest : null };
+}
+
+/** The versions of a page, both inclusive. */
+function rangeOf(isBackward: boolean, from: number, limit: number) {
+  return isBackward
+    ? { oldest: Math.max(1, from - limit), newest: from - 1 }
+    : { oldest: from + 1, newest: from + limit };
+}
+
+function endVersion({ record }: PlacedRecord): number {
+  return record[2] + eventCount(record);
 }
 
 /** All records of an actor with events, entry by entry, newest first. Everything the activation holds must be durable. */

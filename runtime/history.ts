@@ -6,6 +6,7 @@
 import { placementHash } from '../actors/model/address.js';
 import type { RecordedEvent } from '../actors/model/call.js';
 import { unpack } from '../actors/model/codec.js';
+import { OperatingError } from '../actors/model/errors.js';
 import { actorHash, type EntryReader } from '../persistence/entry.js';
 import { causeCommand, causeMessage, eventCount, type StoredRecord } from './commit/record.js';
 import type { EntrySource } from './entry-source.js';
@@ -41,21 +42,33 @@ export function recordsOf(reader: EntryReader, actor: ActorName): PlacedRecord[]
   return records;
 }
 
+/** Entries after which a long walk lets other work in: reading them takes a shard about a millisecond. */
+const entriesPerStretch = 128;
+
 /**
  * Walks back from the entry at `from`, giving each entry's records (in their order) to `visit` until it says stop or
- * the history ends.
+ * the history ends. `rest` lets other work in; without it a walk that finds everything in memory never does. Throws
+ * `journal-gap` when an entry that should hold events of the actor holds none.
  */
 export async function walkBack(
   source: EntrySource,
   actor: ActorName,
   from: number,
   visit: (records: readonly PlacedRecord[]) => 'on' | 'stop',
+  rest?: () => Promise<void>,
 ): Promise<void> {
   let position = from;
-  while (position > 0) {
+  for (let count = 1; position > 0; count++) {
+    if (rest !== undefined && count % entriesPerStretch === 0) await rest();
     const records = recordsOf(await source.read(actor.partition, position), actor);
     const first = records[0];
-    if (first === undefined || visit(records) === 'stop') return;
+    if (first === undefined) {
+      throw new OperatingError(
+        'journal-gap',
+        `The entry at position ${position} of partition ${actor.partition} lacks the events that it should hold.`,
+      );
+    }
+    if (visit(records) === 'stop') return;
     position = first.record[3];
   }
 }

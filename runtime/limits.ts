@@ -45,7 +45,7 @@ export interface Limits {
   readonly strikesMax: number;
   /** Strikes are forgotten when the next one comes later than this. */
   readonly strikeMemoryMs: number;
-  /** Events folded for one `at_version` query or read for one history page. */
+  /** Events folded for one `at_version` query, or passed on the way to one history page. */
   readonly historyEventsMax: number;
 }
 

@@ -83,7 +83,9 @@ t.test('the lock file holds no registry address', async (t) => {
 
 const packages: Packages = {
   name: 'house',
-  dependencies: new Set(['lmdb', 'msgpackr', 'pino', 'typebox', 'uWebSockets.js', 'ioredis', 'piscina']),
+  dependencies: new Set(
+    'cockatiel ioredis lmdb msgpackr nodemailer pino piscina typebox uWebSockets.js'.split(' '),
+  ),
   devDependencies: new Set(['tap']),
 };
 
@@ -140,6 +142,8 @@ t.test('the checker finds a package that comes in beside its door', async (t) =>
     'runtime/b.ts': "import Piscina from 'piscina';",
     'runtime/c.ts': "import type { Logger } from 'pino';",
     'persistence/embedded/d.ts': "import { Redis } from 'ioredis';",
+    'runtime/activity/d.ts': "import { retry } from 'cockatiel';",
+    'ops/providers/d.ts': "import { createTransport } from 'nodemailer';",
   };
   for (const [file, text] of Object.entries(planted)) t.same(broken({ [file]: text }), ['doors'], file);
   const harmless = {

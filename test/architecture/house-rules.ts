@@ -37,6 +37,8 @@ export const floors: Readonly<Record<string, readonly string[]>> = {
 /** Per package, the path prefixes that may import it. A name that ends in `/` stands for a whole scope. */
 export const doors: Readonly<Record<string, readonly string[]>> = {
   'uWebSockets.js': ['gateway/uws-server.ts'],
+  cockatiel: ['runtime/activity/resilience.ts'],
+  nodemailer: ['ops/providers/smtp-sender.ts'],
   ioredis: ['persistence/redis/'],
   lmdb: ['persistence/embedded/'],
   msgpackr: ['actors/model/codec.ts'],

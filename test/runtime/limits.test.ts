@@ -177,15 +177,11 @@ t.test(
   },
 );
 
-t.test('historyEventsMax: a longer history is refused, not cut', async (t) => {
+t.test('historyEventsMax: a view of the past over more events is refused, not cut', async (t) => {
   const system = await TestSystem.start({ limits: { historyEventsMax: 5 } });
   for (let index = 0; index < 6; index++) await system.ask(add('a'));
-  const history = { type: 'history', kind: 'counter', id: 'a', direction: 'forward', limit: 2 } as const;
-  t.match(await system.ask(history), { type: 'failure', code: 'history-too-long' });
   const past = queryCall(counterContract, 'a', 'get', {}, { at: { version: 1 } });
   t.match(await system.ask(past), { type: 'failure', code: 'history-too-long' });
-  const backward = { ...history, direction: 'backward' } as const;
-  t.match(await system.ask(backward), { type: 'reply' }, 'the newest page is near');
   await system.stop();
 });
 

@@ -1,0 +1,154 @@
+/** Pages of an actor's events: both directions, histories longer than one call may walk, and a log that lacks what it should hold. */
+import t from 'tap';
+import { commandCall, type HistoryReply } from '../../actors/model/call.js';
+import { pack, unpack } from '../../actors/model/codec.js';
+import { EntryReader, EntryWriter } from '../../persistence/entry.js';
+import type { Store } from '../../persistence/store.js';
+import type { StoredRecord } from '../../runtime/commit/record.js';
+import { HistorySignposts } from '../../runtime/history-signposts.js';
+import { counterContract } from '../support/counter-module.js';
+import { TestSystem } from '../support/test-system.js';
+
+type Direction = 'forward' | 'backward';
+
+const history = (direction: Direction, limit: number, fromVersion?: number) =>
+  ({
+    type: 'history',
+    kind: 'counter',
+    id: 'a',
+    direction,
+    limit,
+    ...(fromVersion === undefined ? {} : { fromVersion }),
+  }) as const;
+
+const fill = (count: number) => commandCall(counterContract, 'a', 'fill', { count, characters: 1 });
+const add = (amount: number) => commandCall(counterContract, 'a', 'add', { amount });
+
+/** All versions in the order of the pages, and how many pages were empty. */
+async function readAll(system: TestSystem, direction: Direction, limit: number) {
+  const versions: number[] = [];
+  let emptyCount = 0;
+  let from: number | undefined;
+  for (;;) {
+    const answer = await system.ask(history(direction, limit, from));
+    if (answer.type !== 'reply') throw new Error(JSON.stringify(answer));
+    const { events, next } = answer.reply as HistoryReply;
+    versions.push(...events.map((event) => event.streamVersion));
+    if (events.length === 0) emptyCount++;
+    if (next === null) return { versions, emptyCount };
+    from = next;
+  }
+}
+
+function versionsUpTo(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index + 1);
+}
+
+t.test('pages in both directions give every version once, in order, whatever their size', async (t) => {
+  const system = await TestSystem.start();
+  for (const count of [1, 5, 1, 7]) await system.ask(fill(count));
+  for (const limit of [1, 2, 3, 13, 14, 15]) {
+    t.same((await readAll(system, 'forward', limit)).versions, versionsUpTo(14), `forward by ${limit}`);
+    t.same(
+      (await readAll(system, 'backward', limit)).versions,
+      versionsUpTo(14).reverse(),
+      `backward by ${limit}`,
+    );
+  }
+  await system.stop();
+});
+
+t.test('a page past either end is empty and the last one', async (t) => {
+  const system = await TestSystem.start();
+  await system.ask(fill(3));
+  t.match(await system.ask(history('forward', 5, 3)), { reply: { events: [], next: null } });
+  t.match(await system.ask(history('forward', 5, 99)), { reply: { events: [], next: null } });
+  t.match(await system.ask(history('backward', 5, 1)), { reply: { events: [], next: null } });
+  const { events } = (await system.reply(history('backward', 5, 99))) as HistoryReply;
+  t.same(
+    events.map((event) => event.streamVersion),
+    [3, 2, 1],
+  );
+  await system.stop();
+});
+
+t.test('historyEventsMax: a longer history is walked in several calls and read to both ends', async (t) => {
+  const system = await TestSystem.start({ limits: { historyEventsMax: 1_500 } });
+  for (let count = 0; count < 25; count++) await system.ask(fill(250));
+  const all = versionsUpTo(6_250);
+  const forward = await readAll(system, 'forward', 1_000);
+  t.same(forward.versions, all);
+  t.ok(forward.emptyCount > 0, 'the first page lies several calls below the newest event');
+  const backward = await readAll(system, 'backward', 1_000);
+  t.same(backward.versions, all.toReversed());
+  t.equal(backward.emptyCount, 0, 'each page begins where the one before ended');
+  await system.stop();
+});
+
+t.test('an entry that lacks the events it should hold is an error with a code, not the end', async (t) => {
+  const system = await TestSystem.start({ partitionCount: 1, storeAs: (store) => withHollow(store, 2) });
+  for (let count = 1; count <= 3; count++) await system.ask(add(count));
+  t.match(await system.ask(history('backward', 1)), { type: 'reply' });
+  t.match(await system.ask(history('forward', 10)), { type: 'failure', code: 'journal-gap' });
+  await system.stop();
+});
+
+t.test('signposts: the lowest of each thousand stays', (t) => {
+  const signposts = new HistorySignposts();
+  signposts.note('a', 999, 8);
+  t.equal(signposts.count, 0, 'an ordinary history needs none');
+  for (const [version, position] of [
+    [2_500, 20],
+    [2_400, 19],
+    [1_500, 10],
+    [900, 5],
+  ] as const)
+    signposts.note('a', version, position);
+  t.equal(signposts.above('a', 0), 5);
+  t.equal(signposts.above('a', 901), 10);
+  t.equal(signposts.above('a', 1_501), 19);
+  t.equal(signposts.above('a', 2_401), undefined);
+  t.equal(signposts.above('b', 1), undefined);
+  t.end();
+});
+
+t.test('signposts: the actor asked for longest ago loses its own first', (t) => {
+  const signposts = new HistorySignposts(3);
+  signposts.note('a', 2_500, 20);
+  signposts.note('a', 1_500, 10);
+  signposts.note('b', 1_100, 7);
+  t.equal(signposts.above('a', 1), 10);
+  signposts.note('c', 4_000, 99);
+  t.equal(signposts.above('b', 1_000), undefined, 'forgotten');
+  t.equal(signposts.above('a', 1), 10, 'kept: it was used later');
+  t.equal(signposts.count, 3);
+  t.end();
+});
+
+/** The store, its entry at one position read as if its records belonged to another actor. */
+function withHollow(store: Store, position: number): Store {
+  const { journal } = store;
+  const hollow = (bytes: Uint8Array): Uint8Array => {
+    const reader = new EntryReader(bytes);
+    const writer = new EntryWriter();
+    for (let index = 0; index < reader.recordCount; index++) {
+      const record = [...(unpack(reader.record(index)) as StoredRecord)];
+      record[1] = 'somebody-else';
+      writer.add(1, 1, pack(record));
+    }
+    const { partition, epoch, previousHash, time, group } = reader;
+    const [siblings, watermarks] = [reader.siblings(), reader.watermarks()];
+    return writer.finish({ partition, epoch, position, previousHash, time, group, siblings, watermarks });
+  };
+  return {
+    ...store,
+    journal: {
+      append: (group) => journal.append(group),
+      head: (partition) => journal.head(partition),
+      read: async (partition, from, limits) =>
+        (await journal.read(partition, from, limits)).map((stored) =>
+          stored.position === position ? { ...stored, bytes: hollow(stored.bytes) } : stored,
+        ),
+    },
+  };
+}
