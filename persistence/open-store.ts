@@ -5,6 +5,7 @@ import { openEmbeddedReader } from './embedded/embedded-reader.js';
 import { openEmbeddedStore } from './embedded/embedded-store.js';
 import { createMemoryStore } from './memory/memory-store.js';
 import type { RedisTlsFiles } from './redis/redis-address.js';
+import { openRedisReader } from './redis/redis-reader.js';
 import { openRedisStore } from './redis/redis-store.js';
 import type { Durability, Store } from './store.js';
 import type { StoreClock } from './store-clock.js';
@@ -50,16 +51,25 @@ export async function openStore(url: string, options: OpenStoreOptions): Promise
   }
 }
 
+/** Where a store is and how it is reached. Plain data: it crosses threads. */
+export interface StoreAddress {
+  readonly url: string;
+  readonly redis?: RedisOptions;
+}
+
 /** Opens a store to look into it. Throws as `openStore`, and `store-incompatible` where there is none. */
-export async function openStoreReader(url: string): Promise<StoreReader> {
-  const [scheme, rest] = splitUrl(url);
+export async function openStoreReader(address: StoreAddress, clock: StoreClock): Promise<StoreReader> {
+  const [scheme, rest] = splitUrl(address.url);
   switch (scheme) {
     case 'embedded':
       return openEmbeddedReader(rest);
+    case 'redis':
+    case 'rediss':
+      return await openRedisReader({ ...address.redis, url: address.url, clock });
     case 'memory':
       throw new StoreFailure('store-address', 'a store in memory is seen only by the process that has it');
     default:
-      throw new StoreFailure('store-address', `"${url}" is no store; use embedded:DIR`);
+      throw new StoreFailure('store-address', `"${address.url}" is no store; use embedded:DIR or redis://…`);
   }
 }
 

@@ -9,9 +9,9 @@
 import { sameHash } from '../../persistence/entry.js';
 import { firstPosition } from '../../persistence/first-position.js';
 import type { Head } from '../../persistence/journal.js';
+import type { StoreAddress } from '../../persistence/open-store.js';
 import type { StoreReader } from '../../persistence/store-reader.js';
 import type { Checkpoint } from '../../persistence/tables.js';
-import { type VerifyRangeTask, verifyRangeTask } from '../../persistence/tasks/verify-range.js';
 import {
   type Damage,
   headDamage,
@@ -22,6 +22,7 @@ import {
 } from '../../persistence/verify.js';
 import type { Offload } from '../../runtime/offload.js';
 import { bytesText, countText, type Progress } from './output.js';
+import { type VerifyTask, verifyTask } from './verify-task.js';
 
 export interface PartitionFindings {
   readonly partition: number;
@@ -38,7 +39,7 @@ const entriesPerTask = 8_192;
 
 export async function verifyJournal(
   reader: StoreReader,
-  url: string,
+  address: StoreAddress,
   offload: Offload,
   options: { readonly partition?: number; readonly progress: Progress },
 ): Promise<PartitionFindings[]> {
@@ -53,8 +54,8 @@ export async function verifyJournal(
   }
   const total = plans.reduce((sum, { first, head }) => sum + head.position - first + 1, 0);
   let done = 0;
-  const check = async (task: VerifyRangeTask): Promise<RangeFindings> => {
-    const findings = await offload.run<RangeFindings>(verifyRangeTask, task);
+  const check = async (task: VerifyTask): Promise<RangeFindings> => {
+    const findings = await offload.run<RangeFindings>(verifyTask, task);
     done += findings.entryCount;
     const percent = Math.floor((done / Math.max(1, total)) * 100);
     options.progress.show(() => `verify: ${countText(done)} of ${countText(total)} entries, ${percent} %`);
@@ -62,7 +63,7 @@ export async function verifyJournal(
   };
   const found = await Promise.all(
     plans.map(async (plan, index): Promise<PartitionFindings> => {
-      const ranges = await Promise.all(rangesOf(plan).map((range) => check({ url, ...range })));
+      const ranges = await Promise.all(rangesOf(plan).map((range) => check({ address, ...range })));
       const checkpoint = checkpoints[index];
       const damages = [...damagesOf(plan, ranges), ...(await checkpointDamage(reader, plan, checkpoint))];
       const entries = ranges.reduce((sum, { entryCount }) => sum + entryCount, 0);

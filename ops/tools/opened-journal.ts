@@ -2,24 +2,30 @@
  * The store that a tool was pointed at, opened to look into, with the words to read it by.
  */
 import { pathToFileURL } from 'node:url';
-import { openStoreReader } from '../../persistence/open-store.js';
+import { openStoreReader, type StoreAddress } from '../../persistence/open-store.js';
 import type { StoreReader } from '../../persistence/store-reader.js';
 import type { Vocabulary } from '../../runtime/inspect/readable-entry.js';
 import { compileKinds, type KindTable } from '../../runtime/kind-table.js';
+import { pointTables } from '../../runtime/point-tables.js';
 import { SchemaCatalogue } from '../../runtime/schema-catalogue.js';
 import { loadModuleFile } from '../module-file.js';
 import type { Config } from '../settings.js';
-import { storeUrlOf } from '../store-options.js';
+import { redisOptionsOf, storeUrlOf } from '../store-options.js';
+import { systemClock } from '../system-clock.js';
+
+export function addressOf(config: Config): StoreAddress {
+  return { url: storeUrlOf(config), redis: { ...redisOptionsOf(config), pointTables } };
+}
 
 /** Opens the configured store for the length of `use`. */
 export async function withReader<Result>(
   config: Config,
-  use: (reader: StoreReader, url: string) => Promise<Result>,
+  use: (reader: StoreReader, address: StoreAddress) => Promise<Result>,
 ): Promise<Result> {
-  const url = storeUrlOf(config);
-  const reader = await openStoreReader(url);
+  const address = addressOf(config);
+  const reader = await openStoreReader(address, systemClock);
   try {
-    return await use(reader, url);
+    return await use(reader, address);
   } finally {
     await reader.close();
   }

@@ -14,7 +14,10 @@ import type { ReadOptions, TailOptions } from './journal-read.js';
 import type * as runs from './tool-runs.js';
 import type { VerifyOptions } from './tool-runs.js';
 
-const placeSettings: readonly SettingKey[] = ['dataDirectory', 'store', 'configFile'];
+const placeSettings: readonly SettingKey[] = [
+  ...(['dataDirectory', 'store', 'prefix', 'storeCaFile', 'storeCertificateFile', 'storeKeyFile'] as const),
+  'configFile',
+];
 
 const partitionForm = wholeNumber(0, 65_534);
 const positionForm = wholeNumber(1, 2 ** 48);

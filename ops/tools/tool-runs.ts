@@ -38,10 +38,10 @@ export async function runVerify(config: Config, options: VerifyOptions): Promise
   const output = new Output();
   const offload = createOffload({ threads: options.threads });
   try {
-    return await withReader(config, async (reader, url) => {
+    return await withReader(config, async (reader, address) => {
       const progress = progressOn(options.progress === true);
       const chosen = options.partition === undefined ? {} : { partition: options.partition };
-      const found = await verifyJournal(reader, url, offload, { ...chosen, progress });
+      const found = await verifyJournal(reader, address, offload, { ...chosen, progress });
       const isSound = found.every(({ damages }) => damages.length === 0);
       if (options.json === true) await output.line(jsonText({ sound: isSound, partitions: found }));
       else for (const partition of found) await output.line(findingsText(partition));

@@ -26,7 +26,7 @@ t.test('a reader beside the owner sees what the owner appends, and is told who i
   const store = await open();
   const writer = await LogWriter.take(store, [0, 1]);
   await writer.append([0, 1]);
-  const reader = await openStoreReader(`embedded:${directory}`);
+  const reader = await openStoreReader({ url: `embedded:${directory}` }, machineClock);
   t.equal(reader.partitionCount, 2);
   t.equal(await reader.owner(), `process ${process.pid}`);
   t.same(await reader.observe(1), writer.fence(1));
@@ -50,7 +50,7 @@ t.test('a stopped store is looked into without taking its lock', async (t) => {
   const writer = await LogWriter.take(first, [1]);
   await writer.append([1]);
   await first.close();
-  const reader = await openStoreReader(`embedded:${directory}`);
+  const reader = await openStoreReader({ url: `embedded:${directory}` }, machineClock);
   t.equal(await reader.owner(), undefined);
   t.equal(Buffer.from((await reader.readManifest()) ?? []).toString(), '{}');
   const holder = fileURLToPath(new URL('./lock-holder.js', import.meta.url));
@@ -67,12 +67,14 @@ t.test('a stopped store is looked into without taking its lock', async (t) => {
 
 t.test('where there is no store, or only the beginning of one, the reader says so', async (t) => {
   const { directory, open } = await place(t);
-  await t.rejects(openStoreReader(`embedded:${directory}`), { code: 'store-incompatible' });
+  await t.rejects(openStoreReader({ url: `embedded:${directory}` }, machineClock), {
+    code: 'store-incompatible',
+  });
   const store = await open();
   const writer = await LogWriter.take(store, [0]);
   for (let count = 0; count < 100; count++) await writer.append([0], Buffer.alloc(100_000, 'x'));
   await store.close();
   const file = path.join(directory, 'log', 'data.mdb');
   truncateSync(file, Math.floor(readFileSync(file).length / 4));
-  await t.rejects(openStoreReader(`embedded:${directory}`), { code: 'store-broken' });
+  await t.rejects(openStoreReader({ url: `embedded:${directory}` }, machineClock), { code: 'store-broken' });
 });
