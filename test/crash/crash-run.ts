@@ -1,5 +1,5 @@
 /**
- * Kills a server under load again and again and checks after each restart that nothing acknowledged was lost, nothing
+ * Kills a server, or its store, or both, under load again and again and checks after each restart that nothing acknowledged was lost, nothing
  * was applied twice and the books are exact (`reliability.md` I1, I2, I8, I10, I14, I15).
  *
  *     start ──> load ──> kill -9 ──> start ──> ask again what is unknown ──> sagas end ──> check ──┐
@@ -11,6 +11,7 @@ import { headerOf } from '../../bench/http-connection.js';
 import { xorshift } from '../../bench/seeded-random.js';
 import { ServerProcess } from '../../bench/server-process.js';
 import { Violations } from '../../bench/violations.js';
+import type { RedisServer } from '../support/redis-server.js';
 import { BankBooks, openedAmount } from './bank-books.js';
 import { BankClients } from './bank-clients.js';
 import { requestOf } from './bank-command.js';
@@ -27,10 +28,15 @@ export interface CrashOptions {
   readonly dataDirectory: string;
   readonly store: string;
   readonly serverArgs: readonly string[];
+  /** The server of `store`, when it may be killed as well: then node, store and both have their turns. */
+  readonly redis?: RedisServer;
 }
+
+export type Victim = 'node' | 'store' | 'both';
 
 export interface RoundReport {
   readonly round: number;
+  readonly victim: Victim;
   readonly killedAfterMs: number;
   readonly commands: number;
   /** Commands with a request that was sent and not answered when the kill came. */
@@ -39,7 +45,7 @@ export interface RoundReport {
   readonly wereApplied: number;
   readonly wereNot: number;
   readonly refused: number;
-  /** From the start of the process to ready. */
+  /** From the start of what was killed until a command had a definite answer again; a node that is ready gives one. */
   readonly restartMs: number;
 }
 
@@ -50,6 +56,7 @@ export interface CrashReport {
 }
 
 const settleWidth = 64;
+const turns: readonly Victim[] = ['node', 'store', 'both'];
 const sagaWaitSeconds = 30;
 const lastWordsLines = 15;
 /** Tokens live an hour. */
@@ -134,20 +141,24 @@ class CrashRun {
     const killedAfterMs = killAfterMs.least + this.#random() * (killAfterMs.most - killAfterMs.least);
     await new Promise((resolve) => setTimeout(resolve, killedAfterMs));
     const { unanswered } = clients;
-    const killed = before.kill();
+    const victim = this.#options.redis === undefined ? 'node' : (turns[round % turns.length] as Victim);
+    const killed = this.#kill(before, victim);
     await clients.end();
     await killed;
-    const after = await this.#start();
+    const startedAt = performance.now();
+    const after = await this.#restart(before, victim);
+    const restartMs = Math.round(performance.now() - startedAt);
     const settled = await this.#settle(after, clients.records);
     await withClient(after, (client) => this.#books.check(client, this.#violations));
     return {
       round,
+      victim,
       killedAfterMs: Math.round(killedAfterMs),
       commands: clients.records.length,
       unanswered,
       ...settled,
       refused: clients.records.filter(({ standing }) => standing.type === 'refused').length,
-      restartMs: Math.round(after.startMs),
+      restartMs,
     };
   }
 
@@ -161,6 +172,32 @@ class CrashRun {
 
   async end(): Promise<void> {
     await this.#server?.kill();
+  }
+
+  async #kill(server: ServerProcess, victim: Victim): Promise<void> {
+    const { redis } = this.#options;
+    await Promise.all([
+      victim === 'store' ? undefined : server.kill(),
+      victim === 'node' ? undefined : redis?.kill(),
+    ]);
+  }
+
+  /** A node whose store alone was killed must go on by itself. */
+  async #restart(server: ServerProcess, victim: Victim): Promise<ServerProcess> {
+    if (victim !== 'node') await this.#options.redis?.start();
+    if (victim !== 'store') return this.#start();
+    if (!server.isRunning) throw new Error('the node ended because its store did');
+    const probe = {
+      method: 'POST',
+      path: '/api/v1/accounts',
+      token: this.#token,
+      idempotencyKey: 'probe',
+    } as const;
+    const body = { account_id: 'crash-probe', account_type: 'checking', currency: 'USD' };
+    await withClient(server, (client) =>
+      client.insist({ ...probe, body: JSON.stringify(body) }).then(() => {}),
+    );
+    return server;
   }
 
   /** Makes every command definite and every saga ended, and books what took effect. */

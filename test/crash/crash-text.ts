@@ -4,9 +4,10 @@
 import type { CrashReport, RoundReport } from './crash-run.js';
 
 export function roundLine(report: RoundReport): string {
-  const { round, killedAfterMs, commands, unanswered, wereApplied, wereNot, refused, restartMs } = report;
+  const { round, victim, killedAfterMs, commands, unanswered, wereApplied, wereNot, refused, restartMs } =
+    report;
   const unknown = `${unanswered} unanswered (${wereApplied} had been applied, ${wereNot} had not)`;
-  return `round ${String(round).padStart(4)}  killed after ${killedAfterMs} ms, ${commands} commands, ${refused} refused, ${unknown}, ready again in ${restartMs} ms`;
+  return `round ${String(round).padStart(4)}  ${victim} killed after ${killedAfterMs} ms, ${commands} commands, ${refused} refused, ${unknown}, ready again in ${restartMs} ms`;
 }
 
 /** Of the kills, the part that came while something was sent and not answered, in percent. */
