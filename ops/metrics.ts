@@ -154,6 +154,7 @@ function registerShards(registry: Registry, sources: MetricsSources, shards: Sha
 const shardGauges = {
   tableLagEntries: ['troupe_table_lag_entries', 'Entries that the tables lag behind the journal.'],
   activations: ['troupe_resident_actors', 'Actors in memory.'],
+  activationBytes: ['troupe_resident_actor_bytes', 'Their estimated memory.'],
   timers: ['troupe_timers', 'Timers set and not yet due.'],
 } as const satisfies Partial<Record<keyof ShardMetrics, readonly [string, string]>>;
 

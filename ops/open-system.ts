@@ -49,12 +49,8 @@ export interface OpenedSystem {
   stop(): Promise<void>;
 }
 
-/**
- * An activation with an ordinary state, its place in the tables of the shard and in its partition's indexes, measured
- * at 430 bytes; a state of some KB, entries kept for the tables and buffers of the groups come on top.
- */
-const bytesPerActivation = 5 * 1024;
-const activationsMin = 1_000;
+/** The rest is for garbage between two collections, entries kept for the tables and the buffers of the groups. */
+const activationShare = 0.5;
 
 export async function openSystem(options: OpenSystemOptions): Promise<OpenedSystem> {
   const { clock, random, report, modules } = options;
@@ -85,7 +81,7 @@ export async function openSystem(options: OpenSystemOptions): Promise<OpenedSyst
       clock,
       random,
       report,
-      limits: { activationsMax: activationsWithin(options.memoryBudgetBytes) },
+      limits: { activationBytesMax: options.memoryBudgetBytes * activationShare },
       ...(strikes === undefined ? {} : { struck: strikes.struck }),
       startShards: shardStarter(
         options,
@@ -156,13 +152,6 @@ function strikeFile({ directory, clock, report }: OpenSystemOptions): StrikeFile
   if (directory === undefined) return undefined;
   const { strikeMemoryMs } = defaultLimits;
   return new StrikeFile({ file: strikesIn(directory), now: clock.now(), strikeMemoryMs, report });
-}
-
-function activationsWithin(bytes: number): number {
-  return Math.min(
-    defaultLimits.activationsMax,
-    Math.max(activationsMin, Math.floor(bytes / bytesPerActivation)),
-  );
 }
 
 function onceFatal({ onFatal }: OpenSystemOptions): (error: unknown) => void {

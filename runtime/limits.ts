@@ -17,6 +17,8 @@ export interface Limits {
   readonly mailboxMax: number;
   /** Calls that one shard holds unanswered; above it the edge answers `overloaded`. */
   readonly callsPerShardMax: number;
+  /** Bytes of these calls as they came in: what mailboxes can hold at most. Above it the same answer. */
+  readonly callBytesPerShardMax: number;
   /** Messages between actors executed before the loop looks at outside commands again. */
   readonly internalHopsPerTurnMax: number;
   /**
@@ -28,6 +30,8 @@ export interface Limits {
   readonly groupsInFlightMax: number;
   /** Activations that a shard keeps; the least recently used clean ones go first. */
   readonly activationsMax: number;
+  /** Their estimated weight in memory (`weightOf`), bounded in the same way. */
+  readonly activationBytesMax: number;
   /** A sweep of a partition's dirty rows takes this long over this many buckets, at most so many rows a slice. */
   readonly sweepPeriodMs: number;
   readonly sweepBuckets: number;
@@ -60,10 +64,12 @@ export const defaultLimits: Limits = {
   stateBytesMax: 4_194_304,
   mailboxMax: 1_024,
   callsPerShardMax: 16_384,
+  callBytesPerShardMax: 16 * 1_048_576,
   internalHopsPerTurnMax: 1_000,
   turnMs: 2,
   groupsInFlightMax: 2,
   activationsMax: 100_000,
+  activationBytesMax: 256 * 1_048_576,
   sweepPeriodMs: 1_000,
   sweepBuckets: 16,
   sliceRowsMax: 500,

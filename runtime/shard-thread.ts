@@ -49,6 +49,8 @@ export interface ShardMetrics {
   readonly shard: number;
   readonly counters: Counters;
   readonly activations: number;
+  /** Estimated memory of the activations. */
+  readonly activationBytes: number;
   readonly timers: number;
   readonly callsQueued: number;
   readonly messagesQueued: number;

@@ -197,6 +197,7 @@ export class Shard {
   /** What a metrics page shows beside the counters. */
   gauges(): {
     readonly activations: number;
+    readonly activationBytes: number;
     readonly timers: number;
     readonly callsQueued: number;
     readonly messagesQueued: number;
@@ -205,6 +206,7 @@ export class Shard {
   } {
     return {
       activations: this.#activations.count,
+      activationBytes: this.#activations.bytes,
       timers: this.#timers.count,
       callsQueued: this.#queued.length - this.#queuedNext,
       messagesQueued: this.#hub.depth,

@@ -11,8 +11,9 @@ import type { Domain } from '../domain.js';
 import type { EntrySource } from '../entry-source.js';
 import type { Kind } from '../kind-table.js';
 import type { Partition } from '../partition.js';
-import { Activation, ActivationTable, type ActorRow } from './activation.js';
+import { Activation, type ActorRow } from './activation.js';
 import { ActivationLoader, isStoreUnavailable } from './activation-loader.js';
+import { ActivationTable } from './activation-table.js';
 import { isBare } from './actor-row.js';
 import { oneMore, StrikeBook, type StruckActor } from './strike-book.js';
 
@@ -49,7 +50,8 @@ export class ActivationDesk {
     this.#domain = domain;
     this.#host = host;
     this.#strikes = new StrikeBook(struck);
-    this.#table = new ActivationTable(domain.kinds.kinds.length, domain.limits.activationsMax);
+    const { activationsMax, activationBytesMax } = domain.limits;
+    this.#table = new ActivationTable(domain.kinds.kinds.length, activationsMax, activationBytesMax);
     this.#loader = new ActivationLoader({
       domain,
       entries,
@@ -61,6 +63,11 @@ export class ActivationDesk {
 
   get count(): number {
     return this.#table.count;
+  }
+
+  /** Estimated memory of the activations. */
+  get bytes(): number {
+    return this.#table.bytes;
   }
 
   values(): IterableIterator<Activation> {
@@ -82,6 +89,8 @@ export class ActivationDesk {
       const { kind } = activation;
       if (kind.isSaga && activation.isEvictable && kind.definition.isOpen?.(activation.state) === false) {
         this.#table.remove(activation);
+      } else {
+        this.#table.reweigh(activation);
       }
     }
   }
@@ -112,6 +121,7 @@ export class ActivationDesk {
 
   #loaded(activation: Activation): void {
     if (!this.#table.holds(activation)) return;
+    this.#table.reweigh(activation);
     const { partition } = activation;
     if (this.#isOut(activation)) return this.#park(activation);
     activation.phase = 'ready';

@@ -46,6 +46,8 @@ export class Activation {
   strikes: Strikes = noStrikes;
   /** Of its newest row. */
   stateBytes = 0;
+  /** As the table counts it. */
+  weight = 0;
   /** The row as it was found when the actor could not be brought to life; only of a parked one. */
   storedRow: ActorRow | undefined;
   waiting: Waiting[] = [];
@@ -95,77 +97,4 @@ export interface Watcher {
   /** The call repeats an earlier one. */
   readonly isReplay: boolean;
   readonly cancelTimer: () => void;
-}
-
-/** The activations of a shard, bounded by number. One map per kind: a look needs no key made of two parts. */
-export class ActivationTable {
-  readonly #byKind: Map<string, Activation>[];
-  readonly #max: number;
-  #count = 0;
-  #handKind = 0;
-  #hand: IterableIterator<Activation> | undefined;
-
-  constructor(kindCount: number, max: number) {
-    this.#byKind = Array.from({ length: kindCount }, () => new Map());
-    this.#max = max;
-  }
-
-  get count(): number {
-    return this.#count;
-  }
-
-  get(kind: Kind, id: string): Activation | undefined {
-    return this.#byKind[kind.index]?.get(id);
-  }
-
-  /** True while this very incarnation is in the table. */
-  holds(activation: Activation): boolean {
-    return this.get(activation.kind, activation.id) === activation;
-  }
-
-  add(activation: Activation): void {
-    this.#byKind[activation.kind.index]?.set(activation.id, activation);
-    this.#count++;
-  }
-
-  remove(activation: Activation): void {
-    if (!this.holds(activation)) return;
-    this.#byKind[activation.kind.index]?.delete(activation.id);
-    this.#count--;
-  }
-
-  clear(): void {
-    for (const activations of this.#byKind) activations.clear();
-    this.#count = 0;
-    this.#hand = undefined;
-  }
-
-  *values(): IterableIterator<Activation> {
-    for (const activations of this.#byKind) yield* activations.values();
-  }
-
-  /**
-   * Drops clean activations that were not used since the hand passed last, until the table is within its bound or
-   * `stepsMax` have been looked at. Returns how many went.
-   */
-  passivate(stepsMax: number): number {
-    const before = this.#count;
-    for (let steps = 0; steps < stepsMax && this.#count > this.#max; steps++) {
-      this.#hand ??= (this.#byKind[this.#handKind] as Map<string, Activation>).values();
-      const next = this.#hand.next();
-      if (next.done === true) {
-        this.#hand = undefined;
-        this.#handKind = (this.#handKind + 1) % this.#byKind.length;
-        continue;
-      }
-      const activation = next.value;
-      if (activation.used) {
-        activation.used = false;
-      } else if (activation.isEvictable) {
-        this.#byKind[activation.kind.index]?.delete(activation.id);
-        this.#count--;
-      }
-    }
-    return before - this.#count;
-  }
 }

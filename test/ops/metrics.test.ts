@@ -15,6 +15,7 @@ function shard(
     shard: index,
     counters: { ...newCounters(), ...counted },
     activations: 0,
+    activationBytes: 0,
     timers: 0,
     callsQueued: 0,
     messagesQueued: 0,
