@@ -92,7 +92,12 @@ export class ActorExchange {
   ): void {
     const { request, fingerprint, expectedVersion } = input;
     const { call, waitApplied } = this.#withWait(planned, exchange.request.prefer);
-    const asked: Mutable<ActorRequest> = { call, caller, commandId: request.commandId };
+    const asked: Mutable<ActorRequest> = {
+      call,
+      caller,
+      commandId: request.commandId,
+      bytes: exchange.request.body.length,
+    };
     const { correlationId } = exchange.request;
     if (fingerprint !== undefined) asked.fingerprint = fingerprint;
     if (expectedVersion !== undefined && call.type === 'command') asked.expectedVersion = expectedVersion;

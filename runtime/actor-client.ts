@@ -18,6 +18,8 @@ export interface ActorRequest {
   readonly traceparent?: string;
   /** `If-Match`: the actor must be at this version, else failure `version-conflict`. */
   readonly expectedVersion?: number;
+  /** Of the request as it came, for the bound on what waits. Default 1,024. */
+  readonly bytes?: number;
   /** Default 10,000; waits extend it. */
   readonly deadlineMs?: number;
 }

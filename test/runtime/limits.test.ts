@@ -116,6 +116,22 @@ t.test(
   },
 );
 
+t.test('callBytesPerShardMax: one call more is refused at once, small or large', async (t) => {
+  const system = await TestSystem.start({ limits: { callBytesPerShardMax: 2_500 } });
+  const held = gate();
+  system.script.onNextAppend({ type: 'delay', at: 'flush', until: held.promise });
+  const asks = [{ bytes: 2_499 }, {}, { bytes: 1 }, {}].map((request) => system.submit(add('a'), request));
+  await system.clock.settle();
+  t.equal(asks[0]?.answer, undefined);
+  t.equal(asks[1]?.answer, undefined, 'the last one may go past the bound');
+  for (const refused of asks.slice(2)) t.match(refused.answer, { type: 'failure', code: 'overloaded' });
+  held.open();
+  await system.clock.settle();
+  t.match(await system.ask(add('a'), { bytes: 2_499 }), { type: 'reply', reply: { total: 3 } });
+  t.match(await system.ask(add('a')), { type: 'reply', reply: { total: 4 } }, 'all room has come back');
+  await system.stop();
+});
+
 t.test(
   'activationsMax: clean actors are dropped, dirty ones stay, and all come back as they were',
   async (t) => {
@@ -131,6 +147,37 @@ t.test(
     t.ok((shard?.counters.passivated ?? 0) > 0);
     for (let index = 0; index < 40; index++) await system.ask(add(`a${index}`));
     scanJournal(system.disk);
+    await system.stop();
+  },
+);
+
+t.test('activationBytesMax: large states push each other out, and all come back as they were', async (t) => {
+  const stateBytes = 50_000;
+  const bytesMax = 10 * 4 * stateBytes;
+  const system = await TestSystem.start({
+    limits: { activationBytesMax: bytesMax, eventBytesMax: 2 * stateBytes },
+  });
+  for (let index = 0; index < 40; index++) await system.ask(fill(`a${index}`, 1, stateBytes));
+  await system.swept();
+  for (let index = 0; index < 40; index++) t.equal((await system.counter(`a${index}`)).filled, stateBytes);
+  await system.ask(get('a0'));
+  const [shard] = await system.metrics();
+  t.ok((shard?.activations ?? 0) <= 10, `${shard?.activations} are left`);
+  t.ok((shard?.activationBytes ?? Number.NaN) <= bytesMax, `${shard?.activationBytes} bytes`);
+  await system.stop();
+});
+
+t.test(
+  'passivation keeps up with any rate of new actors: a batch of them is gone when their rows are written',
+  async (t) => {
+    const system = await TestSystem.start({ limits: { activationsMax: 10 } });
+    for (let round = 0; round < 5; round++) {
+      const asks = Array.from({ length: 1_000 }, (_, index) => system.submit(add(`r${round}-${index}`)));
+      for (const ask of asks) t.equal((await system.answered(ask)).type, 'reply');
+      await system.swept();
+    }
+    const [shard] = await system.metrics();
+    t.ok((shard?.activations ?? 0) <= 1_000 * 1.25 + 10, `${shard?.activations} are left`);
     await system.stop();
   },
 );
