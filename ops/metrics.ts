@@ -106,6 +106,11 @@ const shardCounters = {
   loads: ['troupe_actor_loads_total', 'Actors loaded from the store.'],
   passivated: ['troupe_actor_passivations_total', 'Actors dropped from memory.'],
   parkedActors: ['troupe_actors_parked_total', 'Actors parked after they failed repeatedly.'],
+  lettersQueued: ['troupe_dead_letters_total', 'Messages that became dead letters.'],
+  lettersDropped: [
+    'troupe_dead_letters_dropped_total',
+    'Refused messages that found no room as dead letters.',
+  ],
 } as const satisfies Partial<Record<keyof Counters, readonly [string, string]>>;
 
 /** What an event of a saga says about its instance. */
@@ -156,6 +161,7 @@ const shardGauges = {
   activations: ['troupe_resident_actors', 'Actors in memory.'],
   activationBytes: ['troupe_resident_actor_bytes', 'Their estimated memory.'],
   timers: ['troupe_timers', 'Timers set and not yet due.'],
+  deadLetters: ['troupe_dead_letters', 'Messages that wait as dead letters.'],
 } as const satisfies Partial<Record<keyof ShardMetrics, readonly [string, string]>>;
 
 function registerEvents(registry: Registry, kinds: MetricsSources['kinds'], shards: Shards): void {

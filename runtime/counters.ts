@@ -33,6 +33,8 @@ export interface Counters {
   loads: number;
   passivated: number;
   parkedActors: number;
+  lettersQueued: number;
+  lettersDropped: number;
   /** By `kind/Event`. */
   readonly eventsByType: Map<string, number>;
   readonly commit: LatencyHistogram;
@@ -58,6 +60,8 @@ export function newCounters(): Counters {
     loads: 0,
     passivated: 0,
     parkedActors: 0,
+    lettersQueued: 0,
+    lettersDropped: 0,
     eventsByType: new Map(),
     commit: newHistogram(),
   };

@@ -25,6 +25,7 @@ import {
   type Cause,
   causeCommand,
   causeMessage,
+  type StoredLetter,
   type StoredMessage,
   type StoredTimer,
   type StoredTrail,
@@ -32,6 +33,8 @@ import {
 import { detached } from './detached-fields.js';
 import type { Domain } from './domain.js';
 import type { CommandEntry, EventEntry, QueryEntry } from './kind-table.js';
+import type { LetterBox } from './letters/letter-box.js';
+import { queuedLetter, toLetter } from './letters/letter-record.js';
 import { itemMessage, type MessageItem } from './link/link-protocol.js';
 import { noteSent } from './partition.js';
 import type { TimerDesk } from './timer/timer-desk.js';
@@ -46,6 +49,10 @@ export interface Origin {
   readonly commandId: string;
   /** The outcome must be recorded even when it is a rejection: the command carried a key, or is a message or timer. */
   readonly mustRecord: boolean;
+  /** A message that nobody waits for an answer to: refused, it becomes a dead letter. */
+  readonly letter?: MessageItem | undefined;
+  /** The dead letter that this runs again: accepted, it is gone; refused, nothing is recorded. */
+  readonly takes?: StoredLetter | undefined;
   /** The actor that asked by a tagged message. */
   readonly replyTo?: { readonly kindSchemaId: number; readonly id: string; readonly tag: string } | undefined;
 }
@@ -162,10 +169,15 @@ export class Executor {
   refuse(activation: Activation, outcome: StoredOutcome, origin: Origin, now?: number): Executed {
     const isFailure = outcome[0] === outcomeFailure;
     if (isFailure) this.#domain.counters.failures++;
-    const isRecorded = origin.mustRecord && !(isFailure && origin.cause[0] === causeCommand);
+    const isRecorded =
+      origin.mustRecord && origin.takes === undefined && !(isFailure && origin.cause[0] === causeCommand);
     if (isRecorded) {
       const time = now ?? activation.partition.timeFor(this.#domain.now, origin.time);
-      this.#write(activation, origin, time, outcome, 0, [], []);
+      const letter =
+        origin.letter === undefined
+          ? undefined
+          : this.#queueLetter(activation.partition.letters, origin.letter, outcome, time);
+      this.#write(activation, origin, time, outcome, 0, [], [], letter);
     }
     return { outcome, recorded: isRecorded, version: activation.version };
   }
@@ -178,7 +190,26 @@ export class Executor {
     timers: readonly StoredTimer[],
   ): void {
     const now = activation.partition.timeFor(this.#domain.now, origin.time);
-    this.#write(activation, origin, now, outcome, 0, [], timers);
+    this.#write(activation, origin, now, outcome, 0, [], timers, origin.takes);
+  }
+
+  /** Undefined when there is no room for one more (`letter-box.ts`, E4). */
+  #queueLetter(
+    box: LetterBox,
+    item: MessageItem,
+    outcome: StoredOutcome,
+    at: number,
+  ): StoredLetter | undefined {
+    const { limits, counters } = this.#domain;
+    if (!box.hasRoom(limits)) {
+      counters.lettersDropped++;
+      const [, source, position, ordinal] = item;
+      this.#domain.report('error', 'dead-letter-dropped', { source, position, ordinal, code: outcome[1] });
+      return undefined;
+    }
+    counters.lettersQueued++;
+    box.add(toLetter(item, outcome, at));
+    return queuedLetter(item);
   }
 
   #accept(
@@ -246,7 +277,16 @@ export class Executor {
     }
     const isRecorded = origin.mustRecord || stored.length > 0 || messages.length > 0 || timers.length > 0;
     if (isRecorded)
-      this.#write(activation, origin, now, outcome, stored.length === 0 ? 0 : stored, messages, timers);
+      this.#write(
+        activation,
+        origin,
+        now,
+        outcome,
+        stored.length === 0 ? 0 : stored,
+        messages,
+        timers,
+        origin.takes,
+      );
     if (stored.length > 0) {
       activation.state = state;
       activation.version += events.length;
@@ -267,6 +307,7 @@ export class Executor {
     events: readonly unknown[] | 0,
     messages: readonly StoredMessage[],
     timers: readonly StoredTimer[],
+    letter: StoredLetter | undefined,
   ): void {
     const { partition } = activation;
     const group = this.#committer().open;
@@ -278,7 +319,7 @@ export class Executor {
       replyTo === undefined ? undefined : [replyTo.kindSchemaId, replyTo.id, 0, outcome, replyTo.tag];
     const sent = withOrdinal(firstOrdinal, messages, reply);
     const messageCount = sent === 0 ? 0 : sent.length - 1;
-    const record = pack([
+    const fields: unknown[] = [
       activation.kind.schemaId,
       activation.id,
       activation.version,
@@ -287,11 +328,17 @@ export class Executor {
       origin.cause,
       origin.trail,
       // A reply message carries the outcome already; a message without a tag has nobody to tell.
-      origin.cause[0] === causeCommand ? outcome : 0,
+      origin.cause[0] === causeCommand || letter !== undefined ? outcome : 0,
       events,
       sent,
       timers.length === 0 ? 0 : timers,
-    ]);
+    ];
+    if (letter !== undefined) {
+      fields.push(letter);
+      if (letter.length === 4)
+        partition.letters.remove({ source: letter[0], position: letter[1], ordinal: letter[2] });
+    }
+    const record = pack(fields);
     partition.writer.add(activation.placement, activation.hash, record);
     share.messageCount += messageCount;
     group.byteCount += record.length;

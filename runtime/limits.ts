@@ -49,6 +49,9 @@ export interface Limits {
   readonly strikesMax: number;
   /** Strikes are forgotten when the next one comes later than this. */
   readonly strikeMemoryMs: number;
+  /** Dead letters of a partition, by number and by bytes; past either a refused message is dropped and reported. */
+  readonly lettersMax: number;
+  readonly letterBytesMax: number;
   /** Events folded for one `at_version` query, or passed on the way to one history page. */
   readonly historyEventsMax: number;
 }
@@ -80,5 +83,7 @@ export const defaultLimits: Limits = {
   filterBytes: 64 * 1_048_576,
   strikesMax: 3,
   strikeMemoryMs: 600_000,
+  lettersMax: 10_000,
+  letterBytesMax: 16 * 1_048_576,
   historyEventsMax: 100_000,
 };

@@ -81,7 +81,9 @@ export class MessageDesk {
   #runMessage(activation: Activation, item: MessageItem): void {
     const tag = item[11];
     const origin = new MessageOrigin(item);
-    if (activation.phase === 'parked') {
+    if (tag === 0 && item[9] !== 0 && activation.partition.letters.blocks(item)) {
+      this.#executor.refuse(activation, letterAhead, origin);
+    } else if (activation.phase === 'parked') {
       this.#executor.refuse(activation, failureOutcome('actor-parked', 'The actor is parked.'), origin);
     } else if (item[9] === 0) {
       this.#executor.reply(
@@ -168,6 +170,7 @@ class MessageOrigin implements Origin {
   readonly trail: StoredTrail;
   readonly mustRecord = true;
   readonly replyTo: Origin['replyTo'];
+  readonly letter: Origin['letter'];
   #commandId: string | undefined;
 
   constructor(item: MessageItem) {
@@ -176,6 +179,7 @@ class MessageOrigin implements Origin {
     this.time = item[4];
     this.trail = item[12];
     this.caller = { principal: item[12][2], roles: noRoles, internal: true };
+    this.letter = tag === 0 && item[9] !== 0 ? item : undefined;
     this.replyTo = tag === 0 || item[9] === 0 ? undefined : { kindSchemaId: item[5], id: item[6], tag };
   }
 
@@ -187,3 +191,7 @@ class MessageOrigin implements Origin {
 }
 
 const noRoles: readonly string[] = [];
+const letterAhead = failureOutcome(
+  'dead-letter-ahead',
+  'An earlier message from the same actor waits as a dead letter.',
+);

@@ -10,6 +10,7 @@ import { EntryWriter, noHash } from '../persistence/entry.js';
 import type { EntryHash, Fence, Head } from '../persistence/journal.js';
 import type { Checkpoint } from '../persistence/tables.js';
 import type { OutcomeLedger } from './deduplication/outcome-ledger.js';
+import { LetterBox } from './letters/letter-box.js';
 
 /** A place in a channel: messages are numbered by the entry that holds them and their ordinal in it. */
 export interface Place {
@@ -52,6 +53,7 @@ export class Partition {
   readonly ledger: OutcomeLedger;
   /** Keys of timer rows that the tables lack or hold too much → whether they may hold one now. */
   readonly dirtyTimers = new Map<string, boolean>();
+  readonly letters = new LetterBox();
 
   constructor(options: {
     readonly number: number;

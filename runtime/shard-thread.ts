@@ -54,6 +54,7 @@ export interface ShardMetrics {
   readonly timers: number;
   readonly callsQueued: number;
   readonly messagesQueued: number;
+  readonly deadLetters: number;
   readonly tableLagEntries: number;
   readonly phase: string;
   /** Lateness of the event loop since the last reading, ms. Measured by whoever gave the shard a thread of its own. */

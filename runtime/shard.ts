@@ -201,6 +201,7 @@ export class Shard {
     readonly timers: number;
     readonly callsQueued: number;
     readonly messagesQueued: number;
+    readonly deadLetters: number;
     readonly tableLagEntries: number;
     readonly phase: string;
   } {
@@ -210,6 +211,7 @@ export class Shard {
       timers: this.#timers.count,
       callsQueued: this.#queued.length - this.#queuedNext,
       messagesQueued: this.#hub.depth,
+      deadLetters: this.#deadLetters(),
       tableLagEntries: this.#tableLag(),
       phase: this.#phase,
     };
@@ -606,6 +608,12 @@ export class Shard {
       return { code: 'storage-behind', detail: 'The tables are too far behind the log.' };
     }
     return undefined;
+  }
+
+  #deadLetters(): number {
+    let count = 0;
+    for (const { letters } of this.#domain.owned()) count += letters.size;
+    return count;
   }
 
   #tableLag(): number {

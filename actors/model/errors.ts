@@ -94,7 +94,13 @@ const entries = {
   },
   'version-conflict': { status: 412, title: 'The actor is at another version', retry: 'never' },
 
-  // What operators ask.
+  // What operators see and ask.
+  'dead-letter-ahead': {
+    status: 503,
+    title: 'An earlier message to this actor waits as a dead letter',
+    retry: 'later',
+    retryAfterSeconds: 1,
+  },
   'timer-of-saga': { status: 409, title: 'The timer belongs to a saga', retry: 'never' },
 
   // The runtime is busy or on the move. Nothing happened; the client comes back.

@@ -2,9 +2,10 @@
  * What operators do over HTTP, for admins only: one file per noun beside this one.
  */
 import type { OwnRoute } from '../own-route.js';
+import { letterRoutes } from './letter-routes.js';
 import type { OperatorParts } from './operator-parts.js';
 import { timerRoutes } from './timer-routes.js';
 
 export function operatorRoutes(parts: OperatorParts): readonly OwnRoute[] {
-  return [...timerRoutes(parts)];
+  return [...timerRoutes(parts), ...letterRoutes(parts)];
 }

@@ -6,7 +6,8 @@
  *     [kind, id, versionBefore, previousPosition, timeOffset, cause, trail, outcome, events, messages, timers]
  *
  * `previousPosition` is the position of the entry with the actor's events before these (0: none): history walks back
- * along it. `timeOffset` is `ctx.now` − the entry's time. Everything after `trail` is 0 when empty.
+ * along it. `timeOffset` is `ctx.now` − the entry's time. Everything after `trail` is 0 when empty. A twelfth field stands
+ * only in the few records that queue or take a dead letter.
  */
 import type { StoredOutcome } from './outcome.js';
 
@@ -61,7 +62,17 @@ export type StoredRecord = readonly [
   events: StoredEvents | 0,
   messages: readonly [firstOrdinal: number, ...messages: StoredMessage[]] | 0,
   timers: readonly StoredTimer[] | 0,
+  /** Absent in nearly every record. */
+  letter?: StoredLetter,
 ];
+
+/**
+ * What the record does to a dead letter. Five: the message that the record consumes becomes one; place, target and trail
+ * are the record's own, and its outcome says why. Four: the letter of that place is gone, by the doing of `operator`.
+ */
+export type StoredLetter =
+  | readonly [fromKind: number, fromId: string, sentAt: number, schema: number, fields: readonly unknown[]]
+  | readonly [source: number, position: number, ordinal: number, operator: string];
 
 /** Events in a record. */
 export function eventCount(record: StoredRecord): number {

@@ -4,7 +4,7 @@
  * B1  The epoch is raised before anything is read, so nothing that an older owner still has under way can follow.
  * B2  The entry at the checkpoint must have the checkpoint's hash, and every entry after it the hash of the one before:
  *     a log that went back or was damaged stops the partition; nothing of it is served.
- * B3  Afterwards the partition knows: actors whose rows lag, live timers, outcomes of recent command ids, places consumed
+ * B3  Afterwards the partition knows: actors whose rows lag, live timers, dead letters, outcomes of recent command ids, places consumed
  *     per source, and per destination the newest place sent. `outbox-reader.ts` reads what is to be sent again.
  */
 
@@ -18,13 +18,15 @@ import type { FilterGenerations } from '../deduplication/filter-generations.js';
 import { OutcomeLedger } from '../deduplication/outcome-ledger.js';
 import type { Domain } from '../domain.js';
 import type { EntrySource } from '../entry-source.js';
+import { letterTable } from '../letters/letter-box.js';
+import { foldLetter } from '../letters/letter-record.js';
 import { noteSent, Partition } from '../partition.js';
 import { type TimerDesk, timerTable } from '../timer/timer-desk.js';
 import { decodePartitionState, stateKey, stateTable } from './partition-state.js';
 
 /** Entries read at a time. */
 const readLimits = { entriesMax: 256, bytesMax: 8 * 1_048_576 };
-const timerRowsPerPage = 1_000;
+const rowsPerPage = 1_000;
 
 export interface Recovered {
   readonly partition: Partition;
@@ -43,7 +45,9 @@ export async function recoverPartition(
   const ledger = await OutcomeLedger.open(store.tables, number, parts.filter);
   const partition = new Partition({ number, fence, head, checkpoint, ledger });
   const outboxFrom = await loadState(domain, partition);
-  await loadTimers(domain, partition, parts.timers);
+  const { timers } = parts;
+  await forEachRow(domain, number, timerTable, (value) => timers.load(partition, value));
+  await forEachRow(domain, number, letterTable, (value) => partition.letters.load(value));
   if (checkpoint.position > head.position) throw wentBack(number, checkpoint.position, head.position);
 
   const from = Math.max(
@@ -96,17 +100,18 @@ async function loadState(domain: Domain, partition: Partition): Promise<number> 
   return state.outboxFrom;
 }
 
-async function loadTimers(domain: Domain, partition: Partition, timers: TimerDesk): Promise<void> {
+async function forEachRow(
+  domain: Domain,
+  partition: number,
+  table: string,
+  take: (value: Uint8Array) => void,
+): Promise<void> {
   let from = '';
   for (;;) {
-    const rows = await domain.store.tables.range(partition.number, {
-      table: timerTable,
-      from,
-      limit: timerRowsPerPage,
-    });
-    for (const { value } of rows) timers.load(partition, value);
+    const rows = await domain.store.tables.range(partition, { table, from, limit: rowsPerPage });
+    for (const { value } of rows) take(value);
     const last = rows.at(-1);
-    if (last === undefined || rows.length < timerRowsPerPage) return;
+    if (last === undefined || rows.length < rowsPerPage) return;
     from = `${last.key}\u0000`;
   }
 }
@@ -138,6 +143,7 @@ function replay(
     }
     if (cause[0] === causeCommand && cause[2] !== 0) partition.ledger.note(cause[1], reader.position, at);
     if (cause[0] === causeTimer) timers.consume(partition, kindSchemaId, id, cause[1], cause[2]);
+    foldLetter(partition.letters, record, at);
     if (record[10] !== 0) for (const timer of record[10]) timers.apply(partition, kindSchemaId, id, timer);
   }
 }

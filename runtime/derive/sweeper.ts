@@ -203,11 +203,12 @@ export class Sweeper {
     if (closes && !sweep.failed) {
       to = { position: sweep.position, hash: sweep.hash, epoch: partition.fence.epoch };
       const timers = this.#timers.takeRows(partition);
+      const letters = partition.letters.takeRows();
       const ledger = partition.ledger.takeRows(sweep.position, this.#domain.clock.now());
       finishSegment = ledger.written;
-      puts.push(...timers.puts, ...ledger.puts);
+      puts.push(...timers.puts, ...letters.puts, ...ledger.puts);
       puts.push({ table: stateTable, key: stateKey, value: encodePartitionState(sweep.state) });
-      deletes = [...timers.deletes, ...ledger.deletes];
+      deletes = [...timers.deletes, ...letters.deletes, ...ledger.deletes];
     }
     await new Promise<void>((resolve) => this.#host.whenDurable(group, resolve));
     if (this.#stopped) return;

@@ -47,7 +47,8 @@ export class OperationCalls implements OperationClient {
     { principal, commandId }: Operator,
   ): Promise<Answer<N>> {
     const link = this.#links[shardOf(partition, this.#links.length)];
-    if (link === undefined) return Promise.reject(new OperatingError('not-found', 'No such partition.'));
+    if (link === undefined || partition >= this.partitionCount)
+      return Promise.reject(new OperatingError('not-found', 'No such partition.'));
     if (this.#isStopped) return Promise.reject(new OperatingError('shutting-down', 'The node is stopping.'));
     if (this.#pending.size >= operationsMax)
       return Promise.reject(new OperatingError('overloaded', 'Too many operations are waiting.'));

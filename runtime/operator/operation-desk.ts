@@ -9,6 +9,7 @@ import {
   type OperationItem,
 } from '../link/link-protocol.js';
 import type { Partition } from '../partition.js';
+import { listLetters, replayLetters, skipLetter } from './letter-operations.js';
 import type { Answer, Ask, OperationName } from './operation.js';
 import type { OperationGround, Operator } from './operation-ground.js';
 import { listTimers, moveTimer } from './timer-operations.js';
@@ -32,6 +33,9 @@ type Handler<N extends OperationName> = (
 const handlers: { readonly [N in OperationName]: Handler<N> } = {
   'timers.list': listTimers,
   'timers.move': moveTimer,
+  'letters.list': listLetters,
+  'letters.replay': replayLetters,
+  'letters.skip': skipLetter,
 };
 
 export class OperationDesk {

@@ -8,6 +8,7 @@
  *     even when the page is empty.
  * O3  An answer leaves once everything it was computed from is durable. A change is a journal record with its principal.
  */
+import type { LetterPage, LetterView, ListLetters, Replay, TakeLetter } from './letter-operations.js';
 import type { Operator } from './operation-ground.js';
 import type { ListTimers, MoveTimer, TimerPage, TimerView } from './timer-operations.js';
 
@@ -15,6 +16,9 @@ import type { ListTimers, MoveTimer, TimerPage, TimerView } from './timer-operat
 export interface Operations {
   'timers.list': { readonly ask: ListTimers; readonly answer: TimerPage };
   'timers.move': { readonly ask: MoveTimer; readonly answer: TimerView };
+  'letters.list': { readonly ask: ListLetters; readonly answer: LetterPage };
+  'letters.replay': { readonly ask: TakeLetter; readonly answer: Replay };
+  'letters.skip': { readonly ask: TakeLetter; readonly answer: LetterView };
 }
 
 export type OperationName = keyof Operations;
