@@ -1,6 +1,7 @@
 /**
  * Opens a store by URL: `embedded:DIR`, `redis://…`, `rediss://…`, `memory:`.
  */
+import { copyEmbeddedStore } from './embedded/embedded-backup.js';
 import { openEmbeddedReader } from './embedded/embedded-reader.js';
 import { openEmbeddedStore } from './embedded/embedded-store.js';
 import { createMemoryStore } from './memory/memory-store.js';
@@ -62,7 +63,7 @@ export async function openStoreReader(address: StoreAddress, clock: StoreClock):
   const [scheme, rest] = splitUrl(address.url);
   switch (scheme) {
     case 'embedded':
-      return openEmbeddedReader(rest);
+      return openEmbeddedReader(rest, clock);
     case 'redis':
     case 'rediss':
       return await openRedisReader({ ...address.redis, url: address.url, clock });
@@ -71,6 +72,16 @@ export async function openStoreReader(address: StoreAddress, clock: StoreClock):
     default:
       throw new StoreFailure('store-address', `"${address.url}" is no store; use embedded:DIR or redis://…`);
   }
+}
+
+/** Copies a store into an empty directory, consistent and durable, beside its owner. */
+export async function copyStore({ url }: StoreAddress, directory: string): Promise<void> {
+  const [scheme, rest] = splitUrl(url);
+  if (scheme === 'embedded') return await copyEmbeddedStore(rest, directory);
+  throw new StoreFailure(
+    'store-address',
+    'a store in Redis is backed up with `troupe journal export FILE`, or with copies of the files of the server',
+  );
 }
 
 function splitUrl(url: string): [scheme: string, rest: string] {

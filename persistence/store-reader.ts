@@ -23,6 +23,10 @@ export interface StoreReader {
   observe(partition: number): Promise<Fence | undefined>;
   /** Who has the store now, in words; undefined when nobody has. */
   owner(): Promise<string | undefined>;
+  /** See `Store.space`. */
+  space(): Promise<{ readonly freeBytes: number; readonly acceptsWrites: boolean }>;
+  /** Bytes that the parts of the store take, by name. */
+  sizes(): Promise<Readonly<Record<string, number>>>;
   /** See `Store.readManifest`. */
   readManifest(): Promise<Uint8Array | undefined>;
   close(): Promise<void>;

@@ -12,7 +12,7 @@ import type { Config, SettingKey } from '../settings.js';
 import { refusalOr } from '../start-refusal.js';
 import type { ReadOptions, TailOptions } from './journal-read.js';
 import type * as runs from './tool-runs.js';
-import type { VerifyOptions } from './tool-runs.js';
+import type { PlainOptions, VerifyOptions } from './tool-runs.js';
 
 const placeSettings: readonly SettingKey[] = [
   ...(['dataDirectory', 'store', 'prefix', 'storeCaFile', 'storeCertificateFile', 'storeKeyFile'] as const),
@@ -72,7 +72,37 @@ export function addTools(program: Command, exit: (code: number) => void): void {
       exit(await runTool(command, (tools, config) => tools.runVerify(config, options))),
     );
   addSettings(verify, (key) => placeSettings.includes(key));
+
+  const doctor = program
+    .command('doctor')
+    .description('Say how a store is: owner, epochs, heads, checkpoints, space, damage, and what to do.')
+    .option(...place.json)
+    .action(async (options: PlainOptions, command: Command) =>
+      exit(await runTool(command, (tools, config) => tools.runDoctor(config, options))),
+    );
+  addSettings(doctor, (key) => placeSettings.includes(key));
+
+  const backup = program
+    .command('backup')
+    .description(
+      'Copy the embedded store into an empty directory, beside a running server, and check the copy.',
+    )
+    .argument('<directory>', 'made if it is not there; a server can be started on it')
+    .option('--progress', 'show progress also where stderr is no terminal')
+    .option(...place.json)
+    .addHelpText('after', backupNote)
+    .action(async (target: string, options: PlainOptions, command: Command) =>
+      exit(await runTool(command, (tools, config) => tools.runBackup(config, target, options))),
+    );
+  addSettings(backup, (key) => placeSettings.includes(key));
 }
+
+const backupNote = `
+The copy holds the journal, the tables, the archive and the keys of the data directory: keep it as safe as the original.
+Restore it by starting a server with --data on it, or on a copy of it.
+
+Example:
+  troupe backup --data /var/lib/bank /backup/bank-2026-11-21`;
 
 const journalExamples = `
 Examples:

@@ -1,13 +1,16 @@
 /**
  * What the tools' commands do once their options are read. Loaded when one of them runs, so that `troupe token` needs no store.
  */
+import path from 'node:path';
+import { copyStore } from '../../persistence/open-store.js';
 import { createOffload } from '../../runtime/offload.js';
 import { exitCodes } from '../exit-codes.js';
 import type { Config } from '../settings.js';
+import { diagnose, diagnosisText, isDamaged } from './doctor.js';
 import { type ReadOptions, readJournal, type TailOptions, tailJournal } from './journal-read.js';
-import { findingsText, verifyJournal } from './journal-verify.js';
-import { vocabularyOf, withReader } from './opened-journal.js';
-import { jsonText, Output, progressOn } from './output.js';
+import { findingsText, type PartitionFindings, verifyJournal } from './journal-verify.js';
+import { addressOf, vocabularyOf, withReader } from './opened-journal.js';
+import { countText, jsonText, Output, type Progress, progressOn } from './output.js';
 
 export async function runRead(config: Config, options: ReadOptions): Promise<number> {
   const output = new Output();
@@ -36,21 +39,62 @@ export interface VerifyOptions {
 
 export async function runVerify(config: Config, options: VerifyOptions): Promise<number> {
   const output = new Output();
+  const progress = progressOn(options.progress === true);
+  const found = await verified(config, { ...options, progress });
+  const isSound = found.every(({ damages }) => damages.length === 0);
+  if (options.json === true) await output.line(jsonText({ sound: isSound, partitions: found }));
+  else for (const partition of found) await output.line(findingsText(partition));
+  return soundness(isSound);
+}
+
+async function verified(
+  config: Config,
+  options: { readonly threads: number; readonly partition?: number; readonly progress: Progress },
+): Promise<PartitionFindings[]> {
   const offload = createOffload({ threads: options.threads });
   try {
-    return await withReader(config, async (reader, address) => {
-      const progress = progressOn(options.progress === true);
-      const chosen = options.partition === undefined ? {} : { partition: options.partition };
-      const found = await verifyJournal(reader, address, offload, { ...chosen, progress });
-      const isSound = found.every(({ damages }) => damages.length === 0);
-      if (options.json === true) await output.line(jsonText({ sound: isSound, partitions: found }));
-      else for (const partition of found) await output.line(findingsText(partition));
-      return soundness(isSound);
-    });
+    return await withReader(config, (reader, address) => verifyJournal(reader, address, offload, options));
   } finally {
     await offload.close();
   }
 }
+
+export interface PlainOptions {
+  readonly json?: boolean;
+  readonly progress?: boolean;
+}
+
+export async function runDoctor(config: Config, options: PlainOptions): Promise<number> {
+  const output = new Output();
+  return await withReader(config, async (reader) => {
+    const diagnosis = await diagnose(reader);
+    await output.line(options.json === true ? jsonText(diagnosis) : diagnosisText(diagnosis));
+    return soundness(!isDamaged(diagnosis));
+  });
+}
+
+/** Copies, then checks the copy as a whole. */
+export async function runBackup(config: Config, target: string, options: PlainOptions): Promise<number> {
+  const output = new Output();
+  const directory = path.resolve(target);
+  const progress = progressOn(options.progress === true);
+  progress.show(() => `backup: copying to ${directory}`);
+  await copyStore(addressOf(config), directory);
+  const copied = { ...config, store: 'embedded', dataDirectory: directory } as const;
+  const found = await verified(copied, { threads: backupThreads, progress });
+  const damaged = found.filter(({ damages }) => damages.length > 0);
+  const entries = found.reduce((sum, partition) => sum + partition.entries, 0);
+  if (options.json === true)
+    await output.line(jsonText({ directory, sound: damaged.length === 0, entries, damaged }));
+  else {
+    for (const partition of damaged) await output.line(findingsText(partition));
+    if (damaged.length === 0)
+      await output.line(`${directory}: ${countText(entries)} entries, copied and checked`);
+  }
+  return soundness(damaged.length === 0);
+}
+
+const backupThreads = 2;
 
 function soundness(isSound: boolean): number {
   return isSound ? exitCodes.stopped : exitCodes.damaged;

@@ -1,15 +1,18 @@
 /**
  * Looks into an embedded store without its lock: LMDB's readers see one version of the data each and hold up no writer.
  */
+import { statSync } from 'node:fs';
 import path from 'node:path';
 import { assertPartition } from '../append-check.js';
 import type { ReadLimits, StoredEntry } from '../journal.js';
+import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
 import type { StoreReader } from '../store-reader.js';
 import { lockHolder } from './directory-lock.js';
 import { EntryLocator } from './entry-locator.js';
 import { LogEnvironment } from './log-environment.js';
 import { checkFormat, readManifestFile } from './manifest-file.js';
+import { SpaceGuard } from './space-guard.js';
 import { manifestOf } from './store-documents.js';
 import { TablesEnvironment } from './tables-environment.js';
 
@@ -17,7 +20,7 @@ const logFolder = 'log';
 const tablesFolder = 'tables';
 
 /** Throws `StoreFailure`: `store-incompatible` where there is no store that this version reads, `store-broken` for one cut off. */
-export function openEmbeddedReader(directory: string): StoreReader {
+export function openEmbeddedReader(directory: string, clock: StoreClock): StoreReader {
   const manifest = readManifestFile(directory);
   if (manifest === undefined) throw new StoreFailure('store-incompatible', `${directory} holds no store`);
   checkFormat(directory, manifest);
@@ -50,10 +53,16 @@ export function openEmbeddedReader(directory: string): StoreReader {
       const pid = lockHolder(directory);
       return pid === undefined ? undefined : `process ${pid}`;
     },
+    space: () => new SpaceGuard(directory, clock, undefined).measure(),
+    sizes: async () => ({ log: sizeOf(directory, logFolder), tables: sizeOf(directory, tablesFolder) }),
     readManifest: async () => manifestOf(log),
     close: async () => {
       await log.root.close();
       await tables.root.close();
     },
   };
+}
+
+function sizeOf(directory: string, folder: string): number {
+  return statSync(path.join(directory, folder, 'data.mdb')).size;
 }

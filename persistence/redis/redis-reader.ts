@@ -9,11 +9,12 @@ import type { StoreReader } from '../store-reader.js';
 import { AcknowledgedHeads } from './acknowledged-heads.js';
 import { parseFence, type StoredFence } from './fence-text.js';
 import { RedisKeys } from './keys.js';
+import { MemoryGuard } from './memory-guard.js';
 import { parseRedisUrl, type RedisTlsFiles } from './redis-address.js';
 import { RedisConnection } from './redis-connection.js';
 import { RedisJournal } from './redis-journal.js';
 import { RedisTables } from './redis-tables.js';
-import { askServer, describeServer } from './server-check.js';
+import { askServer, describeServer, memoryOf, parseInfo } from './server-check.js';
 import { redisFormat } from './store-place.js';
 
 export interface RedisReaderOptions {
@@ -67,6 +68,11 @@ export async function openRedisReader(options: RedisReaderOptions): Promise<Stor
         if (holder === null) return undefined;
         const [host, pid] = holder.toString().split(' ');
         return `process ${pid} on ${host}`;
+      },
+      space: () => new MemoryGuard(connection, report).measure(),
+      sizes: async () => {
+        const memory = memoryOf(parseInfo(String(await connection.send('INFO', ['memory']))));
+        return { 'memory of the server': memory.usedBytes };
       },
       readManifest: async () =>
         ((await connection.send('GET', [keys.manifest])) as Buffer | null) ?? undefined,

@@ -1,0 +1,99 @@
+/** `troupe doctor` and `troupe backup` as people run them, on real data directories. */
+import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import t from 'tap';
+import { counterContract } from '../fixtures/counter-app.js';
+import { add, moved, runningSystem, temporaryFolder, toolEnd } from './counted-place.js';
+
+t.test('the doctor finds a sound store sound, running or stopped, and says who has it', async (t) => {
+  const directory = path.join(temporaryFolder(t), 'data');
+  const system = await runningSystem(t, directory);
+  await add(system, 'one', 1);
+  const running = await toolEnd(t, directory, ['doctor']);
+  t.equal(running.code, 0, running.stdout);
+  t.match(running.stdout, new RegExp(`owner +process ${process.pid}\\n`));
+  t.match(running.stdout, 'Nothing is wrong');
+  await system.stop();
+  const stopped = await toolEnd(t, directory, ['doctor', '--json']);
+  t.equal(stopped.code, 0);
+  t.match(JSON.parse(stopped.stdout), { owner: null, findings: [], bytes: { log: Number, tables: Number } });
+});
+
+t.test(
+  'the doctor finds a log that is older than its tables, exits with 3 and says what to do',
+  async (t) => {
+    const directory = path.join(temporaryFolder(t), 'data');
+    const first = await runningSystem(t, directory);
+    await add(first, 'one', 1);
+    await first.stop();
+    const older = path.join(directory, '..', 'older');
+    cpSync(path.join(directory, 'log'), older, { recursive: true });
+    const second = await runningSystem(t, directory);
+    await add(second, 'one', 2);
+    await second.stop();
+    rmSync(path.join(directory, 'log'), { recursive: true });
+    cpSync(older, path.join(directory, 'log'), { recursive: true });
+    const end = await toolEnd(t, directory, ['doctor']);
+    t.equal(end.code, 3);
+    t.match(end.stdout, /damage: partition \d: its tables know position 2, its log ends at 1/);
+    t.match(end.stdout, 'must be accepted by a person');
+  },
+);
+
+t.test('a backup taken under load is checked, and a system on it goes on from one moment', async (t) => {
+  const folder = temporaryFolder(t);
+  const [directory, target] = [path.join(folder, 'data'), path.join(folder, 'copy')];
+  const system = await runningSystem(t, directory);
+  await add(system, 'from', 1_000);
+  await add(system, 'keyed', 5, 'once');
+  let isCopied = false;
+  const load = (async () => {
+    for (let count = 0; !isCopied; count++) await moved(system, `move-${count}`, 'from', 'to', 1);
+  })();
+  const end = await toolEnd(t, directory, ['backup', target]);
+  isCopied = true;
+  await load;
+  t.equal(end.code, 0, end.stderr);
+  t.match(end.stdout, 'copied and checked');
+  t.notOk(existsSync(path.join(target, 'LOCK')), 'the copy is nobody’s');
+
+  const copy = await runningSystem(t, target);
+  const total = async (id: string): Promise<number> => {
+    const result = await copy.query(counterContract, id, 'total', {});
+    return result.ok ? result.reply.total : Number.NaN;
+  };
+  // What was under way at the moment of the copy is finished by the copy: its sagas are asked to their end.
+  for (let count = 0; ; count++) {
+    const status = await copy.query('move', `move-${count}`, 'status', {}, { waitMs: 10_000 });
+    if (!status.ok) break;
+  }
+  t.equal((await total('from')) + (await total('to')), 1_000);
+  const repeated = await copy.call(
+    counterContract,
+    'keyed',
+    'add',
+    { amount: 5 },
+    { idempotencyKey: 'once' },
+  );
+  t.match(
+    repeated,
+    { ok: true, replayed: true },
+    'recorded answers and the key that tells repeats are there',
+  );
+});
+
+t.test('a backup goes only into an empty directory, and leaves nothing where it fails', async (t) => {
+  const folder = temporaryFolder(t);
+  const directory = path.join(folder, 'data');
+  const target = path.join(folder, 'copy');
+  const missing = await toolEnd(t, directory, ['backup', target]);
+  t.equal(missing.code, 2);
+  t.match(missing.stderr, 'holds no store');
+  t.notOk(existsSync(target));
+  const system = await runningSystem(t, directory);
+  await system.stop();
+  const taken = await toolEnd(t, directory, ['backup', directory]);
+  t.equal(taken.code, 2);
+  t.match(taken.stderr, 'is not empty');
+  t.ok(readdirSync(directory).includes('manifest.json'), 'and what is there stays');
+});
