@@ -66,6 +66,11 @@ export interface StoredEntry {
 export interface ReadLimits {
   readonly entriesMax: number;
   readonly bytesMax: number;
+  /**
+   * The partition's owner has said that everything up to here is durable: a store that would have to make sure of that
+   * first (LMDB: with a flush) need not.
+   */
+  readonly durableTo?: number;
 }
 
 export interface Journal {

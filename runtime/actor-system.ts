@@ -12,10 +12,11 @@ import type { StruckActor } from './actor/strike-book.js';
 import type { ActorAnswer, ActorClient, ActorRequest } from './actor-client.js';
 import { type Asked, kindOf, toActorAnswer, toItem } from './call-translation.js';
 import type { Clock, Random, Report } from './clock.js';
+import { EventFeed } from './feed/event-feed.js';
 import { compileKinds, type KindTable } from './kind-table.js';
 import { defaultLimits, type Limits } from './limits.js';
 import type { Link } from './link/link.js';
-import { answerOperation, type LinkAnswer, type ShardItem } from './link/link-protocol.js';
+import { answerOperation, answerTail, type LinkAnswer, type ShardItem } from './link/link-protocol.js';
 import { OperationCalls } from './operator/operation-calls.js';
 import { callBytesDefault, type PendingCall, PendingCalls } from './pending-calls.js';
 import { SchemaCatalogue } from './schema-catalogue.js';
@@ -51,6 +52,7 @@ const farewellTurns = 10;
 export class ActorSystem implements ActorClient {
   readonly kinds: KindTable;
   readonly operations: OperationCalls;
+  readonly feed: EventFeed;
   readonly #shards: readonly ShardHandle[];
   readonly #partitionCount: number;
   readonly #clock: Clock;
@@ -76,6 +78,14 @@ export class ActorSystem implements ActorClient {
       partitionCount: options.store.partitionCount,
       links: shards.map(({ link }) => link),
       clock: options.clock,
+    });
+    this.feed = new EventFeed({
+      journal: options.store.journal,
+      kinds,
+      links: shards.map(({ link }) => link),
+      partitionCount: options.store.partitionCount,
+      clock: options.clock,
+      limits,
     });
     for (const shard of shards) {
       shard.link.receive((answers) => {
@@ -147,6 +157,7 @@ export class ActorSystem implements ActorClient {
   /** Refuses new calls, lets every shard finish and release its partitions; calls still open then end `outcome-unknown`. */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    this.feed.stop();
     // What was submitted before arrives before the stop, and answers given before its end are still on their way after it.
     for (const shard of this.#shards) shard.link.flush();
     await this.#turn();
@@ -173,6 +184,7 @@ export class ActorSystem implements ActorClient {
   }
 
   #receive(answer: LinkAnswer): void {
+    if (answer[1] === answerTail) return this.feed.receive(answer);
     if (answer[0] < 0 || answer[1] === answerOperation) return this.operations.receive(answer);
     const asked = this.#pending.get(answer[0]);
     if (asked !== undefined) this.#pending.settle(answer[0], toActorAnswer(answer, asked));

@@ -54,6 +54,13 @@ export interface Limits {
   readonly letterBytesMax: number;
   /** Events folded for one `at_version` query, or passed on the way to one history page. */
   readonly historyEventsMax: number;
+  /** Entries that a shard keeps between two questions of the feed's follower; past it the follower reads the journal. */
+  readonly tailBytesMax: number;
+  /** Newest entries kept for subscriptions, opened: some five times as much memory. */
+  readonly recentBytesMax: number;
+  /** Bytes of the log that one page of the feed opens; past it the page ends, full or not. */
+  readonly scanBytesMax: number;
+  readonly subscriptionsMax: number;
 }
 
 export const defaultLimits: Limits = {
@@ -86,4 +93,8 @@ export const defaultLimits: Limits = {
   lettersMax: 10_000,
   letterBytesMax: 16 * 1_048_576,
   historyEventsMax: 100_000,
+  tailBytesMax: 4 * 1_048_576,
+  recentBytesMax: 4 * 1_048_576,
+  scanBytesMax: 16 * 1_048_576,
+  subscriptionsMax: 256,
 };

@@ -89,6 +89,11 @@ export class SchemaCatalogue {
     return entry;
   }
 
+  /** Every version of every event. */
+  events(): SchemaEntry[] {
+    return [...this.#byName.values()].filter(({ category }) => category === 'event');
+  }
+
   #add(entry: SchemaEntry): void {
     this.#byId[entry.id] = entry;
     this.#byName.set(keyOf(entry), entry);

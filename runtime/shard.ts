@@ -25,22 +25,26 @@ import { Sweeper } from './derive/sweeper.js';
 import { Domain } from './domain.js';
 import { EntrySource } from './entry-source.js';
 import { Executor } from './execution.js';
+import { TailDesk } from './feed/tail-desk.js';
 import type { KindTable } from './kind-table.js';
 import type { Limits } from './limits.js';
 import { ChannelHub } from './link/channel-hub.js';
 import {
   answerFailure,
+  answerTail,
   type CallItem,
   type ConsumedItem,
   itemConsumed,
   itemOpened,
   itemOperation,
   itemRemote,
+  itemTail,
   type LinkAnswer,
   type OpenedItem,
   type OperationItem,
   type RemoteItem,
   type ShardItem,
+  type TailItem,
 } from './link/link-protocol.js';
 import { OutboundRoutes } from './link/outbound-routes.js';
 import { MessageDesk } from './message-desk.js';
@@ -102,6 +106,7 @@ export class Shard {
   readonly #executor: Executor;
   readonly #calls: CallDesk;
   readonly #operations: OperationDesk;
+  readonly #tail: TailDesk;
   /** The newest announcement of each partition of other shards. */
   readonly #announced = new Map<number, OpenedItem>();
   #queued: { readonly item: CallItem; readonly receivedAt: number }[] = [];
@@ -186,6 +191,10 @@ export class Shard {
         turn: (run) => this.#turn(run),
       },
     );
+    this.#tail = new TailDesk(this.#domain, {
+      answer: (answer) => this.#host.answer(answer),
+      turn: (run) => this.#turn(run),
+    });
     this.#committer = this.#newCommitter(1);
     this.#sweeper = this.#newSweeper();
   }
@@ -234,6 +243,7 @@ export class Shard {
         else if (item[0] === itemConsumed) this.#receiveConsumed(item);
         else if (item[0] === itemOpened) this.#receiveOpened(item);
         else if (item[0] === itemOperation) this.#receiveOperation(item);
+        else if (item[0] === itemTail) this.#receiveTail(item);
         else this.#receiveCall(item, receivedAt);
       }
     });
@@ -242,6 +252,11 @@ export class Shard {
   #receiveCall(item: CallItem, receivedAt: number): void {
     if (this.#phase !== 'reopening' && this.#phase !== 'stopped') this.#queued.push({ item, receivedAt });
     else this.#host.answer([item[1], answerFailure, 'storage-unavailable', refusedDetail, false]);
+  }
+
+  #receiveTail(item: TailItem): void {
+    if (this.#phase === 'open' || this.#phase === 'stopping') this.#tail.take(item);
+    else this.#host.answer([item[1], answerTail, [], []]);
   }
 
   #receiveOperation(item: OperationItem): void {
@@ -263,6 +278,7 @@ export class Shard {
       await this.#sweeper.finish();
     } while (this.#phase === 'stopping' && !this.#isQuiet);
     this.#sweeper.stop();
+    this.#tail.reset();
     this.#phase = 'stopped';
     for (const partition of this.#domain.owned()) {
       await this.#domain.store.ownership.release(partition.number, partition.fence);
@@ -418,6 +434,7 @@ export class Shard {
     }
     this.#isBehind = this.#tableLag() > this.#domain.limits.tableLagEntriesMax;
     this.#release(group);
+    this.#tail.durable(group.entries);
     this.#sweeper.wake();
   }
 
@@ -499,6 +516,7 @@ export class Shard {
     this.#messages.stopTimers();
     this.#timers.clear();
     this.#entries.clear();
+    this.#tail.reset();
     this.#domain.partitions.fill(undefined);
     this.#host.flush();
   }

@@ -113,6 +113,12 @@ const entries = {
   },
   'deadline-passed': { status: 503, title: 'The deadline passed before the work began', retry: 'now' },
   moved: { status: 503, title: 'The actor is moving', retry: 'now' },
+  'partition-silent': {
+    status: 503,
+    title: 'A partition does not answer',
+    retry: 'later',
+    retryAfterSeconds: 1,
+  },
   'shutting-down': { status: 503, title: 'Shutting down', retry: 'later', retryAfterSeconds: 2 },
   'storage-unavailable': {
     status: 503,

@@ -91,8 +91,11 @@ export class EmbeddedJournal implements Journal {
   async read(partition: number, from: number, limits: ReadLimits): Promise<readonly StoredEntry[]> {
     assertPartition(partition, this.#partitionCount);
     const record = this.#environment.readFence(partition);
-    const durable = (this.#durableHead(partition, record) ?? (await this.#flushed(record))).position;
-    return new EntryLocator(this.#environment, partition, record).read(from, durable, limits);
+    const isKnown = from + limits.entriesMax - 1 <= (limits.durableTo ?? 0);
+    const durable = isKnown
+      ? record.head
+      : (this.#durableHead(partition, record) ?? (await this.#flushed(record)));
+    return new EntryLocator(this.#environment, partition, record).read(from, durable.position, limits);
   }
 
   /** For a partition this thread still owns, what it knows to be flushed; else what is there, after a flush of it (J4). */

@@ -16,6 +16,7 @@ export const itemConsumed = 4;
 export const itemOpened = 5;
 export const itemRemote = 6;
 export const itemOperation = 7;
+export const itemTail = 8;
 
 /** `[kindIndex, id, queryIndex, fields]` */
 export type GuardItem = readonly [kind: number, id: string, query: number, fields: readonly unknown[]];
@@ -122,6 +123,9 @@ export type OperationItem = readonly [
   commandId: string,
 ];
 
+/** Asks how far the shard's partitions are durable, and for what became so; −1: at once, and heads alone. */
+export type TailItem = readonly [type: typeof itemTail, requestId: number, waitMs: number];
+
 export type ShardItem =
   | CommandItem
   | QueryItem
@@ -129,7 +133,8 @@ export type ShardItem =
   | RemoteItem
   | ConsumedItem
   | OpenedItem
-  | OperationItem;
+  | OperationItem
+  | TailItem;
 export type CallItem = CommandItem | QueryItem | HistoryItem;
 
 export const answerReply = 0;
@@ -139,6 +144,7 @@ export const answerFailure = 2;
 export const answerStatus = 3;
 export const answerHistory = 4;
 export const answerOperation = 5;
+export const answerTail = 6;
 
 export type CallAnswer =
   | readonly [
@@ -158,6 +164,18 @@ export type CallAnswer =
   | readonly [requestId: number, type: typeof answerFailure, code: string, detail: string, replayed: boolean]
   | readonly [requestId: number, type: typeof answerHistory, events: readonly unknown[], next: number | null];
 
+/** An entry as it stands in the journal. */
+export type TailEntry = readonly [partition: number, bytes: Uint8Array];
+
+/** `heads`: partition, durable position, in turn; none when the shard has no partitions now. */
+export type TailAnswer = readonly [
+  requestId: number,
+  type: typeof answerTail,
+  heads: readonly number[],
+  entries: readonly TailEntry[],
+];
+
 export type LinkAnswer =
   | CallAnswer
+  | TailAnswer
   | readonly [requestId: number, type: typeof answerOperation, answer: unknown];
