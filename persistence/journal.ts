@@ -82,4 +82,10 @@ export interface Journal {
    */
   read(partition: number, from: number, limits: ReadLimits): Promise<readonly StoredEntry[]>;
   head(partition: number): Promise<Head>;
+  /**
+   * Gives up entries before `below`, for good: reading them is a `journal-gap` from then on. Keeps the last entry in any case, and
+   * may keep some more. Resolves when the store has taken it; a trim that fails leaves a log that still begins somewhere
+   * and has no gap after that. Whoever calls has made sure that nobody needs them any more.
+   */
+  trim(partition: number, below: number): Promise<void>;
 }

@@ -69,6 +69,12 @@ export function sendBlock(
   return { held, flushed };
 }
 
+/** Sends `write`'s puts and removes whatever else has changed, as one block. `write` must not throw. */
+export function sendUnconditional(records: Database<Buffer, Buffer>, write: () => void): SentBlock {
+  const held = records.batch(write) as Promise<boolean> & { readonly flushed: Promise<unknown> };
+  return { held, flushed: held.flushed };
+}
+
 /**
  * Waits until a block is known to be in and flushed, not in, or beyond knowing. `isIn` looks, after the flush, whether it was
  * executed; it may answer false when it cannot tell, then the block's own promise decides.

@@ -118,6 +118,18 @@ export class MemoryDisk {
     return undefined;
   }
 
+  trim(partition: number, below: number): void {
+    const trimmed = this.#partition(partition);
+    const { entries } = trimmed;
+    const from = Math.min(below, trimmed.flushedPosition);
+    trimmed.entries = entries.filter(({ position }) => position >= from);
+    const dropped = entries.filter(({ position }) => position < from);
+    if (dropped.length === 0) return;
+    this.#changed(() => {
+      trimmed.entries = [...dropped, ...trimmed.entries];
+    });
+  }
+
   take(partition: number, nonce: string): { readonly fence: Fence; readonly head: Head } {
     const taken = this.#partition(partition);
     const { fence } = taken;
@@ -229,8 +241,9 @@ export class MemoryDisk {
 
   #entryAt(partition: number, position: number): MemoryEntry | undefined {
     const { entries } = this.#partition(partition);
-    // Positions are contiguous from 1 unless a test took an entry out, so it stands at its index or a little before.
-    for (let index = Math.min(position, entries.length) - 1; index >= 0; index--) {
+    // Positions are contiguous unless a test took an entry out, so it stands at its index or a little before.
+    const first = entries[0]?.position ?? 1;
+    for (let index = Math.min(position - first, entries.length - 1); index >= 0; index--) {
       const entry = entries[index];
       if (entry === undefined || entry.position < position) return undefined;
       if (entry.position === position) return entry;

@@ -168,6 +168,10 @@ function memoryJournal(access: DiskAccess, faults: MemoryFaults): Journal {
       const entry = access.open().entry(partition, position);
       return { position, hash: entry?.hash ?? noHash };
     },
+    async trim(partition: number, below: number): Promise<void> {
+      assertPartition(partition, access.open().partitionCount);
+      access.open().trim(partition, below);
+    },
   };
 }
 

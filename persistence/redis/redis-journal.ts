@@ -24,6 +24,9 @@ import { faultOf, storageUnavailable } from './reply-error.js';
 /** Asked for first; what follows is judged by the size of what came. 16 entries of the greatest size are 4 MB. */
 const firstReadEntries = 16;
 
+/** About a ms of Redis. */
+const trimStepEntries = 1_000;
+
 const appended: AppendResult = { type: 'appended' };
 const nothing: PartitionOwner = { fence: undefined, head: { position: 0, hash: noHash } };
 
@@ -80,6 +83,20 @@ export class RedisJournal implements Journal {
     assertPartition(partition, this.#partitionCount);
     const stored = await this.storedFence(partition);
     return stored?.head ?? nothing.head;
+  }
+
+  /** By position, never by length. A step at a time, because Redis does nothing else meanwhile. */
+  async trim(partition: number, below: number): Promise<void> {
+    const { position: head } = await this.head(partition);
+    const end = Math.min(below, head);
+    const log = this.#keys.log(partition);
+    const [oldest] = (await this.#ask('XRANGE', [log, '-', '+', 'COUNT', '1'])) as [Buffer, unknown][];
+    if (oldest === undefined) return;
+    let from = Number.parseInt(oldest[0].toString('latin1'), 10);
+    while (from < end) {
+      from = Math.min(end, from + trimStepEntries);
+      await this.#ask('XTRIM', [log, 'MINID', '=', idOf(from)]);
+    }
   }
 
   /** Owner and head as they are stored; undefined while nobody has ever taken the partition. */

@@ -1,0 +1,118 @@
+/**
+ * The archive of a store: journal files of one partition each, in a folder per partition, named by the positions they hold.
+ *
+ *     DIR/0007/000000000001-000000016384.journal
+ *
+ * R1  The names are the catalogue: a file under its final name is whole, and together they begin at 1 and have no gap.
+ * R2  Files never change; several threads and processes read them while another one adds to them.
+ */
+import { mkdirSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import type { ReadLimits, StoredEntry } from '../journal.js';
+import { JournalFileReader } from './journal-file-reader.js';
+import { flushFolder } from './journal-file-writer.js';
+
+export interface Segment {
+  readonly from: number;
+  readonly to: number;
+  readonly file: string;
+}
+
+/** Files kept open; a walk through a history visits neighbours. */
+const openFilesMax = 8;
+const namePattern = /^(\d{12,16})-(\d{12,16})\.journal$/;
+const positionDigits = 12;
+
+export class Archive {
+  readonly directory: string;
+  /** As of the last look at the folder; looked at again when a position is not among them. */
+  readonly #segments = new Map<number, readonly Segment[]>();
+  /** The least recently used goes first. */
+  readonly #open = new Map<string, Promise<JournalFileReader>>();
+
+  constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  /** Looks at the folder: the segments of a partition, in the order of positions. */
+  segments(partition: number): readonly Segment[] {
+    const folder = this.#folder(partition);
+    const found: Segment[] = [];
+    for (const name of namesIn(folder)) {
+      const match = namePattern.exec(name);
+      if (match === null) continue;
+      found.push({ from: Number(match[1]), to: Number(match[2]), file: path.join(folder, name) });
+    }
+    found.sort((left, right) => left.from - right.from);
+    this.#segments.set(partition, found);
+    return found;
+  }
+
+  /** The last position of the unbroken run of segments that begins at 1; 0 when there is none. */
+  end(partition: number): number {
+    let end = 0;
+    for (const { from, to } of this.segments(partition)) {
+      if (from > end + 1) break;
+      end = Math.max(end, to);
+    }
+    return end;
+  }
+
+  /** The file that a segment of these positions belongs into; makes its folder. */
+  fileFor(partition: number, from: number, to: number): string {
+    const folder = this.#folder(partition);
+    if (mkdirSync(folder, { recursive: true }) !== undefined) flushFolder(path.dirname(folder));
+    return path.join(folder, `${padded(from)}-${padded(to)}.journal`);
+  }
+
+  /** As `Journal.read`, as far as one segment reaches; nothing when none holds `from`. Throws `JournalFileDamaged`. */
+  async read(partition: number, from: number, limits: ReadLimits): Promise<readonly StoredEntry[]> {
+    const segment = this.#find(partition, from);
+    if (segment === undefined) return [];
+    const reader = await this.#opened(segment.file);
+    return await reader.read(partition, from, limits);
+  }
+
+  async close(): Promise<void> {
+    const readers = [...this.#open.values()];
+    this.#open.clear();
+    for (const reader of readers) await (await reader).close();
+  }
+
+  #find(partition: number, position: number): Segment | undefined {
+    const holds = ({ from, to }: Segment): boolean => from <= position && position <= to;
+    return this.#segments.get(partition)?.find(holds) ?? this.segments(partition).find(holds);
+  }
+
+  #opened(file: string): Promise<JournalFileReader> {
+    let reader = this.#open.get(file);
+    if (reader === undefined) {
+      reader = JournalFileReader.open(file);
+      reader.catch(() => this.#open.delete(file));
+    } else this.#open.delete(file);
+    this.#open.set(file, reader);
+    for (const [oldest, old] of this.#open) {
+      if (this.#open.size <= openFilesMax) break;
+      this.#open.delete(oldest);
+      void old.then((unused) => unused.close()).catch(() => undefined);
+    }
+    return reader;
+  }
+
+  #folder(partition: number): string {
+    return path.join(this.directory, String(partition).padStart(4, '0'));
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+function padded(position: number): string {
+  return String(position).padStart(positionDigits, '0');
+}

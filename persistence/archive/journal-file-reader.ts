@@ -1,0 +1,150 @@
+/**
+ * Reads a journal file: entries by partition and position, block by block, on whatever thread asks, without holding it up.
+ */
+import { type FileHandle, open } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { inflateRaw } from 'node:zlib';
+import type { ReadLimits, StoredEntry } from '../journal.js';
+import {
+  type BlockPlace,
+  checkPreamble,
+  decodeBlock,
+  decodeDocument,
+  decodeFrame,
+  decodeTrailer,
+  type FileFooter,
+  type FileRange,
+  type FrameType,
+  frameBlock,
+  frameBytesMax,
+  frameFooter,
+  frameHeader,
+  frameHeaderBytes,
+  JournalFileDamaged,
+  preambleBytes,
+  splitContent,
+  trailerBytes,
+} from './journal-file.js';
+
+const inflate = promisify(inflateRaw);
+/** Inflated blocks kept: a walk through a history comes back to its neighbourhood. */
+const blocksKept = 4;
+
+export class JournalFileReader {
+  readonly file: string;
+  readonly header: unknown;
+  readonly ranges: readonly FileRange[];
+  /** In the order of the file: by range, then by position. */
+  readonly #blocks: readonly BlockPlace[];
+  readonly #handle: FileHandle;
+  /** The least recently used goes first. */
+  readonly #kept = new Map<BlockPlace, Promise<readonly Buffer[]>>();
+
+  private constructor(file: string, handle: FileHandle, header: unknown, footer: FileFooter) {
+    this.file = file;
+    this.header = header;
+    this.ranges = footer.ranges;
+    this.#blocks = footer.blocks;
+    this.#handle = handle;
+  }
+
+  /** Throws `JournalFileDamaged` on a file that is not whole. */
+  static async open(file: string): Promise<JournalFileReader> {
+    const handle = await open(file, 'r');
+    try {
+      const { size } = await handle.stat();
+      checkPreamble(await readAt(handle, 0, preambleBytes));
+      const footerOffset = decodeTrailer(await readAt(handle, size - trailerBytes, trailerBytes));
+      const footerBytes = size - trailerBytes - footerOffset;
+      const header = decodeDocument(await headerFrame(handle));
+      const frame = decodeFrame(frameFooter, await readAt(handle, footerOffset, footerBytes));
+      return new JournalFileReader(file, handle, header, decodeDocument(frame) as FileFooter);
+    } catch (error) {
+      await handle.close();
+      throw named(file, error);
+    }
+  }
+
+  range(partition: number): FileRange | undefined {
+    return this.ranges.find((range) => range.partition === partition);
+  }
+
+  /** As `Journal.read`; nothing when `from` is not in the file. Throws `JournalFileDamaged`. */
+  async read(partition: number, from: number, limits: ReadLimits): Promise<StoredEntry[]> {
+    const entries: StoredEntry[] = [];
+    let bytesRead = 0;
+    for (let index = this.#blockIndex(partition, from); index !== -1; index++) {
+      const place = this.#blocks[index];
+      if (place === undefined || place.partition !== partition) break;
+      const block = await this.#block(place);
+      for (let at = Math.max(0, from - place.position); at < block.length; at++) {
+        const bytes = block[at] as Buffer;
+        bytesRead += bytes.length;
+        const isFull = entries.length > 0 && bytesRead > limits.bytesMax;
+        if (isFull || entries.length === limits.entriesMax) return entries;
+        entries.push({ position: place.position + at, bytes });
+      }
+    }
+    return entries;
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+
+  /** The block that holds a position; −1 when none does. */
+  #blockIndex(partition: number, position: number): number {
+    return this.#blocks.findIndex(
+      (block) =>
+        block.partition === partition &&
+        block.position <= position &&
+        position < block.position + block.entries,
+    );
+  }
+
+  #block(place: BlockPlace): Promise<readonly Buffer[]> {
+    let block = this.#kept.get(place);
+    if (block === undefined) block = this.#readBlock(place);
+    else this.#kept.delete(place);
+    this.#kept.set(place, block);
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size <= blocksKept) break;
+      this.#kept.delete(oldest);
+    }
+    return block;
+  }
+
+  async #readBlock(place: BlockPlace): Promise<readonly Buffer[]> {
+    try {
+      const frame = await readAt(this.#handle, place.offset, place.bytes);
+      const { deflated, contentBytes } = decodeBlock(decodeFrame(frameBlock, frame), place);
+      return splitContent(await inflate(deflated, { maxOutputLength: contentBytes }), place);
+    } catch (error) {
+      this.#kept.delete(place);
+      throw named(this.file, error);
+    }
+  }
+}
+
+async function headerFrame(handle: FileHandle): Promise<Buffer> {
+  const start = await readAt(handle, preambleBytes, frameHeaderBytes);
+  const type: FrameType = frameHeader;
+  return decodeFrame(type, await readAt(handle, preambleBytes, frameHeaderBytes + start.readUInt32LE(4)));
+}
+
+async function readAt(handle: FileHandle, offset: number, length: number): Promise<Buffer> {
+  const isPossible = offset >= 0 && length >= 0 && length <= frameBytesMax;
+  if (!isPossible) throw new JournalFileDamaged('a place in it is no place');
+  const bytes = Buffer.allocUnsafe(length);
+  const { bytesRead } = await handle.read(bytes, 0, length, offset);
+  if (bytesRead !== length) throw new JournalFileDamaged('it ends too early');
+  return bytes;
+}
+
+/** Whatever a changed file makes a decoder throw means one thing; what the disk says is left as it is. */
+function named(file: string, error: unknown): unknown {
+  const isOfDisk = error instanceof Error && 'syscall' in error;
+  if (isOfDisk) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new JournalFileDamaged(`${file}: ${reason}`, { cause: error });
+}
