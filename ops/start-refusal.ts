@@ -58,6 +58,9 @@ const takenCodes: ReadonlySet<string> = new Set(['listen-failed', 'store-locked'
 const refusedCodes: ReadonlySet<string> = new Set([
   'store-incompatible',
   'store-address',
+  'store-access',
+  'store-unsafe',
+  'store-went-back',
   'schema-changed',
   'schema-unknown',
   'transport-unavailable',

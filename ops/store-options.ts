@@ -1,4 +1,5 @@
 /** From settings to what `openStore` takes. */
+import path from 'node:path';
 import type { RedisOptions } from '../persistence/open-store.js';
 import type { Config } from './settings.js';
 
@@ -12,10 +13,11 @@ export function storeUrlOf(config: Pick<Config, 'store' | 'dataDirectory'>): str
 }
 
 export function redisOptionsOf(
-  config: Pick<Config, 'prefix' | 'storeCaFile' | 'storeCertificateFile' | 'storeKeyFile'>,
+  config: Pick<Config, 'dataDirectory' | 'prefix' | 'storeCaFile' | 'storeCertificateFile' | 'storeKeyFile'>,
 ): RedisOptions {
   return {
     prefix: config.prefix,
+    witnessFile: path.join(config.dataDirectory, `redis-${config.prefix}.witness.json`),
     tls: {
       caFile: config.storeCaFile,
       certificateFile: config.storeCertificateFile,

@@ -32,6 +32,7 @@ export interface RedisOptions {
   readonly prefix?: string;
   readonly tls?: RedisTlsFiles;
   readonly pointTables?: readonly string[];
+  readonly witnessFile?: string;
 }
 
 /** Throws `StoreFailure` `store-address` for a URL that names no store. */

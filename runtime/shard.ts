@@ -11,6 +11,7 @@
  * Z3  After a reset a group that was in flight is settled by looking, after the epoch was raised.
  */
 import { partitionOf } from '../actors/model/address.js';
+import { isOperatingError } from '../actors/model/errors.js';
 import type { Store } from '../persistence/store.js';
 import type { Activities } from './activity/activities.js';
 import { ActivationDesk } from './actor/activation-desk.js';
@@ -550,6 +551,9 @@ export class Shard {
       this.#domain.report('warn', 'domain-reopened');
       this.#turn(() => this.#opened());
     } catch (cause) {
+      // Nobody may go on from a memory that is newer than the store: a person decides at the next start.
+      if (isOperatingError(cause) && cause.code === 'store-went-back')
+        return this.#host.onFatal(cause.code, cause);
       this.#domain.report('error', 'reopen-failed', {
         message: cause instanceof Error ? cause.message : 'not an Error',
       });

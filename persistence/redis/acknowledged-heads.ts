@@ -2,6 +2,9 @@
  * What this process knows to be durable, per partition it has taken, held against what the store says now. Epochs only rise
  * and a log only grows: a store that says less was put back (an older dump, a replica that lacked data, FLUSHALL).
  *
+ * K1  What is known is read before the store is asked: an answer that overtook another on a second connection is not a store
+ *     that went back.
+ *
  * A store that went back is halted: nothing is read from it or written to it any more, so that nobody goes on from a newer
  * memory or gives a position a second meaning. A person decides (`acceptRollback`).
  */
@@ -37,9 +40,11 @@ export class AcknowledgedHeads {
     return this.#newest[partition];
   }
 
-  /** Partitions of which something is known. */
-  known(): number[] {
-    return this.#newest.flatMap((newest, partition) => (newest === undefined ? [] : [partition]));
+  /** Everything that is known now. */
+  known(): (readonly [partition: number, newest: Acknowledged])[] {
+    return this.#newest.flatMap((newest, partition) =>
+      newest === undefined ? [] : [[partition, newest] as const],
+    );
   }
 
   note(partition: number, newest: Acknowledged): void {
@@ -50,13 +55,16 @@ export class AcknowledgedHeads {
     this.#newest[partition] = undefined;
   }
 
-  /** Halts the store when `stored` is older than what is known. True when it is halted. */
-  check(partition: number, stored: StoredFence | undefined): boolean {
-    const known = this.#newest[partition];
-    if (this.#halted !== undefined || known === undefined) return this.#halted !== undefined;
-    const why = wentBack(known, stored);
+  /** Halts the store when `stored` is older than `known`, which was read before the store was asked (K1). */
+  check(partition: number, known: Acknowledged | undefined, stored: StoredFence | undefined): void {
+    const why = known && wentBack(known, stored);
     if (why !== undefined) this.halt(`partition ${partition}: ${why}`);
-    return why !== undefined;
+  }
+
+  /** True when `stored` may be older than what is known by now: then the store has to be asked anew (K1). */
+  isOlder(partition: number, stored: StoredFence | undefined): boolean {
+    const known = this.#newest[partition];
+    return known !== undefined && wentBack(known, stored) !== undefined;
   }
 
   halt(detail: string): OperatingError {

@@ -11,6 +11,7 @@
  *     mark   epoch:nonce:position:checkpoint epoch:hash     of the tables
  */
 import { createHash } from 'node:crypto';
+import type { SendCommand } from './redis-connection.js';
 
 const source = `
 -- Appends one entry to each of n logs.
@@ -103,13 +104,13 @@ local function range(keys, args)
 end
 
 -- Raises the epoch of a partition, in its fence and in its mark.
--- KEYS  fence, mark, log      ARGV  nonce; position and hash of an empty log; checkpoint of empty tables
+-- KEYS  fence, mark, log      ARGV  nonce; position and hash of an empty log; checkpoint of empty tables; an epoch to rise above
 -- Returns the fence before (nil for none), the new one, and the id of the last entry (nil for none).
 local function take(keys, args)
   local fence = redis.call('GET', keys[1])
   local mark = redis.call('GET', keys[2])
   local last = redis.call('XREVRANGE', keys[3], '+', '-', 'COUNT', 1)[1]
-  local epoch = fence and tonumber(string.match(fence, '^(%d+):')) or 0
+  local epoch = math.max(fence and tonumber(string.match(fence, '^(%d+):')) or 0, tonumber(args[4]))
   local head = fence and string.match(fence, ':(%d+:%x+)$') or args[2]
   local checkpoint = mark and string.match(mark, ':(%d+:%d+:%x+)$') or args[3]
   local token = string.format('%.0f', epoch + 1) .. ':' .. args[1] .. ':'
@@ -157,6 +158,18 @@ export const libraryCode = `#!lua name=${libraryName}
 ${source}
 ${functionNames.map(registration).join('\n')}
 `;
+
+/** Makes the Functions known to the server. A library of the same name has the same code: the name holds its hash. */
+export async function loadLibrary(send: SendCommand): Promise<void> {
+  const found = await send('FUNCTION', ['LIST', 'LIBRARYNAME', libraryName]);
+  if (Array.isArray(found) && found.length > 0) return;
+  try {
+    await send('FUNCTION', ['LOAD', libraryCode]);
+  } catch (error) {
+    // Another thread was faster.
+    if (!(error instanceof Error && error.message.includes('already exists'))) throw error;
+  }
+}
 
 function registration(name: FunctionName): string {
   const flags = readOnly.has(name) ? `, flags = { 'no-writes' }` : '';

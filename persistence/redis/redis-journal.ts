@@ -17,6 +17,7 @@ import { journalGap } from '../journal-gap.js';
 import type { AcknowledgedHeads } from './acknowledged-heads.js';
 import { fenceText, hexOf, parseFence, type StoredFence } from './fence-text.js';
 import { functions } from './function-library.js';
+import { checkHeads } from './heads-check.js';
 import type { RedisKeys } from './keys.js';
 import type { Argument, RedisConnection } from './redis-connection.js';
 import { faultOf, storageUnavailable } from './reply-error.js';
@@ -126,6 +127,12 @@ export class RedisJournal implements Journal {
     }
   }
 
+  /** Asks the store anew; undefined when it holds what it should, or cannot be asked now. */
+  async #whyHalted(): Promise<string | undefined> {
+    await checkHeads(this.#connection.send, this.#keys, this.#heads).catch(() => undefined);
+    return this.#heads.halted?.message;
+  }
+
   #command({ entries, after }: GroupAppend): Argument[] {
     const before = this.#before(entries, after);
     const keys: string[] = [];
@@ -169,19 +176,20 @@ export class RedisJournal implements Journal {
       for (const entry of group.entries) this.#heads.note(entry.partition, entry);
       return appended;
     }
-    if (Array.isArray(answer)) return this.#judge(group, answer as readonly (Buffer | null)[]);
+    if (Array.isArray(answer)) return await this.#judge(group, answer as readonly (Buffer | null)[]);
     return refused('conflict', 'the group before is not in');
   }
 
   /** A head was not the expected one. A stale owner must hear `fenced`, whatever else does not fit. */
-  #judge(group: GroupAppend, texts: readonly (Buffer | null)[]): AppendResult {
+  async #judge(group: GroupAppend, texts: readonly (Buffer | null)[]): Promise<AppendResult> {
     let conflict: AppendResult | undefined;
     let fenced: AppendResult | undefined;
     for (const [index, entry] of group.entries.entries()) {
       const text = texts[index];
       const stored = text == null ? undefined : parseFence(text.toString());
-      if (this.#heads.check(entry.partition, stored)) {
-        return refused('storage', this.#heads.halted?.message ?? '');
+      if (this.#heads.isOlder(entry.partition, stored)) {
+        const detail = await this.#whyHalted();
+        if (detail !== undefined) return refused('storage', detail);
       }
       const refusal = refuseEntry(entry, stored ?? nothing);
       if (refusal?.reason === 'fenced') fenced ??= refusal;

@@ -28,7 +28,9 @@ export function redisOwnership(parts: {
     assertNonce(nonce);
     if (heads.halted !== undefined) throw heads.halted;
     const names = [keys.fence(partition), keys.mark(partition), keys.log(partition)];
-    const args = [functions.take, '3', ...names, nonce, noHeadText, noCheckpointText];
+    const args = [functions.take, '3', ...names, nonce, noHeadText, noCheckpointText, '0'];
+    // Before the store is asked (K1).
+    const known = heads.newest(partition);
     let answer: unknown;
     try {
       answer = await connection.send('FCALL', args);
@@ -37,8 +39,8 @@ export function redisOwnership(parts: {
     }
     // As the Function returns it.
     const [before, after, lastId] = answer as readonly [Buffer | null, Buffer, Buffer | null];
-    if (heads.check(partition, before === null ? undefined : parseFence(before.toString())))
-      throw heads.halted;
+    heads.check(partition, known, before === null ? undefined : parseFence(before.toString()));
+    if (heads.halted !== undefined) throw heads.halted;
     const taken = parseFence(after.toString());
     assertLogEnd(partition, taken.head.position, lastId?.toString());
     heads.note(partition, { fence: taken.fence, ...taken.head });

@@ -18,6 +18,7 @@ import type {
 import type { AcknowledgedHeads } from './acknowledged-heads.js';
 import { markText, parseMark } from './fence-text.js';
 import { functions } from './function-library.js';
+import { checkHeads } from './heads-check.js';
 import type { RedisKeys } from './keys.js';
 import type { Argument, RedisConnection } from './redis-connection.js';
 import { faultOf, storageUnavailable } from './reply-error.js';
@@ -84,6 +85,10 @@ export class RedisTables implements Tables {
     if (answer === 1) return committed;
     // The Function's only other answer: the stored mark.
     const [mark] = answer as readonly (Buffer | null | undefined)[];
+    if (mark == null) {
+      const detail = await this.#whyHalted();
+      if (detail !== undefined) return refused('storage', detail);
+    }
     return this.#judge(commit, mark?.toString());
   }
 
@@ -93,10 +98,14 @@ export class RedisTables implements Tables {
     return mark === null ? noCheckpoint : parseMark(mark.toString()).checkpoint;
   }
 
+  /** Asks the store anew; undefined when it holds what it should, or cannot be asked now. */
+  async #whyHalted(): Promise<string | undefined> {
+    await checkHeads(this.#connection.send, this.#keys, this.#heads).catch(() => undefined);
+    return this.#heads.halted?.message;
+  }
+
   #judge(commit: TableCommit, mark: string | undefined): TableCommitResult {
     const { partition } = commit;
-    if (mark === undefined && this.#heads.check(partition, undefined))
-      return refused('storage', this.#heads.halted?.message ?? '');
     const stored = mark === undefined ? { fence: undefined, checkpoint: noCheckpoint } : parseMark(mark);
     return (
       refuseTableCommit(commit, stored) ??

@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { StoreFailure } from '../store-failure.js';
 import type { RedisKeys } from './keys.js';
 import type { SendCommand } from './redis-connection.js';
+import { anotherStore, type RollbackWitness } from './rollback-witness.js';
 
 /** Raised when the meaning of keys or texts changes. */
 export const redisFormat = 1;
@@ -15,7 +16,7 @@ export interface StorePlace {
   readonly isNew: boolean;
 }
 
-/** Reads the document, or writes it. Throws `store-incompatible`. */
+/** Reads the document, or writes it. Throws `store-incompatible`, and `store-went-back` for another store than the witness's. */
 export async function openPlace(parts: {
   readonly send: SendCommand;
   readonly keys: RedisKeys;
@@ -23,11 +24,14 @@ export async function openPlace(parts: {
   readonly partitionCount: number;
   /** The caller holds the lease. */
   readonly mayCreate: boolean;
+  /** What the node remembers. A store it knows is not made anew: it was there, and is gone. */
+  readonly witness?: RollbackWitness | undefined;
   readonly now: number;
 }): Promise<StorePlace> {
   const { send, keys, prefix, partitionCount } = parts;
   const fields = (await send('HMGET', [keys.store, 'format', 'partitions', 'id'])) as (Buffer | null)[];
   const [format, partitions, id] = fields.map((field) => field?.toString());
+  if (parts.witness !== undefined && parts.witness.store !== id) throw anotherStore(prefix);
   if (format === undefined || partitions === undefined || id === undefined) {
     if (!parts.mayCreate)
       throw new StoreFailure(

@@ -183,6 +183,7 @@ const storeUnavailableCodes: ReadonlySet<unknown> = new Set([
   'store-closed',
   'store-broken',
   'storage-unavailable',
+  'store-went-back',
 ]);
 
 /** The store could not be read; that says nothing about the actor. */

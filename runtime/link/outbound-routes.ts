@@ -11,11 +11,15 @@
  *     taken before the earlier ones that the reopening dropped.
  * R3  At most `channelPendingMax` messages of a channel are unconsumed in memory; the rest waits in the log.
  */
+import { isStoreUnavailable } from '../actor/activation-loader.js';
 import { readOutbox } from '../derive/outbox-reader.js';
 import type { Domain } from '../domain.js';
 import type { EntrySource } from '../entry-source.js';
 import { beforeAll, isBefore, noteConsumed, type Partition, type Place } from '../partition.js';
 import { itemRemote, type MessageItem, type OpenedItem, type RemoteItem } from './link-protocol.js';
+
+/** Before a log that could not be read is read on. */
+const storeDelayMs = 200;
 
 interface Route {
   readonly source: Partition;
@@ -133,7 +137,11 @@ export class OutboundRoutes {
     ).then(
       () => this.#flush(),
       (cause: unknown) => {
-        if (isCurrent()) this.#onDamaged(cause);
+        if (!isCurrent()) return;
+        if (!isStoreUnavailable(cause)) return this.#onDamaged(cause);
+        this.#domain.clock.after(storeDelayMs, () => {
+          if (isCurrent()) this.#catchUp(route, route.unconsumed.at(-1) ?? after);
+        });
       },
     );
   }

@@ -1,0 +1,90 @@
+/**
+ * After a store was put back or emptied and a person has accepted the loss: says what is lost, and raises every epoch above any that
+ * was ever given, so that nobody who still remembers the lost part can write.
+ */
+import { randomBytes } from 'node:crypto';
+import type { StoreClock } from '../store-clock.js';
+import { StoreFailure } from '../store-failure.js';
+import { noCheckpointText, noHeadText, type StoredFence } from './fence-text.js';
+import { functions, loadLibrary } from './function-library.js';
+import { readFences } from './heads-check.js';
+import { RedisKeys } from './keys.js';
+import { acquireLease } from './node-lease.js';
+import { parseRedisUrl, type RedisTlsFiles } from './redis-address.js';
+import { RedisConnection, type SendCommand } from './redis-connection.js';
+import { readWitness, writeWitness } from './rollback-witness.js';
+import { askServer } from './server-check.js';
+import { openPlace } from './store-place.js';
+
+export interface AcceptRollbackOptions {
+  readonly url: string;
+  readonly tls?: RedisTlsFiles;
+  readonly prefix?: string;
+  readonly clock: StoreClock;
+  /** See `RedisSessionOptions`. */
+  readonly witnessFile: string;
+}
+
+/** Entries of one partition that were acknowledged and are gone; `to` as far as the witness saw. */
+export interface LostEntries {
+  readonly partition: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface AcceptedRollback {
+  /** Empty when the store holds all that the witness saw. */
+  readonly lost: readonly LostEntries[];
+  /** True when not even the store itself was there any more. */
+  readonly wasEmptied: boolean;
+}
+
+/**
+ * No node may run on the prefix. Throws `store-locked` when one does, `store-incompatible` when there is no witness, and what
+ * opening a connection throws.
+ */
+export async function acceptRollback(options: AcceptRollbackOptions): Promise<AcceptedRollback> {
+  const { clock, prefix = 'troupe', witnessFile } = options;
+  const witness = readWitness(witnessFile);
+  if (witness === undefined)
+    throw new StoreFailure('store-incompatible', `${witnessFile} is not there: nothing is known to be lost`);
+  const partitionCount = witness.fences.length;
+  const keys = new RedisKeys(prefix, partitionCount);
+  const address = parseRedisUrl(options.url, options.tls);
+  const report = (): void => {};
+  const verify = async (send: SendCommand): Promise<void> => {
+    await askServer(send, address.shown);
+    await loadLibrary(send);
+  };
+  const connection = await RedisConnection.open({ address, name: `${prefix}-doctor`, clock, report, verify });
+  try {
+    const { send } = connection;
+    const nonce = `accepted-${randomBytes(9).toString('base64url')}`;
+    const lease = await acquireLease({ key: keys.node, send, clock, report, nonce });
+    const place = await openPlace({ send, keys, prefix, partitionCount, mayCreate: true, now: clock.now() });
+    const partitions = Array.from({ length: partitionCount }, (_, partition) => partition);
+    const stored = await readFences(send, keys, partitions);
+    const lost = partitions.flatMap((partition) =>
+      lostOf(partition, witness.fences[partition], stored[partition]),
+    );
+    for (const partition of partitions) {
+      const names = [keys.fence(partition), keys.mark(partition), keys.log(partition)];
+      const above = String(witness.fences[partition]?.fence.epoch ?? 0);
+      await send('FCALL', [functions.take, '3', ...names, nonce, noHeadText, noCheckpointText, above]);
+    }
+    await writeWitness(witnessFile, { store: place.id, fences: await readFences(send, keys, partitions) });
+    await lease.release();
+    return { lost, wasEmptied: place.id !== witness.store };
+  } finally {
+    connection.close();
+  }
+}
+
+function lostOf(
+  partition: number,
+  seen: StoredFence | undefined,
+  stored: StoredFence | undefined,
+): readonly LostEntries[] {
+  const [from, to] = [(stored?.head.position ?? 0) + 1, seen?.head.position ?? 0];
+  return to < from ? [] : [{ partition, from, to }];
+}

@@ -1,0 +1,167 @@
+/**
+ * What one thread holds of a Redis store: two connections, so that no read or table commit stands before an append, and, in the
+ * thread that opened first, the lease of the node and the rollback witness.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Durability } from '../store.js';
+import type { StoreClock } from '../store-clock.js';
+import { StoreFailure } from '../store-failure.js';
+import type { StoreReport } from '../store-report.js';
+import { AcknowledgedHeads } from './acknowledged-heads.js';
+import { loadLibrary } from './function-library.js';
+import { checkHeads } from './heads-check.js';
+import { RedisKeys } from './keys.js';
+import { acquireLease, type NodeLease } from './node-lease.js';
+import { parseRedisUrl, type RedisTlsFiles } from './redis-address.js';
+import { RedisConnection, type SendCommand } from './redis-connection.js';
+import { checkWitness, type RollbackWitness, readWitness } from './rollback-witness.js';
+import { askServer, assertServer, describeServer } from './server-check.js';
+import { openPlace } from './store-place.js';
+import { WitnessKeeper } from './witness-keeper.js';
+
+export interface RedisSessionOptions {
+  /** `redis://` or `rediss://`. */
+  readonly url: string;
+  readonly tls?: RedisTlsFiles;
+  /** Separates installations on one server. Default `troupe`. */
+  readonly prefix?: string;
+  /** 1–65,535; fixed when the store is created. */
+  readonly partitionCount: number;
+  /** Default `disk`: the server must flush before it acknowledges. */
+  readonly durability?: Durability;
+  readonly clock: StoreClock;
+  readonly report?: StoreReport;
+  /** False in every thread but the one that opened first. Default true. */
+  readonly lock?: boolean;
+  /** With `lock`: a file that outlives the process and tells whether the store was put back meanwhile. */
+  readonly witnessFile?: string;
+}
+
+const partitionCountMax = 0xffff;
+const prefixPattern = /^[A-Za-z0-9._-]{1,64}$/;
+/** A server that is just being started is waited for. */
+const patienceMs = 5_000;
+const patiencePollMs = 100;
+
+export class RedisSession {
+  readonly keys: RedisKeys;
+  readonly heads: AcknowledgedHeads;
+  readonly prefix: string;
+  readonly report: StoreReport;
+  /** `Redis 7.0.15, appendfsync always at 127.0.0.1:6379/0`. */
+  server = 'Redis';
+  readonly #options: RedisSessionOptions;
+  #connection: RedisConnection | undefined;
+  #log: RedisConnection | undefined;
+  #lease: NodeLease | undefined;
+  #keeper: WitnessKeeper | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(options: RedisSessionOptions) {
+    const { partitionCount, prefix = 'troupe', report = () => {} } = options;
+    if (!Number.isInteger(partitionCount) || partitionCount < 1 || partitionCount > partitionCountMax)
+      throw new RangeError(`a store has 1–${partitionCountMax} partitions, not ${partitionCount}`);
+    if (!prefixPattern.test(prefix))
+      throw new StoreFailure('store-address', `"${prefix}" is no prefix: 1–64 letters, digits, dots, dashes`);
+    this.#options = options;
+    this.prefix = prefix;
+    this.report = report;
+    this.keys = new RedisKeys(prefix, partitionCount);
+    this.heads = new AcknowledgedHeads(partitionCount, report);
+  }
+
+  /** Throws as `openRedisStore`, having left nothing open. */
+  static async open(options: RedisSessionOptions): Promise<RedisSession> {
+    const session = new RedisSession(options);
+    try {
+      await session.#open();
+      return session;
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
+  }
+
+  /** For everything but appends. */
+  get connection(): RedisConnection {
+    return this.#connection as RedisConnection;
+  }
+
+  /** For appends. */
+  get log(): RedisConnection {
+    return this.#log as RedisConnection;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #open(): Promise<void> {
+    const { clock, lock = true, partitionCount } = this.#options;
+    const { keys, prefix, report } = this;
+    this.#connection = await this.#connect('tables');
+    this.#log = await this.#connect('log');
+    const { send } = this.#connection;
+    const nonce = randomBytes(9).toString('base64url');
+    if (lock) this.#lease = await acquireLease({ key: keys.node, send, clock, report, nonce });
+    const file = lock ? this.#options.witnessFile : undefined;
+    const witness = file === undefined ? undefined : readWitness(file);
+    const place = await openPlace({
+      send,
+      keys,
+      prefix,
+      partitionCount,
+      mayCreate: lock,
+      witness,
+      now: clock.now(),
+    });
+    if (file !== undefined) await this.#keepWitness(file, place.id, witness);
+  }
+
+  async #keepWitness(file: string, store: string, witness: RollbackWitness | undefined): Promise<void> {
+    const { clock, partitionCount } = this.#options;
+    const { keys, heads, report } = this;
+    const { send } = this.connection;
+    const seen = witness?.fences ?? [];
+    await checkWitness(send, keys, seen);
+    const parts = { file, store, send, keys, heads, partitionCount, clock, report };
+    this.#keeper = new WitnessKeeper(parts, seen);
+  }
+
+  #connect(purpose: string): Promise<RedisConnection> {
+    const { clock, url, tls, durability = 'disk' } = this.#options;
+    const address = parseRedisUrl(url, tls);
+    // Everything that must hold before a new connection is used, the first as well as any later one.
+    const verify = async (send: SendCommand): Promise<void> => {
+      const facts = await askServer(send, address.shown);
+      assertServer(facts, durability, address.shown);
+      this.server = `${describeServer(facts)} at ${address.shown}`;
+      await loadLibrary(send);
+      await checkHeads(send, this.keys, this.heads);
+    };
+    const name = `${this.prefix}-${purpose}`;
+    return patiently(() => RedisConnection.open({ address, name, clock, report: this.report, verify }));
+  }
+
+  async #close(): Promise<void> {
+    await this.#keeper?.stop();
+    await this.#lease?.release();
+    this.#log?.close();
+    this.#connection?.close();
+  }
+}
+
+/** Tries again for a while when nobody answers. */
+async function patiently<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let waitedMs = 0; ; waitedMs += patiencePollMs) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const isUnreachable = error instanceof StoreFailure && error.code === 'store-unreachable';
+      if (!isUnreachable || waitedMs >= patienceMs) throw error;
+    }
+    // Not the clock's timer, which would let the process end here.
+    await new Promise((resolve) => setTimeout(resolve, patiencePollMs));
+  }
+}
