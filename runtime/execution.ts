@@ -246,7 +246,7 @@ export class Executor {
       timers =
         acceptance.timers === undefined
           ? noStoredTimers
-          : acceptance.timers.map((timer) => this.#storedTimer(activation, timer));
+          : acceptance.timers.map((timer) => this.#storedTimer(activation, timer, now));
     } catch (cause) {
       return this.refuse(
         activation,
@@ -408,12 +408,22 @@ export class Executor {
     else this.#deliver(item);
   }
 
-  #storedTimer(activation: Activation, timer: TimerOrder): StoredTimer {
+  #storedTimer(activation: Activation, timer: TimerOrder, now: number): StoredTimer {
     if (!timerNamePattern.test(timer.name)) throw new TypeError('A timer has no valid name.');
     if (timer.type === 'cancel') return [timer.name];
     const command = activation.kind.commandByName.get(timer.command);
     if (command === undefined)
       throw new TypeError(`No command "${timer.command}" for timer "${timer.name}".`);
+    if (timer.type === 'perform') {
+      const { port, activity, input, idempotencyKey, timeoutMs } = timer;
+      return [
+        timer.name,
+        now,
+        command.schemaId,
+        detached([port, activity, input, idempotencyKey, timeoutMs]),
+        1,
+      ];
+    }
     return [timer.name, timer.dueAt, command.schemaId, detached(command.input.toFields(timer.payload))];
   }
 

@@ -72,6 +72,11 @@ export type Read<K extends Contract, State> = {
 export interface TaggedReply {
   readonly tag: string;
   readonly outcome: Outcome;
+  /**
+   * The message took effect, but what the actor decided on its reply was past a bound and is not recorded: the outcome
+   * is that failure instead, so that the actor can decide on it.
+   */
+  readonly isUnrecorded?: boolean;
 }
 
 /**

@@ -128,16 +128,33 @@ export {
   type ClosingEvent,
   defineSaga,
   isFinal,
-  type SagaContext,
   type SagaDefinition,
   type SagaRefusal,
   type SagaState,
   type SagaStatus,
-  type SagaStep,
   type SagaSummary,
   type SagaVerb,
   sagaVerbs,
+  signalSaga,
+  startSaga,
 } from './saga.js';
+export {
+  type ActivityStep,
+  type ChildOrder,
+  type ChildStep,
+  type CommandStep,
+  type ForEachStep,
+  forEach,
+  type ItemContext,
+  type ItemStep,
+  type ParallelStep,
+  type SagaContext,
+  type SagaResults,
+  type SagaStep,
+  type SignalStep,
+  type SingleStep,
+  type SleepStep,
+} from './saga-step.js';
 export { compileSnapshot, type SnapshotForm } from './snapshot.js';
 export { type Expectation, given, type Scenario, type Settled, specDefaults } from './spec.js';
 export { decodeCommand, decodeEvent, decodeReply } from './upcast.js';

@@ -60,4 +60,22 @@ export type TimerOrder =
       readonly command: string;
       readonly payload: unknown;
     }
-  | { readonly type: 'cancel'; readonly name: string };
+  | { readonly type: 'cancel'; readonly name: string }
+  | ActivityTimer;
+
+/**
+ * Falls due when its activity has an outcome: the activity is begun once this decision is durable, and again after a
+ * crash, until `command` has been run with what came of it: `{ tag: name, type, value, code, detail }`.
+ */
+export interface ActivityTimer {
+  readonly type: 'perform';
+  readonly name: string;
+  readonly port: string;
+  readonly activity: string;
+  readonly input: unknown;
+  /** Equal for every repeat. */
+  readonly idempotencyKey: string;
+  /** Time for the activity with all its attempts, from when it is begun. */
+  readonly timeoutMs: number;
+  readonly command: string;
+}

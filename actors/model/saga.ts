@@ -1,43 +1,16 @@
 /**
- * A saga: named steps that each call a command of an actor, and how each is undone.
+ * A saga: named steps (`saga-step.ts`), and how each is undone.
  *
  * S1  Before its pivot a saga can only end completed or compensated; after it, it goes forward.
  * S2  A rejection ends a step; only operating errors are retried (decision D4).
  * S3  Messages between actors arrive exactly once and in order per pair of partitions, so an undo never overtakes its
  *     do, and an attempt that timed out is awaited, never sent twice.
+ * S4  What may have been done is undone in reverse order, the steps of a parallel group at once.
  */
 import type { Static, TObject } from 'typebox';
 import type { EventSpecs, Upcasters } from './contract.js';
 import type { MessageOrder } from './message.js';
-
-/** What a step sees: the input, the results of the steps before it, and the saga's own id. */
-export interface SagaContext<Input> {
-  readonly sagaId: string;
-  readonly input: Input;
-  /** Results by step name, as their commands replied. */
-  readonly results: Readonly<Record<string, unknown>>;
-  /** Unix ms of the commit in which the step starts. */
-  readonly now: number;
-  /** Principal that started the saga. */
-  readonly principal: string;
-}
-
-export interface SagaStep<Input = unknown> {
-  readonly name: string;
-  /** The command that does it. Made with `send`. */
-  readonly call: (saga: SagaContext<Input>) => MessageOrder;
-  /** The command that takes it back; must tolerate "never done". A step without one has nothing to take back. */
-  readonly undo?: (saga: SagaContext<Input>) => MessageOrder;
-  /** From here on the saga only goes forward. At most one step. */
-  readonly pivot?: boolean;
-  /** A refusal of an optional step is recorded and the saga goes on. */
-  readonly optional?: boolean;
-  /** Time for one attempt, ms. Default 30,000 (row 67). */
-  readonly timeoutMs?: number;
-  /** Attempts after an operating error. Default 3 with 1,000 ms · 2^n between them (rows 67, 72). */
-  readonly attemptsMax?: number;
-  readonly retryDelayMs?: number;
-}
+import type { ChildOrder, SagaContext, SagaStep } from './saga-step.js';
 
 /** An event of the saga's own domain, written beside its last one (PaymentCompleted, PaymentRejected). */
 export type ClosingEvent<E extends EventSpecs = EventSpecs> = {
@@ -61,6 +34,9 @@ export interface SagaDefinition<
   readonly name: N;
   /** Stored in the first event; instances go on under the version they began with. */
   readonly version: number;
+  /** Earlier versions that instances may still run under. A start without those of live instances is refused. */
+  // biome-ignore lint/suspicious/noExplicitAny: their inputs and events are types of their own
+  readonly versions?: readonly SagaDefinition<any, any, any>[];
   readonly input: I;
   /** Stored forms of the input under lower versions, one for each: positional fields → today's input. */
   readonly upcast?: Upcasters<Static<I>>;
@@ -102,6 +78,8 @@ export interface SagaStatus {
   readonly errors: readonly string[];
   readonly started_at: number;
   readonly completed_at: number | null;
+  /** Since when it waits for a person. Present only in the answer of the query `status`. */
+  readonly parked_at?: number | null;
 }
 
 /** What an operator may do with a parked instance: commands of every saga, recorded with their principal. */
@@ -119,7 +97,26 @@ export interface SagaSummary {
   readonly ended_at: number | null;
 }
 
-/** True in the states that no further step leaves. */
+/** An order for a step `saga`: starts an instance and waits for its end. */
+export function startSaga<I extends TObject>(
+  definition: Pick<SagaDefinition<string, I, never>, 'name' | 'input'>,
+  id: string,
+  input: Static<I>,
+): ChildOrder {
+  return { type: 'child', saga: definition.name, id, input };
+}
+
+/** A message that gives an instance a signal, for reactions and decisions: an event may be what a saga waits for. */
+export function signalSaga(
+  definition: { readonly name: string },
+  id: string,
+  signal: string,
+  payload: unknown,
+): MessageOrder {
+  return { kind: definition.name, id, command: 'signal', payload: { signal, payload } };
+}
+
+/** True in the states that time and answers do not leave: `failed` is left by a person only. */
 export function isFinal(state: SagaState): boolean {
   return state === 'completed' || state === 'compensated' || state === 'failed';
 }

@@ -45,10 +45,13 @@ export type StoredMessage = readonly [
   tag: string | 0,
 ];
 
-/** `[name, dueAt, command schema, fields]` sets, `[name]` cancels. */
+/**
+ * `[name, dueAt, command schema, fields]` sets, `[name]` cancels. One that falls due with the outcome of an activity has
+ * a fifth part, 1, its fields are `[port, activity, input, idempotency key, timeoutMs]`, and `dueAt` is when it was set.
+ */
 export type StoredTimer =
   | readonly [name: string]
-  | readonly [name: string, dueAt: number, schema: number, fields: readonly unknown[]];
+  | readonly [name: string, dueAt: number, schema: number, fields: readonly unknown[], isActivity?: 1];
 
 export type StoredRecord = readonly [
   kind: number,

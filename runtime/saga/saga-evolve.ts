@@ -1,139 +1,339 @@
 /**
  * How events change a saga instance. Total: every event applies to every state, and one that names an unknown step
- * leaves the position where it is.
+ * leaves the instance where it is.
  *
- *     state         event                     → state          busy with                  waiting
- *     pending       SagaStarted               running          first step                 answer
- *     running       StepCompleted             running          next step                  answer
- *     running       StepFailed retry          running          same                       retry
- *     running       StepFailed await/overdue  running          same                       answer / overdue
- *     running       StepFailed (over)         running          optional: next step        answer
- *                                                              else same, and one of the three below follows
- *     running       StepRetried               running          same                       answer
+ *     state         event                     → state          and the tasks
+ *     pending       SagaStarted               running          first stage entered
+ *     running       StepBegun                 running          one, or one for each item, as many as may be under way
+ *     running       StepSkipped               running          passed over
+ *     running       StepCompleted             running          done; next item; after the last of the stage the next stage
+ *     running       StepFailed retry          running          waits for the next attempt
+ *     running       StepFailed await/overdue  running          waits on
+ *     running       StepFailed (over)         running          optional: passed over; else one of the next two follows
+ *     running       StepRetried               running          waits for its answer
  *     running       SagaCompleted             completed
- *     running       SagaFailed                failed (parked)
- *     running       SagaCompensating          compensating     highest undo               answer
- *     compensating  StepCompensated           compensating     next lower undo            answer
- *     compensating  UndoFailed, UndoRetried   compensating     same                       retry / answer
- *     compensating  CompensationFailed        compensating     next lower undo            answer
+ *     any open      SagaFailed                failed, parked
+ *     running       SagaCompensating          compensating     highest stage with something to undo
+ *     compensating  StepCompleted/StepFailed  compensating     what was waited for before it could be undone
+ *     compensating  StepCompensated           compensating     next undo of the stage, or the next lower stage
+ *     compensating  UndoFailed, UndoRetried   compensating     waits for the next attempt / for its answer
+ *     compensating  CompensationFailed        compensating     given up; the rest goes on
  *     compensating  SagaCompensated           compensated
- *     compensating  SagaFailed                failed (parked)
+ *     parked        SagaResumed               running or compensating: failed tasks again, or passed over
+ *     parked        SagaAborted               failed, for good
  *
- * "Next" past the last step, or no undo left, waits for nothing: the closing event stands in the same decision.
+ * A stage of one unconditional step begins with the event that ended the stage before it. Past the last stage, or with no
+ * undo left, nothing is waited for: the closing event stands in the same decision.
  */
 import type { Evolve } from '../../actors/model/aggregate.js';
 import type { AfterFailure, FailedAttempt, SagaContract } from './saga-contract.js';
 import { attemptsText, compensationFailedText, failureText } from './saga-error-text.js';
+import { firstOfStage, inputOf, type SagaInstance, taskAt } from './saga-instance.js';
+import type { PlannedStep, SagaPlan } from './saga-plan.js';
 import {
-  dueAt,
-  inputOf,
-  mustRearm,
-  nextUndo,
-  type SagaInstance,
-  type StepMark,
+  close,
+  isFailed,
+  newTask,
+  type OnBegun,
   stepMark,
-  type Waiting,
-} from './saga-instance.js';
-import type { SagaPlan } from './saga-plan.js';
+  stepOf,
+  type Task,
+  undoWaitingOf,
+  wait,
+  waitingOf,
+} from './saga-task.js';
+import { dueAt, mustRearm } from './saga-timing.js';
+import { beginUndo, continueUndo } from './saga-undo.js';
 
-export function evolveSaga(plan: SagaPlan): Evolve<SagaContract, SagaInstance> {
-  const { steps } = plan;
+/** The plan that an instance runs by. */
+export type PlanOf = (instance: Pick<SagaInstance, 'definitionVersion'>) => SagaPlan;
 
-  const wait = (instance: SagaInstance, waiting: Waiting, at: number): SagaInstance => {
-    instance.waiting = waiting;
-    instance.since = at;
-    // The decision that wrote the event set the timer by the same rule.
-    const due = dueAt(plan, instance);
-    if (mustRearm(instance, due, at)) instance.armedAt = due;
-    return instance;
-  };
-  const turnTo = (instance: SagaInstance, index: number, at: number): SagaInstance => {
-    instance.attempt = 0;
-    if (index < 0 || index >= steps.length) return wait(instance, 'nothing', at);
-    instance.current = index;
-    return wait(instance, 'answer', at);
-  };
-  const markStep = (instance: SagaInstance, name: string, mark: StepMark): number => {
-    const index = plan.indexOf.get(name) ?? instance.current;
-    instance.marks[index] = mark;
-    return index;
-  };
-  const end = (
-    instance: SagaInstance,
-    state: 'completed' | 'compensated' | 'failed',
-    at: number,
-  ): SagaInstance => {
-    instance.state = state;
-    instance.waiting = 'nothing';
-    instance.completedAt = at;
-    return instance;
-  };
+export function evolveSaga(
+  planOf: PlanOf,
+  onBegun: OnBegun = () => undefined,
+): Evolve<SagaContract, SagaInstance> {
+  const fold = new Fold(onBegun);
+
+  /** An event about one task. */
+  const onTask =
+    <Data extends { readonly step: string }>(
+      change: (plan: SagaPlan, instance: SagaInstance, task: Task, data: Data, at: number) => void,
+    ) =>
+    (instance: SagaInstance, data: Data, at: number): SagaInstance => {
+      const plan = planOf(instance);
+      const task = taskAt(plan, instance, data.step);
+      if (task === undefined) return instance;
+      change(plan, instance, task, data, at);
+      return armed(plan, instance, at);
+    };
 
   return {
     SagaStarted: (instance, data, at) => {
+      instance.definitionVersion = data.definition_version;
+      const plan = planOf(instance);
       instance.state = 'running';
       instance.startedAt = at;
+      instance.deadlineAt = at + plan.deadlineMs;
       instance.armedAt = 0;
-      instance.definitionVersion = data.definition_version;
       instance.principal = data.principal;
       instance.input = inputOf(plan, data);
-      instance.marks = steps.map(() => stepMark.untouched);
-      instance.resultTimes = steps.map(() => 0);
-      return turnTo(instance, 0, at);
+      fold.enter(plan, instance, 0, at);
+      return armed(plan, instance, at);
     },
-    StepCompleted: (instance, { step, result }, at) => {
-      const index = markStep(instance, step, stepMark.done);
-      instance.results[step] = result;
-      instance.resultTimes[index] = at;
-      return turnTo(instance, index + 1, at);
+    SagaLinked: (instance, { parent_kind, parent_id, tag, deadline_at }, at) => {
+      instance.parent = { kind: parent_kind, id: parent_id, tag };
+      instance.deadlineAt = Math.min(instance.deadlineAt, deadline_at);
+      return armed(planOf(instance), instance, at);
     },
-    StepFailed: (instance, data, at) => {
-      instance.attempt = data.attempt;
+    StepBegun: (instance, data, at) => {
+      const plan = planOf(instance);
+      const step = plan.steps[plan.indexOf.get(data.step) ?? -1];
+      if (step === undefined) return instance;
+      fold.begin(instance, step, data, at);
+      fold.goOn(plan, instance, at);
+      return armed(plan, instance, at);
+    },
+    StepSkipped: (instance, { step: name }, at) => {
+      const plan = planOf(instance);
+      const step = plan.steps[plan.indexOf.get(name) ?? -1];
+      if (step === undefined) return instance;
+      const task = newTask(step.index, -1, 'nothing', at);
+      task.mark = stepMark.skipped;
+      instance.tasks.push(task);
+      instance.begun++;
+      fold.goOn(plan, instance, at);
+      return armed(plan, instance, at);
+    },
+    StepCompleted: onTask<{ step: string; result: unknown }>((plan, instance, task, { result }, at) => {
+      const step = stepOf(plan, task);
+      close(task, stepMark.done);
+      task.resultAt = at;
+      if (task.item < 0) instance.results[step.name] = result;
+      else itemResults(instance, step)[task.item] = result;
+      fold.closed(plan, instance, step, at);
+    }),
+    StepFailed: onTask<FailedAttempt>((plan, instance, task, data, at) => {
+      const step = stepOf(plan, task);
+      task.attempt = data.attempt;
       // Written by this machine only.
       const next = data.next as AfterFailure;
-      if (next === 'retry') return wait(instance, 'retry', at);
-      if (next === 'await') return wait(instance, 'answer', at);
+      if (next === 'retry') return wait(task, 'retry', at, data.until);
+      if (next === 'await') return wait(task, 'answer', at);
       if (next === 'overdue') {
         instance.errors.push(attemptsText(data));
-        return wait(instance, 'overdue', at);
+        return wait(task, 'overdue', at);
       }
-      const index = markStep(
-        instance,
-        data.step,
-        next === 'unanswered' ? stepMark.maybe : stepMark.untouched,
-      );
-      if (steps[index]?.optional !== true) return wait(instance, 'nothing', at);
+      close(task, next === 'unanswered' ? stepMark.maybe : stepMark.failed);
+      if (instance.state === 'compensating') return fold.closed(plan, instance, step, at);
+      if (next === 'stuck') {
+        instance.errors.push(attemptsText(data));
+        return fold.nextTurn(instance, step, at);
+      }
+      if (!step.optional) return;
       instance.errors.push(overText(data));
-      return turnTo(instance, index + 1, at);
+      fold.closed(plan, instance, step, at);
+    }),
+    StepRetried: onTask((plan, _instance, task, _data, at) => fold.again(plan, task, 'do', at)),
+    SignalReceived: (instance, { signal, payload }) => {
+      instance.signals = { ...instance.signals, [signal]: payload };
+      return instance;
     },
-    StepRetried: (instance, _data, at) => wait(instance, 'answer', at),
     SagaCompensating: (instance, { reason }, at) => {
-      if (instance.waiting === 'answer') instance.marks[instance.current] = stepMark.maybe;
+      const plan = planOf(instance);
       instance.state = 'compensating';
       instance.errors.push(reason);
-      return turnTo(instance, nextUndo(plan, instance.marks, steps.length), at);
+      fold.turnBack(plan, instance, at);
+      beginUndo(plan, instance, instance.stage, at, onBegun);
+      return armed(plan, instance, at);
     },
-    StepCompensated: (instance, { step }, at) => {
-      const index = markStep(instance, step, stepMark.undone);
-      return turnTo(instance, nextUndo(plan, instance.marks, index), at);
-    },
-    UndoFailed: (instance, { attempt, next }, at) => {
-      instance.attempt = attempt;
-      return wait(instance, next === 'retry' ? 'retry' : 'answer', at);
-    },
-    UndoRetried: (instance, _data, at) => wait(instance, 'answer', at),
-    CompensationFailed: (instance, { step }, at) => {
-      const index = markStep(instance, step, stepMark.undoFailed);
+    StepCompensated: onTask((plan, instance, task, _data, at) => {
+      close(task, stepMark.undone);
+      continueUndo(plan, instance, at, onBegun);
+    }),
+    UndoFailed: onTask<FailedAttempt>((_plan, _instance, task, { attempt, next, until }, at) => {
+      task.attempt = attempt;
+      wait(task, next === 'retry' ? 'retry' : 'answer', at, until);
+    }),
+    UndoRetried: onTask((plan, _instance, task, _data, at) => fold.again(plan, task, 'undo', at)),
+    CompensationFailed: onTask((plan, instance, task, { step }, at) => {
+      close(task, stepMark.undoFailed);
       instance.errors.push(compensationFailedText(step));
-      return turnTo(instance, nextUndo(plan, instance.marks, index), at);
-    },
+      continueUndo(plan, instance, at, onBegun);
+    }),
     SagaCompleted: (instance, _data, at) => end(instance, 'completed', at),
     SagaCompensated: (instance, _data, at) => end(instance, 'compensated', at),
     SagaFailed: (instance, { reason }, at) => {
       if (reason !== '') instance.errors.push(reason);
-      return end(instance, 'failed', at);
+      instance.state = 'failed';
+      instance.parkedAt = at;
+      return instance;
     },
+    SagaResumed: (instance, { verb }, at) => {
+      const plan = planOf(instance);
+      instance.parkedAt = 0;
+      const isRetry = verb === 'retry';
+      const givenUp = instance.tasks.filter((task) => task.mark === stepMark.undoFailed);
+      if (givenUp.length > 0) {
+        instance.state = 'compensating';
+        for (const task of givenUp) task.mark = isRetry ? stepMark.maybe : stepMark.undone;
+        beginUndo(plan, instance, plan.stages.length, at, onBegun);
+      } else {
+        instance.state = 'running';
+        fold.resume(plan, instance, isRetry, at);
+      }
+      return armed(plan, instance, at);
+    },
+    SagaAborted: (instance, _data, at) => end(instance, 'failed', at),
   };
+}
+
+/** The forward half. */
+class Fold {
+  readonly #onBegun: OnBegun;
+
+  constructor(onBegun: OnBegun) {
+    this.#onBegun = onBegun;
+  }
+
+  enter(plan: SagaPlan, instance: SagaInstance, stage: number, at: number): void {
+    instance.stage = stage;
+    instance.begun = 0;
+    const entered = plan.stages[stage];
+    if (entered?.isPlain !== true) return;
+    instance.begun = 1;
+    this.#start(instance, plan.steps[entered.first] as PlannedStep, -1, at);
+  }
+
+  begin(
+    instance: SagaInstance,
+    step: PlannedStep,
+    data: { readonly items: readonly unknown[] | null; readonly concurrency: number; readonly until: number },
+    at: number,
+  ): void {
+    const { items, concurrency, until } = data;
+    instance.begun++;
+    if (items === null) {
+      this.#start(instance, step, -1, at).until = until;
+      return;
+    }
+    instance.spreads = { ...instance.spreads, [step.name]: { items, concurrency } };
+    instance.results[step.name] = items.map(() => null);
+    for (let item = 0; item < items.length; item++) {
+      if (item < concurrency) this.#start(instance, step, item, at);
+      else instance.tasks.push(newTask(step.index, item, 'turn', at));
+    }
+  }
+
+  /** A task of the step is over. */
+  closed(plan: SagaPlan, instance: SagaInstance, step: PlannedStep, at: number): void {
+    if (instance.state === 'compensating') return continueUndo(plan, instance, at, this.#onBegun);
+    if (step.items !== undefined) this.nextTurn(instance, step, at);
+    this.goOn(plan, instance, at);
+  }
+
+  /** Begins items that wait for their turn, as many as may be under way. */
+  nextTurn(instance: SagaInstance, step: PlannedStep, at: number): void {
+    let room = instance.spreads[step.name]?.concurrency ?? 0;
+    const waiting: Task[] = [];
+    for (const task of instance.tasks) {
+      if (task.step !== step.index) continue;
+      if (task.waiting === 'turn') waiting.push(task);
+      else if (task.waiting !== 'nothing') room--;
+    }
+    for (const task of waiting.slice(0, Math.max(0, room))) {
+      wait(task, waitingOf(step), at);
+      this.#onBegun(task, 'do');
+    }
+  }
+
+  /** Enters the next stage once everything in this one is over and nothing of it has failed. */
+  goOn(plan: SagaPlan, instance: SagaInstance, at: number): void {
+    const { tasks, stage } = instance;
+    if (plan.stages[stage]?.isPlain === true && tasks[tasks.length - 1]?.mark === stepMark.done) {
+      // Most stages: one step, and it is done.
+      return this.enter(plan, instance, stage + 1, at);
+    }
+    if (instance.begun < (plan.stages[stage]?.count ?? 0)) return;
+    for (let index = firstOfStage(plan, instance); index < tasks.length; index++) {
+      const task = tasks[index] as Task;
+      if (task.waiting !== 'nothing') return;
+      if (isFailed(task) && !stepOf(plan, task).optional) return;
+    }
+    this.enter(plan, instance, stage + 1, at);
+  }
+
+  /** Does, or undoes, once more. */
+  again(plan: SagaPlan, task: Task, what: 'do' | 'undo', at: number): void {
+    const step = stepOf(plan, task);
+    wait(task, what === 'do' ? waitingOf(step) : undoWaitingOf(step), at);
+    this.#onBegun(task, what);
+  }
+
+  /** What is under way may take effect, or is waited for until that is known; the rest has none. */
+  turnBack(plan: SagaPlan, instance: SagaInstance, at: number): void {
+    const { tasks } = instance;
+    for (let index = firstOfStage(plan, instance); index < tasks.length; index++) {
+      const task = tasks[index] as Task;
+      if (task.waiting === 'outcome') {
+        wait(task, 'settling', at);
+        this.#onBegun(task, 'settle');
+      } else {
+        if (task.waiting === 'answer' || task.waiting === 'overdue') task.mark = stepMark.maybe;
+        task.waiting = 'nothing';
+      }
+    }
+  }
+
+  /** What a person decided on the failed tasks of a saga that goes forward. */
+  resume(plan: SagaPlan, instance: SagaInstance, isRetry: boolean, at: number): void {
+    const failed = instance.tasks
+      .slice(firstOfStage(plan, instance))
+      .filter((task) => isFailed(task) && !stepOf(plan, task).optional);
+    for (const task of failed) {
+      if (!isRetry) {
+        task.mark = stepMark.skipped;
+      } else if (task.attempt === 0) {
+        // It failed before it began: what it is to do is asked anew.
+        instance.tasks.splice(instance.tasks.indexOf(task), 1);
+        instance.begun--;
+      } else {
+        task.mark = stepMark.untouched;
+        task.attempt = 0;
+        this.again(plan, task, 'do', at);
+      }
+    }
+    if (instance.stage < plan.stages.length) this.goOn(plan, instance, at);
+  }
+
+  #start(instance: SagaInstance, step: PlannedStep, item: number, at: number): Task {
+    const task = newTask(step.index, item, waitingOf(step), at);
+    instance.tasks.push(task);
+    this.#onBegun(task, 'do');
+    return task;
+  }
+}
+
+function itemResults(instance: SagaInstance, step: PlannedStep): unknown[] {
+  // Made with the step's `StepBegun`.
+  return instance.results[step.name] as unknown[];
+}
+
+function end(
+  instance: SagaInstance,
+  state: 'completed' | 'compensated' | 'failed',
+  at: number,
+): SagaInstance {
+  instance.state = state;
+  instance.completedAt = at;
+  instance.parkedAt = 0;
+  return instance;
+}
+
+/** The decision that wrote the event sets the timer by the same rule. */
+function armed(plan: SagaPlan, instance: SagaInstance, at: number): SagaInstance {
+  const due = dueAt(plan, instance);
+  if (mustRearm(instance.armedAt, due, at)) instance.armedAt = due;
+  return instance;
 }
 
 /** Why a step is over: the actor's own words after a refusal, row 72's text otherwise. */

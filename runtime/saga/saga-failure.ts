@@ -1,36 +1,38 @@
 /**
  * What goes wrong in a saga, as the refusals and events that say so.
  */
-import type { Outcome } from '../../actors/model/message.js';
 import type { SagaRefusal } from '../../actors/model/saga.js';
 import type { AfterFailure, SagaEvent } from './saga-contract.js';
 import { sagaTimeoutText, stepTimeoutText } from './saga-error-text.js';
-import type { PlannedStep } from './saga-plan.js';
 
 /** Codes of a `SagaRefusal` that no actor gave. */
 export const sagaTimeoutCode = 'saga-timeout';
 export const stepTimeoutCode = 'step-timeout';
 export const stepFailedCode = 'step-failed';
 
-/** An answer that is no reply. */
-export type Failure = Exclude<Outcome, { readonly type: 'reply' }>;
-
 export interface Cause {
   readonly code: string;
   readonly detail: string;
 }
 
-export function timedOut({ name }: PlannedStep): SagaRefusal {
-  return { step: name, code: sagaTimeoutCode, detail: sagaTimeoutText };
+/** Why a task failed. */
+export interface TaskFailure extends Cause {
+  readonly type: 'rejection' | 'failure';
+  /** It may have taken effect all the same. */
+  readonly isUnsure: boolean;
+}
+
+export function timedOut(step: string): SagaRefusal {
+  return { step, code: sagaTimeoutCode, detail: sagaTimeoutText };
 }
 
 /** `detail`: row 72's text. */
-export function exhausted({ name }: PlannedStep, detail: string): SagaRefusal {
-  return { step: name, code: stepFailedCode, detail };
+export function exhausted(step: string, detail: string): SagaRefusal {
+  return { step, code: stepFailedCode, detail };
 }
 
-export function unanswered({ name }: PlannedStep): Cause {
-  return { code: stepTimeoutCode, detail: stepTimeoutText(name) };
+export function unanswered(step: string): Cause {
+  return { code: stepTimeoutCode, detail: stepTimeoutText(step) };
 }
 
 /** A function of the definition threw. What it threw stays inside: clients read these texts. */
@@ -38,20 +40,27 @@ export function threw(what: string): Cause {
   return { code: 'internal', detail: `the ${what} threw` };
 }
 
+/** An operating error before anything was sent. */
+export function notSent({ code, detail }: Cause): TaskFailure {
+  return { type: 'failure', code, detail, isUnsure: false };
+}
+
 export function stepFailed(
-  { name }: PlannedStep,
+  step: string,
   attempt: number,
   { code, detail }: Cause,
   next: AfterFailure,
+  until = 0,
 ): SagaEvent {
-  return { type: 'StepFailed', data: { step: name, attempt, code, detail, next } };
+  return { type: 'StepFailed', data: { step, attempt, code, detail, next, until } };
 }
 
 export function undoFailed(
-  { name }: PlannedStep,
+  step: string,
   attempt: number,
   { code, detail }: Cause,
-  next: AfterFailure,
+  next: 'retry' | 'await',
+  until = 0,
 ): SagaEvent {
-  return { type: 'UndoFailed', data: { step: name, attempt, code, detail, next } };
+  return { type: 'UndoFailed', data: { step, attempt, code, detail, next, until } };
 }

@@ -1,43 +1,53 @@
 /**
  * Makes an aggregate out of a saga definition: an instance is an ordinary event-sourced actor of the kind named by the
- * definition. It sends its steps as tagged messages, decides on their answers (`saga-moves.ts`) and keeps one timer.
+ * definition. It sends its steps as tagged messages and activities, decides on their answers (`saga-moves.ts`) and keeps
+ * one timer.
  *
- * M1  Ends in exactly one of completed, compensated, failed; failed only if an undo was given up, a step after the
- *     pivot could not be done, or `onCompleted` threw.
+ * M1  Ends in exactly one of completed, compensated, failed. Failed is parked first, and only if an undo was given up, a
+ *     step after the pivot could not be done, or `onCompleted` threw; a person decides on it.
  * M2  A message is sent again only after an answer said that it had no effect (`saga.ts`, S3).
- * M3  What may have taken effect before the pivot is undone exactly once, highest step first; nothing after it ever is.
- * M4  At most one live timer, `wake`, never later than what the instance must act on; none after the end.
+ * M3  What may have taken effect before the pivot is undone exactly once, highest stage first; nothing after it ever is.
+ * M4  Exactly one live timer, `wake`, from the start to the end, parked or not, and never later than what the instance
+ *     must act on: the timers of a partition are the index of its live sagas.
  */
 import type { Acceptance, AggregateDefinition, DecideContext } from '../../actors/model/aggregate.js';
 import type { Contract } from '../../actors/model/contract.js';
-import { type MessageOrder, type Rejection, reject, type TimerOrder } from '../../actors/model/message.js';
+import { type Rejection, reject, type TimerOrder } from '../../actors/model/message.js';
 import type { SagaDefinition, SagaSummary } from '../../actors/model/saga.js';
-import { contractOf, type SagaContract } from './saga-contract.js';
-import { evolveSaga } from './saga-evolve.js';
-import {
-  dueAt,
-  initialInstance,
-  isOpen,
-  isStarted,
-  mustRearm,
-  rearmedAt,
-  type SagaInstance,
-  snapshotOf,
-} from './saga-instance.js';
-import { type Move, SagaMoves } from './saga-moves.js';
-import { planSaga, type SagaPlan } from './saga-plan.js';
-import { presentSagaEvent, sagaContext, sagaStatus, sagaSummary } from './saga-view.js';
+import { contractOf, type OperatorVerb, type SagaContract } from './saga-contract.js';
+import type { Move } from './saga-draft.js';
+import { evolveSaga, type PlanOf } from './saga-evolve.js';
+import { initialInstance, isLive, isOpen, isStarted, type SagaInstance } from './saga-instance.js';
+import { SagaMoves } from './saga-moves.js';
+import { planVersions, type SagaPlan } from './saga-plan.js';
+import { snapshotOf } from './saga-snapshot.js';
+import { dueAt } from './saga-timing.js';
+import { activityAnswer, cancelled, childAnswer, linkOf, operated, signalled } from './saga-verbs.js';
+import { presentSagaEvent, sagaContext, sagaStatus, sagaSummary, startedStatus } from './saga-view.js';
+
+/** A live instance with nothing of its own to wait for looks up this often, one that waits for a person this often. */
+const reminderMs = 3_600_000;
+const parkedReminderMs = 86_400_000;
 
 /** The aggregate of a definition, with the plan it runs by. */
 export interface CompiledSaga extends AggregateDefinition<Contract, SagaInstance> {
+  /** That of the newest version: new instances begin under it. */
   readonly plan: SagaPlan;
+  readonly planOf: PlanOf;
+  /** Versions of the definition that an instance can go on under. */
+  readonly versions: ReadonlySet<number>;
   readonly summary: (instance: SagaInstance) => SagaSummary;
 }
 
 /** Throws on a definition that cannot run. */
 export function compileSaga(definition: SagaDefinition): CompiledSaga {
-  const plan = planSaga(definition);
-  const behaviour = behaviourOf(plan);
+  const plans = planVersions(definition);
+  // The map holds the definition's own version.
+  const plan = plans.get(definition.version) as SagaPlan;
+  // An ended instance of a version that is no longer registered is shown by the newest plan, as far as that goes.
+  const planOf: PlanOf = ({ definitionVersion }) =>
+    definitionVersion === plan.version ? plan : (plans.get(definitionVersion) ?? plan);
+  const behaviour = behaviourOf(plan, planOf);
   const ownEvents = Object.keys(definition.events).map((type) => [type, unchanged] as const);
   // `behaviourOf` is checked against the part of the contract that all sagas share; the casts forget its names, so that
   // the definition's own input and events can stand in it.
@@ -46,45 +56,82 @@ export function compileSaga(definition: SagaDefinition): CompiledSaga {
     contract: contractOf(definition),
     evolve: { ...behaviour.evolve, ...Object.fromEntries(ownEvents) } as unknown as CompiledSaga['evolve'],
     plan,
-    summary: (instance) => sagaSummary(plan, instance),
+    planOf,
+    versions: new Set(plans.keys()),
+    summary: (instance) => sagaSummary(planOf(instance), instance),
   };
 }
 
-function behaviourOf(plan: SagaPlan): Omit<AggregateDefinition<SagaContract, SagaInstance>, 'contract'> {
-  const moves = new SagaMoves(plan);
+type Behaviour = Omit<AggregateDefinition<SagaContract, SagaInstance>, 'contract'>;
+type Accepted = Acceptance<SagaContract, undefined, SagaInstance>;
+
+function behaviourOf(plan: SagaPlan, planOf: PlanOf): Behaviour {
+  const moves = new SagaMoves(planOf);
+  const status = (id: string) => (state: SagaInstance) => sagaStatus(planOf(state), state, id);
+  const operator =
+    (verb: OperatorVerb): Behaviour['decide'][OperatorVerb] =>
+    (instance, { reason = '' }, ctx) => {
+      const refused = refusesCaller(instance, ctx);
+      if (refused !== undefined) return refused;
+      const move = operated(moves, instance, verb, reason, ctx);
+      return 'type' in move ? move : { ...effects(move, instance), reply: status(ctx.id) };
+    };
   return {
     type: 'aggregate',
     initial: initialInstance,
     decide: {
       start: (instance, input, ctx) => {
-        if (isStarted(instance)) return reject('saga-exists', `Saga ${ctx.id} has been started before`);
+        if (isStarted(instance)) return exists(ctx.id);
         // The input was checked against the definition's schema, an object's.
-        const move = moves.start(input as Readonly<Record<string, unknown>>, ctx);
-        return { ...effects(move, setWake(move.due)), reply: (state) => sagaStatus(plan, state, ctx.id) };
+        const move = moves.start(plan, input as Readonly<Record<string, unknown>>, ctx);
+        return { ...begun(move, plan, ctx.now), reply: (state) => startedStatus(plan, state, ctx.id) };
+      },
+      startChild: (instance, { input, ...link }, ctx) => {
+        if (isStarted(instance)) return exists(ctx.id);
+        const move = moves.start(plan, input as Readonly<Record<string, unknown>>, ctx, linkOf(link));
+        return { ...begun(move, plan, ctx.now), reply: null };
       },
       wake: (instance, _input, ctx) => {
-        if (!isOpen(instance)) return { reply: null };
-        const move = moves.look(instance, ctx) ?? { events: [], due: dueAt(plan, instance) };
-        const { due } = move;
-        const timers = setWake(due === undefined ? undefined : rearmedAt(instance, due, ctx.now));
-        return { ...effects(move, timers), reply: null };
+        if (!isLive(instance)) return { reply: null };
+        const move = moves.look(instance, ctx);
+        if (move === undefined) return { timers: [wakeAt(instance, planOf, ctx.now)], reply: null };
+        const timers = move.armedAt === undefined ? cancelWake : [wakeAt(move.instance, planOf, ctx.now)];
+        return { ...withTimers(move, timers), reply: null };
       },
+      childEnded: (instance, ended, ctx) =>
+        accepted(moves.settle(instance, ended.tag, childAnswer(ended), ctx), instance, null),
+      cancelChild: (instance, _input, ctx) => {
+        const move = cancelled(moves, instance, '', ctx);
+        // One that can no longer be turned back goes on, and tells its end.
+        return move === undefined || 'type' in move ? { reply: null } : accepted(move, instance, null);
+      },
+      performed: (instance, { tag, ...outcome }, ctx) =>
+        accepted(moves.settle(instance, tag, activityAnswer(outcome), ctx), instance, null),
+      signal: (instance, input, ctx) => {
+        const move = refusesCaller(instance, ctx) ?? signalled(moves, instance, input, ctx);
+        return move !== undefined && 'type' in move ? move : accepted(move, instance, null);
+      },
+      cancel: (instance, { reason = '' }, ctx) => {
+        const move = refusesCaller(instance, ctx) ?? cancelled(moves, instance, reason, ctx);
+        if (move === undefined) return { reply: status(ctx.id) };
+        return 'type' in move ? move : { ...effects(move, instance), reply: status(ctx.id) };
+      },
+      retry: operator('retry'),
+      skip: operator('skip'),
+      abort: operator('abort'),
     },
-    evolve: evolveSaga(plan),
+    evolve: evolveSaga(planOf),
     read: {
-      status: (instance, _input, ctx) => refusesCaller(instance, ctx) ?? sagaStatus(plan, instance, ctx.id),
+      status: (instance, _input, ctx) =>
+        refusesCaller(instance, ctx) ?? sagaStatus(planOf(instance), instance, ctx.id),
       context: (instance, _input, ctx) => refusesCaller(instance, ctx) ?? sagaContext(instance),
       authorise: (instance, _input, ctx) => refusesCaller(instance, ctx) ?? null,
     },
     onReply: (instance, reply, ctx) => {
       const move = moves.answer(instance, reply, ctx);
-      if (move === undefined) return noEffects;
-      const { due } = move;
-      // The timer that stands is left alone while it fires early enough: most steps touch no timer.
-      const stands = due !== undefined && !mustRearm(instance, due, ctx.now);
-      return effects(move, stands ? noTimers : setWake(due));
+      return move === undefined ? noEffects : effects(move, instance);
     },
-    snapshot: snapshotOf(plan),
+    snapshot: snapshotOf(plan.version, planOf),
     isOpen,
     present: (id, event, data) => presentSagaEvent(plan, id, event, data),
   };
@@ -92,22 +139,55 @@ function behaviourOf(plan: SagaPlan): Omit<AggregateDefinition<SagaContract, Sag
 
 const wakeTimer = 'wake';
 const noTimers: readonly TimerOrder[] = [];
-const noMessages: readonly MessageOrder[] = [];
 const cancelWake: readonly TimerOrder[] = [{ type: 'cancel', name: wakeTimer }];
-const noEffects: Acceptance<SagaContract, undefined, SagaInstance> = { reply: undefined };
+const noEffects: Accepted = { reply: undefined };
 
-function effects(
-  { events, message }: Move,
-  timers: readonly TimerOrder[],
-): Acceptance<SagaContract, undefined, SagaInstance> {
-  return { events, reply: undefined, messages: message === undefined ? noMessages : [message], timers };
+/** The timer that stands is left alone while it fires early enough: most steps touch no timer. */
+function effects(move: Move, instance: SagaInstance): Accepted {
+  const { armedAt } = move;
+  if (armedAt === undefined) return withTimers(move, cancelWake);
+  if (armedAt === instance.armedAt) return withTimers(move, noTimers);
+  return withTimers(move, [setWake(armedAt, instance.definitionVersion)]);
 }
 
-/** Absent: the saga has ended. `Infinity`: only an answer can move it. */
-function setWake(due: number | undefined): readonly TimerOrder[] {
-  if (due === undefined) return cancelWake;
-  if (due === Number.POSITIVE_INFINITY) return noTimers;
-  return [{ type: 'set', name: wakeTimer, dueAt: due, command: 'wake', payload: {} }];
+function withTimers({ events, messages, activities }: Move, timers: readonly TimerOrder[]): Accepted {
+  const all = activities.length === 0 ? timers : [...timers, ...activities];
+  return { events, reply: undefined, messages, timers: all };
+}
+
+function accepted<Reply>(
+  move: Move | undefined,
+  instance: SagaInstance,
+  reply: Reply,
+): Acceptance<SagaContract, Reply, SagaInstance> {
+  return move === undefined ? { reply } : { ...effects(move, instance), reply };
+}
+
+function begun(move: Move, plan: SagaPlan, now: number): Accepted {
+  const { armedAt } = move;
+  // It may be over at once, every step passed over.
+  if (armedAt === undefined) return withTimers(move, noTimers);
+  return withTimers(move, [setWake(armedAt === 0 ? now + reminderMs : armedAt, plan.version)]);
+}
+
+/**
+ * The timer after a firing, which used it up: set anew whatever was decided (M4), and not after `armedAt` while that lies
+ * ahead (N2).
+ */
+function wakeAt(instance: SagaInstance, planOf: PlanOf, now: number): TimerOrder {
+  const due = dueAt(planOf(instance), instance);
+  const armedAt = instance.armedAt > now ? Math.min(instance.armedAt, due) : due;
+  const reminder = now + (instance.parkedAt > 0 ? parkedReminderMs : reminderMs);
+  return setWake(armedAt === Number.POSITIVE_INFINITY ? reminder : armedAt, instance.definitionVersion);
+}
+
+function setWake(dueAt: number, definitionVersion: number): TimerOrder {
+  const payload = { definition_version: definitionVersion };
+  return { type: 'set', name: wakeTimer, dueAt, command: 'wake', payload };
+}
+
+function exists(id: string): Rejection<'saga-exists'> {
+  return reject('saga-exists', `Saga ${id} has been started before`);
 }
 
 /** An unknown saga and somebody else's look the same. */

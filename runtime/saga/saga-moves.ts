@@ -1,342 +1,227 @@
 /**
- * What a saga instance does next: the events, the message and the time at which it must look up again. Pure; decides on
- * a state that it does not change.
+ * What a saga instance does when it is started, answered, or woken. Pure; decides on a state that it does not change.
  *
  *     input                          before the pivot is done            after it
- *     start                          first message                       –
- *     reply of the step              next message, or completed          the same
- *     refusal                        optional: next message              optional: next message
+ *     start                          first orders                        –
+ *     reply of a step                next orders, or completed           the same
+ *     refusal                        optional: passed over               optional: passed over
  *                                    else: compensate                    retry, then failed (parked)
  *     operating failure              retry, then as after a refusal      retry, then failed (parked)
+ *     failure that may have had      compensate, this step too           failed (parked); so is the pivot itself
+ *       its effect
  *     time: no answer                attempt counted, awaited; at the    attempt counted, awaited; at the end awaited
  *                                    end compensate, this step too       without a limit (so is the pivot itself)
  *     time: deadline                 compensate, unless the pivot is     nothing
  *                                    under way: then its answer decides
- *     reply of an undo               next lower undo, or the end
+ *     reply of an undo               next undo of its stage, next lower stage, or the end
  *     failure, refusal of an undo    retry, then recorded and on
  *     any other answer               nothing: it came too late
  *
- * An optional step that is given up, for whatever reason, is passed over. A `call` or `undo` that throws counts as an
- * operating failure of its step: thrown on, it would take the answer that led to it along, and the saga would stand
- * still for ever. (At the start it is thrown on: nothing has happened yet.)
+ * An optional step that is given up, for whatever reason, is passed over. In a parallel group past the pivot one that is
+ * given up waits until the others are over. Nearly every answer is that of a step in a plain sequence: `#fastAnswer`
+ * decides it without a draft. (A first command that throws is thrown on: nothing has happened yet.)
  */
-import type { DecideContext, TaggedReply } from '../../actors/model/aggregate.js';
+import type { DecideContext, Evolve, TaggedReply } from '../../actors/model/aggregate.js';
 import type { MessageOrder } from '../../actors/model/message.js';
-import type { ClosingEvent, SagaRefusal } from '../../actors/model/saga.js';
-import type { SagaEvent } from './saga-contract.js';
-import { attemptsText, failureText, sagaTimeoutText } from './saga-error-text.js';
-import {
-  type Cause,
-  exhausted,
-  type Failure,
-  stepFailed,
-  threw,
-  timedOut,
-  unanswered,
-  undoFailed,
-} from './saga-failure.js';
-import {
-  dueAt,
-  inputOf,
-  isOpen,
-  type Moment,
-  mayTurnBack,
-  nextUndo,
-  type SagaInstance,
-  StepContext,
-  stepMark,
-  type Waiting,
-} from './saga-instance.js';
+import type { SagaContract, SagaEvent } from './saga-contract.js';
+import { type Move, SagaDraft } from './saga-draft.js';
+import { attemptsText, sagaTimeoutText } from './saga-error-text.js';
+import { evolveSaga, type PlanOf } from './saga-evolve.js';
+import { exhausted, stepFailed, type TaskFailure, timedOut, unanswered, undoFailed } from './saga-failure.js';
+import { currentStep, initialInstance, inputOf, isOpen, type SagaInstance, taskAt } from './saga-instance.js';
+import { isActivity, isChild, isFailure, ordered, StepContext, tagged } from './saga-order.js';
 import type { PlannedStep, SagaPlan } from './saga-plan.js';
+import { type OnBegun, pathOf, stepOf, type Task } from './saga-task.js';
+import { dueAt, mayTurnBack, mustRearm, waitEndsAt } from './saga-timing.js';
 
-export interface Move {
-  readonly events: readonly SagaEvent[];
-  readonly message?: MessageOrder;
-  /** When to look again if nothing arrives; `Infinity`: only an answer can move it. Absent: the saga has ended. */
-  readonly due?: number;
-}
+const undoMark = 'undo:';
+const none: readonly never[] = [];
+
+/** An answer as the machine takes it: of a command, an activity or another saga. */
+export type TaskAnswer = { readonly type: 'reply'; readonly reply: unknown } | TaskFailure;
 
 export class SagaMoves {
-  readonly #plan: SagaPlan;
+  readonly planOf: PlanOf;
+  readonly #evolveWith: (onBegun: OnBegun) => Evolve<SagaContract, SagaInstance>;
 
-  constructor(plan: SagaPlan) {
-    this.#plan = plan;
-  }
-
-  /** The first move of an instance that has not been started. */
-  start(payload: Readonly<Record<string, unknown>>, ctx: DecideContext): Move {
-    const plan = this.#plan;
-    const { principal } = ctx.caller;
-    const input = inputOf(plan, payload);
-    // A plan has at least one step.
-    const first = plan.steps[0] as PlannedStep;
-    const data = { definition_version: plan.definition.version, principal, ...input };
-    const context = new StepContext({ input, principal, results: {} }, ctx);
-    return {
-      events: [{ type: 'SagaStarted', data }],
-      message: tagged(first.call(context), first.tag),
-      due: this.#due({ startedAt: ctx.now }, ctx.now, 'running', 0),
+  constructor(planOf: PlanOf) {
+    this.planOf = planOf;
+    // One fold for all drafts, which are made one after the other: it tells the newest.
+    let listener: OnBegun = () => undefined;
+    const evolve = evolveSaga(planOf, (task, what) => listener(task, what));
+    this.#evolveWith = (onBegun) => {
+      listener = onBegun;
+      return evolve;
     };
   }
 
-  /** What an answer leads to; undefined when it came too late to matter. */
-  answer(instance: SagaInstance, { tag, outcome }: TaggedReply, ctx: DecideContext): Move | undefined {
-    if (instance.waiting !== 'answer' && instance.waiting !== 'overdue') return undefined;
-    const step = this.#step(instance);
-    if (instance.state === 'running') {
-      if (tag !== step.tag) return undefined;
-      if (outcome.type !== 'reply') return this.#stepFailed(instance, step, outcome, ctx);
-      const fresh = { step: step.name, result: outcome.reply ?? null };
-      return this.#goOn(instance, { type: 'StepCompleted', data: fresh }, ctx, fresh);
+  draft(instance: SagaInstance, ctx: DecideContext): SagaDraft {
+    return new SagaDraft(instance, this.planOf(instance), ctx, this.#evolveWith);
+  }
+
+  /** The first move of an instance that has not been started. `link`: the saga that waits for it. */
+  start(
+    plan: SagaPlan,
+    payload: Readonly<Record<string, unknown>>,
+    ctx: DecideContext,
+    link?: Extract<SagaEvent, { readonly type: 'SagaLinked' }>,
+  ): Move {
+    const { principal } = ctx.caller;
+    const input = inputOf(plan, payload);
+    const data = { definition_version: plan.version, principal, ...input };
+    const started: SagaEvent = { type: 'SagaStarted', data };
+    const first = plan.steps[0] as PlannedStep;
+    if (plan.stages[0]?.isPlain === true && first.kind === 'command' && link === undefined) {
+      const order = first.order?.(new StepContext({ input, principal, results: {} }, ctx)) as MessageOrder;
+      const armedAt = ctx.now + Math.min(first.timeoutMs, plan.pivot > 0 ? plan.deadlineMs : first.timeoutMs);
+      return { events: [started], messages: [tagged(order, first.tag)], activities: none, armedAt };
     }
-    if (tag !== step.undoTag) return undefined;
-    if (outcome.type !== 'reply') return this.#undoFailed(instance, step, outcome, ctx);
-    const compensated: SagaEvent = { type: 'StepCompensated', data: { step: step.name } };
-    return this.#undoNext(instance, [compensated], ctx, instance.current);
+    const draft = new SagaDraft(
+      { ...initialInstance(), definitionVersion: plan.version },
+      plan,
+      ctx,
+      this.#evolveWith,
+    );
+    draft.emit(started);
+    if (link !== undefined) draft.emit(link);
+    return draft.follow();
+  }
+
+  /** What an answer to a message leads to; undefined when it came too late to matter. */
+  answer(
+    instance: SagaInstance,
+    { tag, outcome, isUnrecorded }: TaggedReply,
+    ctx: DecideContext,
+  ): Move | undefined {
+    if (outcome.type === 'reply') return this.settle(instance, tag, outcome, ctx);
+    return this.settle(instance, tag, { ...outcome, isUnsure: isUnrecorded === true }, ctx);
+  }
+
+  /** The same for an answer from wherever. */
+  settle(instance: SagaInstance, tag: string, answer: TaskAnswer, ctx: DecideContext): Move | undefined {
+    if (!isOpen(instance)) return undefined;
+    const plan = this.planOf(instance);
+    const isUndo = tag.startsWith(undoMark);
+    const found = taskAt(plan, instance, isUndo ? tag.slice(undoMark.length) : tag);
+    if (found === undefined || !isAwaited(instance, found, isUndo)) return undefined;
+    if (answer.type === 'reply' && !isUndo) {
+      const fast = this.#fastAnswer(instance, plan, found, answer.reply, ctx);
+      if (fast !== undefined) return fast;
+    }
+    const draft = this.draft(instance, ctx);
+    const step = stepOf(plan, found);
+    const path = pathOf(step, found);
+    // The copy has the task in the same place.
+    const task = draft.instance.tasks[instance.tasks.indexOf(found)] as Task;
+    if (answer.type === 'reply') {
+      if (isUndo) draft.emit({ type: 'StepCompensated', data: { step: path } });
+      else draft.emit({ type: 'StepCompleted', data: { step: path, result: answer.reply ?? null } });
+    } else if (isUndo) draft.undoFailed(task, answer);
+    else draft.failed(task, answer);
+    return draft.follow();
   }
 
   /** What time alone leads to; undefined when nothing is due yet. */
-  look(instance: SagaInstance, ctx: DecideContext): Move | undefined {
-    const plan = this.#plan;
+  look(instance: SagaInstance, ctx: DecideContext): SagaDraft | undefined {
+    const plan = this.planOf(instance);
     if (!isOpen(instance) || ctx.now < dueAt(plan, instance)) return undefined;
-    const step = this.#step(instance);
-    if (mayTurnBack(plan, instance) && ctx.now >= instance.startedAt + plan.deadlineMs) {
-      return this.#turnBack(
-        instance,
-        [],
-        timedOut(step),
-        sagaTimeoutText,
-        ctx,
-        instance.waiting === 'answer',
-      );
+    const draft = this.draft(instance, ctx);
+    if (mayTurnBack(plan, instance) && ctx.now >= instance.deadlineAt) {
+      draft.turnBack(timedOut(currentStep(plan, instance)), sagaTimeoutText);
+      return draft.follow();
     }
-    if (instance.waiting === 'retry') return this.#retry(instance, step, ctx);
-    return instance.state === 'running'
-      ? this.#stepUnanswered(instance, step, ctx)
-      : this.#undoUnanswered(instance, step, ctx);
-  }
-
-  #step(instance: SagaInstance): PlannedStep {
-    // `current` is an index into the steps in every open state (N1).
-    return this.#plan.steps[instance.current] as PlannedStep;
-  }
-
-  #retry(instance: SagaInstance, step: PlannedStep, ctx: DecideContext): Move {
-    const { state, current, attempt } = instance;
-    const running = state === 'running';
-    const context = new StepContext(instance, ctx);
-    const message = running ? called(step, context) : undone(step, context);
-    if ('code' in message) {
-      const failure: Failure = { type: 'failure', ...message };
-      return running
-        ? this.#stepFailed(instance, step, failure, ctx)
-        : this.#undoFailed(instance, step, failure, ctx);
+    const { state, stage } = instance;
+    for (const task of draft.stageTasks()) {
+      // One of them may have turned the saga back, or ended the stage.
+      if (draft.instance.state !== state || draft.instance.stage !== stage) break;
+      if (waitEndsAt(stepOf(plan, task), task) <= ctx.now) this.#waitOver(draft, task);
     }
-    return {
-      events: [{ type: running ? 'StepRetried' : 'UndoRetried', data: { step: step.name } }],
-      message,
-      due: this.#due(instance, ctx.now, state, current, 'answer', attempt),
-    };
+    return draft.follow();
   }
 
-  #stepUnanswered(instance: SagaInstance, step: PlannedStep, ctx: DecideContext): Move {
-    const attempt = instance.attempt + 1;
-    const cause = unanswered(step);
-    if (attempt < step.attemptsMax) return this.#waitOn(instance, ctx, cause, attempt, 'await');
-    const over = stepFailed(step, attempt, cause, 'unanswered');
-    if (step.optional) return this.#goOn(instance, over, ctx);
-    if (instance.current >= this.#plan.pivot) return this.#waitOn(instance, ctx, cause, attempt, 'overdue');
-    const text = attemptsText({ step: step.name, attempt, ...cause });
-    return this.#turnBack(instance, [over], exhausted(step, text), text, ctx, true);
+  #waitOver(draft: SagaDraft, task: Task): void {
+    const step = stepOf(draft.plan, task);
+    const path = pathOf(step, task);
+    const isForward = draft.instance.state === 'running';
+    if (task.waiting === 'retry') {
+      draft.emit({ type: isForward ? 'StepRetried' : 'UndoRetried', data: { step: path } });
+    } else if (task.waiting === 'sleep') {
+      draft.emit({ type: 'StepCompleted', data: { step: path, result: null } });
+    } else if (task.waiting === 'signal') {
+      draft.failed(task, { type: 'failure', ...unanswered(path), isUnsure: false });
+    } else if (isForward) this.#stepUnanswered(draft, task, step, path);
+    else this.#undoUnanswered(draft, task, step, path);
   }
 
-  /** A refusal, or an operating error: either way the message had no effect. */
-  #stepFailed(instance: SagaInstance, step: PlannedStep, cause: Failure, ctx: DecideContext): Move {
-    const plan = this.#plan;
-    const attempt = Math.min(instance.attempt + 1, step.attemptsMax);
-    const pastPivot = instance.current > plan.pivot;
-    if (cause.type === 'rejection' && (step.optional || !pastPivot)) {
-      const refused = stepFailed(step, attempt, cause, 'refused');
-      if (step.optional) return this.#goOn(instance, refused, ctx);
-      const refusal = { step: step.name, code: cause.code, detail: cause.detail };
-      return this.#turnBack(instance, [refused], refusal, failureText(cause), ctx, false);
+  #stepUnanswered(draft: SagaDraft, task: Task, step: PlannedStep, path: string): void {
+    const attempt = task.attempt + 1;
+    const cause = unanswered(path);
+    if (attempt < step.attemptsMax) return draft.emit(stepFailed(path, attempt, cause, 'await'));
+    if (step.optional) return draft.emit(stepFailed(path, attempt, cause, 'unanswered'));
+    if (draft.instance.stage >= draft.plan.pivot) {
+      return draft.emit(stepFailed(path, attempt, cause, 'overdue'));
     }
-    const late = !pastPivot && ctx.now >= instance.startedAt + plan.deadlineMs;
-    if (attempt < step.attemptsMax && !late) return this.#waitOn(instance, ctx, cause, attempt, 'retry');
-    const over = stepFailed(step, attempt, cause, 'exhausted');
-    if (step.optional && !late) return this.#goOn(instance, over, ctx);
-    if (late) return this.#turnBack(instance, [over], timedOut(step), sagaTimeoutText, ctx, false);
-    const text = attemptsText({ step: step.name, attempt, code: cause.code, detail: cause.detail });
-    if (!pastPivot) return this.#turnBack(instance, [over], exhausted(step, text), text, ctx, false);
-    return { events: [over, { type: 'SagaFailed', data: { step: step.name, reason: text } }] };
+    draft.emit(stepFailed(path, attempt, cause, 'unanswered'));
+    const text = attemptsText({ step: path, attempt, ...cause });
+    draft.turnBack(exhausted(path, text), text);
   }
 
-  /** Stays with the step or undo: its answer is awaited, or it is sent again later. */
-  #waitOn(
+  #undoUnanswered(draft: SagaDraft, task: Task, step: PlannedStep, path: string): void {
+    const attempt = task.attempt + 1;
+    const cause = unanswered(path);
+    if (attempt < step.attemptsMax) draft.emit(undoFailed(path, attempt, cause, 'await'));
+    else draft.giveUpUndo(path, cause);
+  }
+
+  /**
+   * The reply of a step in a plain sequence, with a plain step after it or the end: what a draft would write, without
+   * one. Undefined: it takes a draft.
+   */
+  #fastAnswer(
     instance: SagaInstance,
+    plan: SagaPlan,
+    task: Task,
+    reply: unknown,
     ctx: DecideContext,
-    cause: Cause,
-    attempt: number,
-    next: 'retry' | 'await' | 'overdue',
-  ): Move {
-    const { state, current } = instance;
-    const failed = state === 'running' ? stepFailed : undoFailed;
-    return {
-      events: [failed(this.#step(instance), attempt, cause, next)],
-      due: this.#due(instance, ctx.now, state, current, next === 'await' ? 'answer' : next, attempt),
-    };
-  }
-
-  /** The current step is over: the next one, or the end. */
-  #goOn(
-    instance: SagaInstance,
-    over: SagaEvent,
-    ctx: DecideContext,
-    fresh?: { step: string; result: unknown },
-  ): Move {
-    const plan = this.#plan;
-    const context = new StepContext(instance, ctx, fresh);
-    const index = instance.current + 1;
-    const next = plan.steps[index];
-    if (next === undefined) {
-      const { name } = this.#step(instance);
-      const closing = closed(() => plan.definition.onCompleted?.(context));
-      if ('code' in closing) {
-        return { events: [over, { type: 'SagaFailed', data: { step: name, reason: failureText(closing) } }] };
-      }
-      return { events: [over, { type: 'SagaCompleted', data: { step: name } }, ...closing] };
+  ): Move | undefined {
+    const { stage } = instance;
+    if (instance.state !== 'running' || task.item >= 0 || plan.stages[stage]?.isPlain !== true)
+      return undefined;
+    const { name } = stepOf(plan, task);
+    const fresh = { step: name, result: reply ?? null };
+    const completed: SagaEvent = { type: 'StepCompleted', data: fresh };
+    const entered = plan.stages[stage + 1];
+    if (entered === undefined) {
+      if (instance.parent !== undefined) return undefined;
+      const closing = closingOf(plan, new StepContext(instance, ctx, fresh));
+      if (closing === undefined) return undefined;
+      const events: SagaEvent[] = [completed, { type: 'SagaCompleted', data: { step: name } }, ...closing];
+      return { events, messages: none, activities: none, armedAt: undefined };
     }
-    const message = called(next, context);
-    if ('code' in message) {
-      return {
-        events: [over, stepFailed(next, 1, message, 'retry')],
-        due: this.#due(instance, ctx.now, 'running', index, 'retry', 1),
-      };
-    }
-    return {
-      events: [over],
-      message,
-      due: this.#due(instance, ctx.now, 'running', index),
-    };
-  }
-
-  /** From forward to backward. `mayHaveEffect`: the current step's message is not answered. */
-  #turnBack(
-    instance: SagaInstance,
-    events: SagaEvent[],
-    refusal: SagaRefusal,
-    reason: string,
-    ctx: DecideContext,
-    mayHaveEffect: boolean,
-  ): Move {
-    const { definition, steps } = this.#plan;
-    const closing = closed(() => definition.onCompensating?.(new StepContext(instance, ctx), refusal));
-    // Giving back what was taken matters more than saying so.
-    if ('code' in closing) {
-      const reasons = `${reason}; ${failureText(closing)}`;
-      events.push({ type: 'SagaCompensating', data: { step: refusal.step, reason: reasons } });
-    } else {
-      events.push({ type: 'SagaCompensating', data: { step: refusal.step, reason } }, ...closing);
-    }
-    return this.#undoNext(instance, events, ctx, steps.length, mayHaveEffect ? instance.current : -1);
-  }
-
-  /** The highest undo below `below`, or the end. `unmarked`: a step that may have taken effect, not yet marked so. */
-  #undoNext(
-    instance: SagaInstance,
-    events: SagaEvent[],
-    ctx: DecideContext,
-    below: number,
-    unmarked = -1,
-  ): Move {
-    const index = nextUndo(this.#plan, instance.marks, below, unmarked);
-    const next = this.#plan.steps[index];
-    if (next !== undefined) {
-      const message = undone(next, new StepContext(instance, ctx));
-      if ('code' in message) {
-        events.push(undoFailed(next, 1, message, 'retry'));
-        return { events, due: this.#due(instance, ctx.now, 'compensating', index, 'retry', 1) };
-      }
-      return { events, message, due: this.#due(instance, ctx.now, 'compensating', index) };
-    }
-    const { name } = this.#step(instance);
-    const givenUp =
-      events.some((event) => event.type === 'CompensationFailed') ||
-      instance.marks.includes(stepMark.undoFailed);
-    events.push(
-      givenUp
-        ? { type: 'SagaFailed', data: { step: name, reason: '' } }
-        : { type: 'SagaCompensated', data: { step: name } },
-    );
-    return { events };
-  }
-
-  #undoFailed(instance: SagaInstance, step: PlannedStep, cause: Failure, ctx: DecideContext): Move {
-    const attempt = Math.min(instance.attempt + 1, step.attemptsMax);
-    if (attempt < step.attemptsMax) return this.#waitOn(instance, ctx, cause, attempt, 'retry');
-    return this.#giveUpUndo(instance, step, cause, ctx);
-  }
-
-  #undoUnanswered(instance: SagaInstance, step: PlannedStep, ctx: DecideContext): Move {
-    const attempt = instance.attempt + 1;
-    if (attempt < step.attemptsMax) return this.#waitOn(instance, ctx, unanswered(step), attempt, 'await');
-    return this.#giveUpUndo(instance, step, unanswered(step), ctx);
-  }
-
-  #giveUpUndo(
-    instance: SagaInstance,
-    { name }: PlannedStep,
-    { code, detail }: Cause,
-    ctx: DecideContext,
-  ): Move {
-    const givenUp: SagaEvent = { type: 'CompensationFailed', data: { step: name, code, detail } };
-    return this.#undoNext(instance, [givenUp], ctx, instance.current);
-  }
-
-  /** When an instance that turns to this now must look again. */
-  #due(
-    { startedAt }: Pick<SagaInstance, 'startedAt'>,
-    since: number,
-    state: SagaInstance['state'],
-    current: number,
-    waiting: Waiting = 'answer',
-    attempt = 0,
-  ): number {
-    const moment: Moment = { state, current, waiting, attempt, since, startedAt };
-    return dueAt(this.#plan, moment);
+    const next = plan.steps[entered.first] as PlannedStep;
+    if (!entered.isPlain || next.kind !== 'command') return undefined;
+    const order = ordered(next, new StepContext(instance, ctx, fresh));
+    if (isFailure(order) || isActivity(order) || isChild(order)) return undefined;
+    const due = ctx.now + next.timeoutMs;
+    const limit = stage + 1 < plan.pivot ? Math.min(due, instance.deadlineAt) : due;
+    const armedAt = mustRearm(instance.armedAt, limit, ctx.now) ? limit : instance.armedAt;
+    return { events: [completed], messages: [tagged(order, next.tag)], activities: none, armedAt };
   }
 }
 
-function tagged({ kind, id, command, payload }: MessageOrder, tag: string): MessageOrder {
-  return { kind, id, command, payload, tag };
+/** True when the task waits for this answer. */
+function isAwaited({ state }: SagaInstance, { waiting }: Task, isUndo: boolean): boolean {
+  if (isUndo) return state === 'compensating' && (waiting === 'answer' || waiting === 'outcome');
+  if (state === 'compensating') return waiting === 'settling';
+  return waiting === 'answer' || waiting === 'overdue' || waiting === 'outcome';
 }
 
-/** The message of a step, or the failure that a throw of its `call` counts as. */
-function called(step: PlannedStep, context: StepContext): MessageOrder | Cause {
+/** The definition's own last events; undefined when they cannot be made. */
+function closingOf({ definition }: SagaPlan, context: StepContext): readonly SagaEvent[] | undefined {
   try {
-    return tagged(step.call(context), step.tag);
+    // The definition's own events: its contract names them, the runtime's own does not.
+    return (definition.onCompleted?.(context) ?? none) as unknown as readonly SagaEvent[];
   } catch {
-    return threw(`call of step ${step.name}`);
-  }
-}
-
-/** The same for the undo of a step; `nextUndo` chooses only steps that have one. */
-function undone(step: PlannedStep, context: StepContext): MessageOrder | Cause {
-  try {
-    const { undo } = step;
-    return undo === undefined
-      ? threw(`missing undo of step ${step.name}`)
-      : tagged(undo(context), step.undoTag);
-  } catch {
-    return threw(`undo of step ${step.name}`);
-  }
-}
-
-/** The definition's own events: its contract names them, the runtime's own does not. */
-function closed(make: () => readonly ClosingEvent[] | undefined): readonly SagaEvent[] | Cause {
-  try {
-    return (make() ?? []) as unknown as readonly SagaEvent[];
-  } catch {
-    return threw('function for the closing events');
+    return undefined;
   }
 }

@@ -1,39 +1,78 @@
 /**
  * A saga definition as the machine runs it: checked, with every default filled in and nothing left to look up by search.
+ *
+ *     definition   steps:  a   b   { parallel: [c, d] }   e
+ *     plan         steps:  a   b   c   d   e               in the order of the definition, groups opened
+ *                  stages: 0   1   2   2   3               what is begun, and taken back, at once
  */
+import type { ActivityOrder } from '../../actors/model/activity.js';
+import type { MessageOrder } from '../../actors/model/message.js';
 import type { SagaDefinition } from '../../actors/model/saga.js';
+import type { ChildOrder, ItemContext, SingleStep } from '../../actors/model/saga-step.js';
 
 /** Row 67: 30 s for one attempt, three attempts, 1 s before the second. Row 68: five minutes for the whole. */
 export const stepTimeoutMsDefault = 30_000;
 export const attemptsMaxDefault = 3;
 export const retryDelayMsDefault = 1_000;
 export const deadlineMsDefault = 300_000;
+/** Three attempts of 30 s with their pauses, as a port has them by default. */
+export const activityTimeoutMsDefault = 120_000;
+export const concurrencyMaxDefault = 16;
+/** Messages that one decision may send limit what is begun at once. */
+export const concurrencyMax = 32;
+/** Items of a for-each step: they stand in one event. */
+export const itemsMax = 256;
 /** More steps than this are a workflow, not a saga; snapshots and searches are linear in it. */
 export const stepsMax = 64;
 
 const stepNamePattern = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 const undoMark = 'undo:';
 
-type DefinedStep = SagaDefinition['steps'][number];
+export type StepKind = 'command' | 'activity' | 'child' | 'signal' | 'sleep';
+export type StepOrder = MessageOrder | ActivityOrder | ChildOrder;
+/** What a step function is given: item and index only where there are items. */
+export type PlanContext = ItemContext<Readonly<Record<string, unknown>>, unknown>;
+type AnyStep = SingleStep<Readonly<Record<string, unknown>>>;
 
 export interface PlannedStep {
   readonly name: string;
-  readonly call: DefinedStep['call'];
-  readonly undo: DefinedStep['undo'];
+  readonly index: number;
+  readonly stage: number;
+  readonly kind: StepKind;
+  /** What does it; absent where only time or a signal is waited for. */
+  readonly order: ((saga: PlanContext) => StepOrder) | undefined;
+  readonly undo: ((saga: PlanContext) => MessageOrder | ActivityOrder) | undefined;
+  readonly when: ((saga: PlanContext) => boolean) | undefined;
+  readonly items: ((saga: PlanContext) => readonly unknown[]) | undefined;
+  /** Tasks of this step under way at a time. */
+  readonly concurrencyMax: number;
+  readonly signal: string;
+  readonly sleepMs: ((saga: PlanContext) => number) | undefined;
   readonly optional: boolean;
+  /** Of one attempt; of an activity altogether. `Infinity`: no limit but the saga's. */
   readonly timeoutMs: number;
   readonly attemptsMax: number;
   readonly retryDelayMs: number;
-  /** Tag of its message; step names hold no colon, so no two tags of a saga are equal. */
+  /** Tag of its message; step names hold no colon and no bracket, so no two tags of a saga are equal. */
   readonly tag: string;
   readonly undoTag: string;
 }
 
+export interface Stage {
+  /** Index of its first step. */
+  readonly first: number;
+  readonly count: number;
+  /** One unconditional step that is begun by sending its order: nothing but the stage before it need be recorded. */
+  readonly isPlain: boolean;
+}
+
 export interface SagaPlan {
   readonly definition: SagaDefinition;
+  readonly version: number;
   readonly steps: readonly PlannedStep[];
+  readonly stages: readonly Stage[];
   readonly indexOf: ReadonlyMap<string, number>;
-  /** Index of the pivot, or the number of steps when there is none: a step after it is never undone. */
+  /** Stage of the pivot, or the number of stages when there is none: a step after it is never undone. */
   readonly pivot: number;
   readonly deadlineMs: number;
   readonly inputNames: readonly string[];
@@ -41,59 +80,170 @@ export interface SagaPlan {
 
 /** Throws on a definition that cannot run: a programmer's error, met at start. */
 export function planSaga(definition: SagaDefinition): SagaPlan {
-  const { name, version, steps } = definition;
+  const { name, version } = definition;
   const demand = (holds: boolean, says: string): void => {
     if (!holds) throw new Error(`saga ${name}: ${says}`);
   };
+  const steps: PlannedStep[] = [];
+  const stages: Stage[] = [];
+  const indexOf = new Map<string, number>();
+  let pivot = -1;
+  for (const group of definition.steps) {
+    const members: readonly AnyStep[] = 'parallel' in group ? group.parallel : [group];
+    demand(members.length > 0, `group ${group.name} has no steps`);
+    const first = steps.length;
+    for (const member of members) {
+      const step = planStep(member, steps.length, stages.length);
+      checkStep(member, step, demand);
+      demand(!indexOf.has(step.name), `step ${step.name} is named twice`);
+      demand(
+        member.pivot !== true || members === undefined || !('parallel' in group),
+        `step ${step.name} stands in a group and cannot be the pivot`,
+      );
+      if (member.pivot === true) {
+        demand(pivot < 0, 'has at most one pivot');
+        pivot = stages.length;
+      }
+      indexOf.set(step.name, step.index);
+      steps.push(step);
+    }
+    const [only] = steps.slice(first);
+    const isPlain =
+      members.length === 1 &&
+      only?.when === undefined &&
+      only?.items === undefined &&
+      only?.sleepMs === undefined;
+    stages.push({ first, count: members.length, isPlain });
+  }
   demand(steps.length > 0 && steps.length <= stepsMax, `has between 1 and ${stepsMax} steps`);
   demand(Number.isInteger(version) && version >= 1, 'version counts from 1');
-  const indexOf = new Map<string, number>();
-  for (const [index, step] of steps.entries()) {
+  const older = new Set((definition.versions ?? []).map((earlier) => earlier.version));
+  for (let from = 1; from < version; from++) {
     demand(
-      stepNamePattern.test(step.name),
-      `step name ${JSON.stringify(step.name)} is a letter and up to 63 of A-Z a-z 0-9 _ -`,
-    );
-    demand(!indexOf.has(step.name), `step ${step.name} is named twice`);
-    demand(
-      !(step.pivot === true && step.optional === true),
-      `step ${step.name} cannot be both pivot and optional`,
-    );
-    demand((step.attemptsMax ?? 1) >= 1, `step ${step.name} needs at least one attempt`);
-    indexOf.set(step.name, index);
-  }
-  demand(steps.filter((step) => step.pivot === true).length <= 1, 'has at most one pivot');
-  for (let older = 1; older < version; older++) {
-    demand(
-      definition.upcast?.[older] !== undefined,
-      `version ${version} needs the upcaster of input version ${older}`,
+      definition.upcast?.[from] !== undefined || older.has(from),
+      `version ${version} needs the definition of version ${from}, or the upcaster of its input`,
     );
   }
-  const pivot = steps.findIndex((step) => step.pivot === true);
   return {
     definition,
-    steps: steps.map(planStep),
+    version,
+    steps,
+    stages,
     indexOf,
-    pivot: pivot < 0 ? steps.length : pivot,
+    pivot: pivot < 0 ? stages.length : pivot,
     deadlineMs: definition.deadlineMs ?? deadlineMsDefault,
     inputNames: Object.keys(definition.input.properties),
   };
 }
 
-function planStep(step: DefinedStep): PlannedStep {
+/** The plans of a definition and of its earlier versions, by version. */
+export function planVersions(definition: SagaDefinition): ReadonlyMap<number, SagaPlan> {
+  const plans = new Map([[definition.version, planSaga(definition)]]);
+  for (const earlier of definition.versions ?? []) {
+    if (
+      earlier.name !== definition.name ||
+      earlier.version >= definition.version ||
+      plans.has(earlier.version)
+    ) {
+      throw new Error(
+        `saga ${definition.name}: version ${earlier.version} of ${earlier.name} is not an earlier one of it`,
+      );
+    }
+    plans.set(earlier.version, planSaga(earlier));
+  }
+  return plans;
+}
+
+function planStep(step: AnyStep, index: number, stage: number): PlannedStep {
+  const { name } = step;
+  const body = 'each' in step ? step.step : step;
+  const kind = kindOf(body);
   return {
-    name: step.name,
-    call: step.call,
-    undo: step.undo,
-    optional: step.optional === true,
-    timeoutMs: step.timeoutMs ?? stepTimeoutMsDefault,
-    attemptsMax: step.attemptsMax ?? attemptsMaxDefault,
-    retryDelayMs: step.retryDelayMs ?? retryDelayMsDefault,
-    tag: step.name,
-    undoTag: undoMark + step.name,
+    name,
+    index,
+    stage,
+    kind,
+    order: orderOf(body),
+    undo: 'undo' in body ? (body.undo as PlannedStep['undo']) : undefined,
+    when: step.when as PlannedStep['when'],
+    items: 'each' in step ? (step.each as PlannedStep['items']) : undefined,
+    concurrencyMax: 'each' in step ? (step.concurrencyMax ?? concurrencyMaxDefault) : 1,
+    signal: 'signal' in body ? body.signal : '',
+    sleepMs: 'sleepMs' in body ? toFunction(body.sleepMs) : undefined,
+    optional: 'each' in step ? step.step.optional === true : step.optional === true,
+    timeoutMs: 'timeoutMs' in body && body.timeoutMs !== undefined ? body.timeoutMs : timeouts[kind],
+    attemptsMax:
+      'attemptsMax' in body && body.attemptsMax !== undefined
+        ? body.attemptsMax
+        : kind === 'command'
+          ? attemptsMaxDefault
+          : 1,
+    retryDelayMs:
+      'retryDelayMs' in body && body.retryDelayMs !== undefined ? body.retryDelayMs : retryDelayMsDefault,
+    tag: name,
+    undoTag: undoMark + name,
   };
 }
 
-/** Wait before the next attempt when `attempt` of them have failed: delay · 2^n from n = 0 (row 72). */
-export function retryDelay(step: PlannedStep, attempt: number): number {
-  return step.retryDelayMs * 2 ** (attempt - 1);
+const timeouts: Readonly<Record<StepKind, number>> = {
+  command: stepTimeoutMsDefault,
+  activity: activityTimeoutMsDefault,
+  child: Number.POSITIVE_INFINITY,
+  signal: Number.POSITIVE_INFINITY,
+  sleep: Number.POSITIVE_INFINITY,
+};
+
+function checkStep(member: AnyStep, step: PlannedStep, demand: (holds: boolean, says: string) => void): void {
+  const { name } = step;
+  demand(
+    stepNamePattern.test(name),
+    `step name ${JSON.stringify(name)} is a letter and up to 63 of A-Z a-z 0-9 _ -`,
+  );
+  demand(!(member.pivot === true && step.optional), `step ${name} cannot be both pivot and optional`);
+  demand(
+    !(member.pivot === true && step.items !== undefined),
+    `step ${name} has items and cannot be the pivot`,
+  );
+  demand(step.attemptsMax >= 1, `step ${name} needs at least one attempt`);
+  demand(
+    step.concurrencyMax >= 1 && step.concurrencyMax <= concurrencyMax,
+    `step ${name} has between 1 and ${concurrencyMax} items under way`,
+  );
+}
+
+type Body = AnyStep | Extract<AnyStep, { readonly each: unknown }>['step'];
+
+function kindOf(step: Body): StepKind {
+  if ('call' in step) return 'command';
+  if ('activity' in step) return 'activity';
+  if ('saga' in step) return 'child';
+  return 'signal' in step ? 'signal' : 'sleep';
+}
+
+function orderOf(step: Body): PlannedStep['order'] {
+  // The context given is the one that the kind of step declares: with item and index for a for-each step only.
+  if ('call' in step) return step.call as PlannedStep['order'];
+  if ('activity' in step) return step.activity as PlannedStep['order'];
+  return 'saga' in step ? (step.saga as PlannedStep['order']) : undefined;
+}
+
+function toFunction<Value, Given>(value: Value | ((given: Given) => Value)): (given: Given) => Value {
+  return typeof value === 'function' ? (value as (given: Given) => Value) : () => value;
+}
+
+/**
+ * Wait before the next attempt when `attempt` of them have failed: delay · 2^n from n = 0 (row 72), and up to a quarter
+ * more, drawn from the saga's id, so that sagas that failed together do not come back together.
+ */
+export function retryDelay(step: PlannedStep, attempt: number, id: string): number {
+  const delay = step.retryDelayMs * 2 ** (attempt - 1);
+  return delay + Math.floor((delay / 4) * fractionOf(id, attempt));
+}
+
+/** FNV-1a, mixed once more: ids of one series differ in their last characters only. */
+function fractionOf(id: string, attempt: number): number {
+  let hash = 0x811c9dc5 ^ attempt;
+  for (let index = 0; index < id.length; index++) hash = Math.imul(hash ^ id.charCodeAt(index), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  return ((hash ^ (hash >>> 13)) >>> 0) / 2 ** 32;
 }

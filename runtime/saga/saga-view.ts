@@ -2,22 +2,29 @@
  * A saga instance and its events as clients see them.
  */
 import type { SagaState, SagaStatus, SagaSummary } from '../../actors/model/saga.js';
-import type { StatusReply } from './saga-contract.js';
-import type { SagaInstance } from './saga-instance.js';
+import type { StartedReply, StatusReply } from './saga-contract.js';
+import { currentStep, type SagaInstance } from './saga-instance.js';
 import type { SagaPlan } from './saga-plan.js';
+import { pathOf, stepOf } from './saga-task.js';
 
-/** Row 75, with the results of `api.md`. */
-export function sagaStatus(plan: SagaPlan, instance: SagaInstance, id: string): StatusReply {
+/** Row 75, with the results of `api.md`; what a start answers, and keeps for its repeats. */
+export function startedStatus(plan: SagaPlan, instance: SagaInstance, id: string): StartedReply {
   const results: { step: string; result: unknown; timestamp: number }[] = [];
-  for (const [index, { name }] of plan.steps.entries()) {
-    const timestamp = instance.resultTimes[index] ?? 0;
-    if (timestamp > 0) results.push({ step: name, result: instance.results[name], timestamp });
+  for (const task of instance.tasks) {
+    if (task.resultAt === 0) continue;
+    const step = stepOf(plan, task);
+    const result = instance.results[step.name];
+    results.push({
+      step: pathOf(step, task),
+      result: task.item < 0 ? result : (result as readonly unknown[])[task.item],
+      timestamp: task.resultAt,
+    });
   }
   return {
     saga_id: id,
     definition_name: plan.definition.name,
     state: instance.state,
-    current_step: plan.steps[instance.current]?.name ?? '',
+    current_step: currentStep(plan, instance),
     step_results: results,
     errors: [...instance.errors],
     started_at: instance.startedAt,
@@ -25,16 +32,21 @@ export function sagaStatus(plan: SagaPlan, instance: SagaInstance, id: string): 
   } satisfies SagaStatus;
 }
 
-/** The same in one line. A failed instance waits for a person. */
+/** The same, and whether it waits for a person. */
+export function sagaStatus(plan: SagaPlan, instance: SagaInstance, id: string): StatusReply {
+  const parked_at = instance.parkedAt === 0 ? null : instance.parkedAt;
+  return { ...startedStatus(plan, instance, id), parked_at };
+}
+
+/** The same in one line. */
 export function sagaSummary(plan: SagaPlan, instance: SagaInstance): SagaSummary {
-  const { state, current, startedAt, completedAt } = instance;
-  const isParked = state === 'failed';
+  const { state, startedAt, parkedAt, completedAt } = instance;
   return {
     state,
-    step: plan.steps[current]?.name ?? '',
+    step: currentStep(plan, instance),
     started_at: startedAt,
-    parked_at: isParked ? completedAt : null,
-    ended_at: completedAt === 0 || isParked ? null : completedAt,
+    parked_at: parkedAt === 0 ? null : parkedAt,
+    ended_at: completedAt === 0 ? null : completedAt,
   };
 }
 
@@ -59,6 +71,12 @@ const stateWith: Readonly<Record<string, SagaState>> = {
   SagaCompleted: 'completed',
   SagaCompensated: 'compensated',
   SagaFailed: 'failed',
+  StepBegun: 'running',
+  StepSkipped: 'running',
+  SignalReceived: 'running',
+  SagaLinked: 'pending',
+  SagaResumed: 'failed',
+  SagaAborted: 'failed',
 };
 
 /**
@@ -75,6 +93,6 @@ export function presentSagaEvent(plan: SagaPlan, id: string, type: string, data:
     saga_id: id,
     definition_name: plan.definition.name,
     state,
-    current_step: type === 'SagaStarted' ? plan.steps[0]?.name : fields.step,
+    current_step: type === 'SagaStarted' ? plan.steps[0]?.name : (fields.step ?? ''),
   };
 }

@@ -79,7 +79,7 @@ t.test('row 77, D1: steps are reserve, risk, credit, capture, notify; credit is 
     'notification.notify',
   ]);
   t.same(
-    paymentTransfer.steps.filter((step) => step.pivot).map((step) => step.name),
+    paymentTransfer.steps.filter((step) => 'pivot' in step && step.pivot).map((step) => step.name),
     ['credit'],
   );
 });

@@ -147,10 +147,12 @@ t.test('the steps of the saga call the actors of the module', async (t) => {
   const input = { show: 'hamlet', buyer: 'ann', seats: 2, price: 20n };
   const context = { sagaId: 's1', input, results: {}, now: 0, principal: 'ann' };
   const kinds = new Set(tickets.aggregates.map((aggregate) => aggregate.contract.kind));
-  for (const step of purchase.steps) {
+  const steps = purchase.steps.filter((step) => 'call' in step);
+  t.equal(steps.length, purchase.steps.length);
+  for (const step of steps) {
     t.ok(kinds.has(step.call(context).kind));
     t.ok(step.pivot === true || step.undo !== undefined, 'before the pivot every step can be undone');
   }
-  t.strictSame(purchase.steps[1]?.call(context).payload, { amount: 40n });
+  t.strictSame(steps[1]?.call(context).payload, { amount: 40n });
   t.strictSame(purchase.onCompleted?.(context), [{ type: 'Bought', data: { buyer: 'ann' } }]);
 });

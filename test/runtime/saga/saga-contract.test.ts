@@ -46,7 +46,7 @@ t.test(
     t.same(contract.commands.start?.roles, ['customer']);
     t.equal(contract.commands.wake?.internal, true);
     t.ok(contract.events.TestCompleted);
-    t.same(contract.rejections, { 'not-found': 404, 'saga-exists': 409 });
+    t.match(contract.rejections, { 'not-found': 404, 'saga-exists': 409, 'not-parked': 409 });
     t.same(fieldsOf(contract.events.SagaStarted?.schema), [
       'definition_version',
       'principal',
@@ -146,7 +146,7 @@ t.test('a definition that cannot run is refused when it is compiled', async (t) 
     ['two pivots', sagaOf([plain('a', { pivot: true }), plain('b', { pivot: true })]), /at most one pivot/],
     ['an optional pivot', sagaOf([plain('a', { pivot: true, optional: true })]), /both pivot and optional/],
     ['no attempts', sagaOf([plain('a', { attemptsMax: 0 })]), /at least one attempt/],
-    ['a version without its upcaster', { ...transfer, version: 2 }, /needs the upcaster/],
+    ['a version without its definition or upcaster', { ...transfer, version: 2 }, /needs the definition/],
     [
       'an own event with a taken name',
       { ...transfer, events: { SagaFailed: { version: 1, schema: Type.Null() } } },

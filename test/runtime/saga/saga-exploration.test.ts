@@ -11,6 +11,7 @@ import { SagaWorld } from './saga-world.js';
 const statesMax = 200_000;
 /** Between two firings answers may come at these distances. */
 const pauseMs = 20;
+const reminderFromMs = 1_000;
 
 /** Timeouts and delays in the range of the deadline, so that it strikes at every point. */
 const quick = { timeoutMs: 30, retryDelayMs: 10 };
@@ -82,7 +83,9 @@ function next(world: SagaWorld): SagaWorld[] {
   const { timerAt } = world;
   if (timerAt !== undefined) {
     moves.push((copy) => copy.wait());
-    if (world.now + pauseMs < timerAt) moves.push((copy) => copy.pause(pauseMs));
+    // A reminder stands hours ahead: on the way to it nothing changes.
+    if (world.now + pauseMs < timerAt && timerAt < world.now + reminderFromMs)
+      moves.push((copy) => copy.pause(pauseMs));
   }
   if (!isFinal(world.state)) moves.push((copy) => copy.repeatWake());
   return moves.map((move) => {

@@ -3,7 +3,8 @@
  */
 import { Type } from 'typebox';
 import type { MessageOrder } from '../../../actors/model/message.js';
-import { defineSaga, type SagaDefinition, type SagaStep } from '../../../actors/model/saga.js';
+import { defineSaga, type SagaDefinition } from '../../../actors/model/saga.js';
+import type { CommandStep, SagaContext, SagaStep } from '../../../actors/model/saga-step.js';
 
 export const input = Type.Object({
   account_id: Type.String(),
@@ -19,12 +20,18 @@ function order(command: string): () => MessageOrder {
 }
 
 /** A step that can be taken back. */
-export function undoable(name: string, more: Partial<SagaStep<Input>> = {}): SagaStep<Input> {
+export function undoable(
+  name: string,
+  more: Partial<CommandStep<SagaContext<Input>>> = {},
+): CommandStep<SagaContext<Input>> {
   return { name, call: order(name), undo: order(`undo ${name}`), attemptsMax: 2, ...more };
 }
 
 /** A step without an undo. */
-export function plain(name: string, more: Partial<SagaStep<Input>> = {}): SagaStep<Input> {
+export function plain(
+  name: string,
+  more: Partial<CommandStep<SagaContext<Input>>> = {},
+): CommandStep<SagaContext<Input>> {
   return { name, call: order(name), attemptsMax: 2, ...more };
 }
 

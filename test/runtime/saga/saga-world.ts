@@ -8,8 +8,9 @@ import type { Acceptance, DecideContext } from '../../../actors/model/aggregate.
 import type { Contract } from '../../../actors/model/contract.js';
 import type { Caller, MessageOrder, Outcome } from '../../../actors/model/message.js';
 import { isFinal, type SagaDefinition, type SagaStatus } from '../../../actors/model/saga.js';
-import { dueAt, type SagaInstance } from '../../../runtime/saga/saga-instance.js';
+import { isLive, type SagaInstance } from '../../../runtime/saga/saga-instance.js';
 import { type CompiledSaga, compileSaga } from '../../../runtime/saga/saga-machine.js';
+import { dueAt } from '../../../runtime/saga/saga-timing.js';
 
 export interface LoggedEvent {
   readonly type: string;
@@ -114,16 +115,19 @@ export class SagaWorld {
   /** Equal for two worlds that cannot be told apart in the future, nor by what they have done. */
   get fingerprint(): string {
     const { now } = this;
-    const { state, current, waiting, attempt, marks, since, armedAt, startedAt } = this.instance;
+    const { state, stage, tasks, armedAt, startedAt } = this.instance;
+    // Further back than any timeout of these tests all moments are alike.
+    const fromNow = (at: number): number => Math.max(at - now, -200);
     return [
       state,
-      current,
-      waiting,
-      attempt,
-      marks.join(''),
-      since - now,
+      stage,
+      tasks.map(({ step, item, mark, waiting, attempt, since, until }) =>
+        waiting === 'nothing'
+          ? [step, item, mark].join()
+          : [step, item, mark, waiting, attempt, fromNow(since), until === 0 ? 0 : fromNow(until)].join(),
+      ),
       Math.max(armedAt - now, -1),
-      startedAt - now,
+      fromNow(startedAt),
       this.pending.map((message) => message.tag),
       this.sent,
       this.effects,
@@ -192,15 +196,13 @@ export class SagaWorld {
   }
 
   #check(): void {
-    const due = dueAt(this.saga.plan, this.instance);
-    if (isFinal(this.state)) {
+    const due = dueAt(this.saga.planOf(this.instance), this.instance);
+    if (!isLive(this.instance)) {
       assert.equal(this.timerAt, undefined, 'M4: no timer after the end');
-    } else if (due !== Number.POSITIVE_INFINITY) {
-      assert(this.timerAt !== undefined && this.timerAt <= due, `M4: the timer is not later than ${due}`);
     } else {
-      const busy = this.saga.plan.steps[this.instance.current];
-      const underWay = this.pending.some(({ tag }) => tag === busy?.tag);
-      assert(underWay, 'an instance without anything due has a message under way');
+      assert(this.timerAt !== undefined && this.timerAt <= due, `M4: the timer is not later than ${due}`);
+      const mayWait = due !== Number.POSITIVE_INFINITY || this.instance.parkedAt > 0;
+      assert(mayWait || this.pending.length > 0, 'an instance without anything due has a message under way');
     }
     assert.deepEqual(this.replayed(), this.instance, 'replay gives the same state');
     const { encode, decode } = this.saga.snapshot;

@@ -125,7 +125,7 @@ export class Town {
     for (const timer of said.timers) {
       const key = `${desk.definition.contract.kind}/${desk.id}/${timer.name}`;
       if (timer.type === 'cancel') this.#timers.delete(key);
-      else
+      else if (timer.type === 'set')
         this.#timers.set(key, { desk, dueAt: timer.dueAt, command: timer.command, payload: timer.payload });
     }
   }

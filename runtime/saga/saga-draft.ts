@@ -1,0 +1,355 @@
+/**
+ * One decision in the making: events are applied to a copy of the instance as they are written, so that what follows is
+ * read off the copy and stated nowhere twice. `saga-moves.ts` says what happened; here follows what comes of it:
+ *
+ *     a task began                        its order, or, where that throws, its failure
+ *     a stage with conditions or items    its steps begun or passed over
+ *     no stage left                       SagaCompleted
+ *     turning back, nothing left          SagaCompensated, or SagaFailed when an undo was given up
+ */
+
+import type { ActivityOrder } from '../../actors/model/activity.js';
+import type { DecideContext, Evolve } from '../../actors/model/aggregate.js';
+import type { MessageOrder, TimerOrder } from '../../actors/model/message.js';
+import type { ClosingEvent, SagaRefusal } from '../../actors/model/saga.js';
+import type { SagaContract, SagaEvent } from './saga-contract.js';
+import { attemptsText, failureText, sagaTimeoutText } from './saga-error-text.js';
+import {
+  type Cause,
+  exhausted,
+  notSent,
+  stepFailed,
+  type TaskFailure,
+  threw,
+  timedOut,
+  undoFailed,
+} from './saga-failure.js';
+import { copyInstance, currentStep, firstOfStage, isLive, type SagaInstance } from './saga-instance.js';
+import {
+  contextOf,
+  isActivity,
+  isChild,
+  isFailure,
+  ordered,
+  StepContext,
+  tagged,
+  undone,
+} from './saga-order.js';
+import { itemsMax, type PlannedStep, retryDelay, type SagaPlan } from './saga-plan.js';
+import { isFailed, type OnBegun, pathOf, stepMark, stepOf, type Task } from './saga-task.js';
+
+/** What an instance does: the part of a decision that the machine makes an acceptance of. */
+export interface Move {
+  readonly events: readonly SagaEvent[];
+  readonly messages: readonly MessageOrder[];
+  readonly activities: readonly TimerOrder[];
+  /** Where the timer stands after it (N2). Absent: the instance is over. */
+  readonly armedAt: number | undefined;
+}
+
+interface Begun {
+  readonly task: Task;
+  readonly what: 'do' | 'undo' | 'settle';
+}
+
+type SagaEvolve = Evolve<SagaContract, SagaInstance>;
+
+export class SagaDraft implements Move {
+  readonly instance: SagaInstance;
+  readonly plan: SagaPlan;
+  readonly ctx: DecideContext;
+  readonly events: SagaEvent[] = [];
+  readonly messages: MessageOrder[] = [];
+  readonly activities: TimerOrder[] = [];
+  readonly #evolve: SagaEvolve;
+  readonly #begun: Begun[] = [];
+
+  constructor(
+    instance: SagaInstance,
+    plan: SagaPlan,
+    ctx: DecideContext,
+    evolveWith: (onBegun: OnBegun) => SagaEvolve,
+  ) {
+    this.instance = copyInstance(instance);
+    this.plan = plan;
+    this.ctx = ctx;
+    this.#evolve = evolveWith((task, what) => this.#begun.push({ task, what }));
+  }
+
+  get armedAt(): number | undefined {
+    return isLive(this.instance) ? this.instance.armedAt : undefined;
+  }
+
+  emit(event: SagaEvent): void {
+    this.events.push(event);
+    // The event's type names its own case and data.
+    const apply = this.#evolve[event.type] as (
+      instance: SagaInstance,
+      data: unknown,
+      at: number,
+    ) => SagaInstance;
+    apply(this.instance, event.data, this.ctx.now);
+  }
+
+  /** Writes everything that follows from what was written. */
+  follow(): this {
+    for (;;) {
+      const begun = this.#begun.shift();
+      if (begun !== undefined) {
+        this.#order(begun);
+        continue;
+      }
+      const { state, stage, begun: begunCount } = this.instance;
+      if (state === 'running') {
+        const entered = this.plan.stages[stage];
+        if (entered === undefined) this.complete();
+        else if (begunCount < entered.count) this.#beginStep(this.plan.steps[entered.first + begunCount]);
+        else if (this.isAtRest) this.#park();
+        else return this;
+      } else if (state === 'compensating' && this.isAtRest) this.#endUndo();
+      else return this;
+    }
+  }
+
+  /** True when no task waits for anything. */
+  get isAtRest(): boolean {
+    return this.stageTasks().every((task) => task.waiting === 'nothing');
+  }
+
+  /** The tasks of the busy stage. */
+  stageTasks(): readonly Task[] {
+    const { tasks, stage } = this.instance;
+    return tasks
+      .slice(firstOfStage(this.plan, this.instance))
+      .filter((task) => stepOf(this.plan, task).stage === stage);
+  }
+
+  /** A do that was refused or failed. */
+  failed(task: Task, failure: TaskFailure): void {
+    const { plan, instance, ctx } = this;
+    const step = stepOf(plan, task);
+    const path = pathOf(step, task);
+    const attempt = Math.min(task.attempt + 1, step.attemptsMax);
+    if (instance.state === 'compensating') {
+      const next = failure.type === 'rejection' ? 'refused' : failure.isUnsure ? 'unanswered' : 'exhausted';
+      return this.emit(stepFailed(path, attempt, failure, next));
+    }
+    // What may have had its effect and has no way back is left to a person.
+    const onlyForward = instance.stage > plan.pivot || (failure.isUnsure && instance.stage === plan.pivot);
+    if (failure.type === 'rejection' && (step.optional || !onlyForward)) {
+      this.emit(stepFailed(path, attempt, failure, 'refused'));
+      if (!step.optional) {
+        this.turnBack({ step: path, code: failure.code, detail: failure.detail }, failureText(failure));
+      }
+      return;
+    }
+    const isLate = !onlyForward && ctx.now >= instance.deadlineAt;
+    if (attempt < step.attemptsMax && !isLate && !failure.isUnsure) {
+      const until = ctx.now + retryDelay(step, attempt, ctx.id);
+      return this.emit(stepFailed(path, attempt, failure, 'retry', until));
+    }
+    this.#over(task, failure, attempt, isLate, onlyForward);
+  }
+
+  /** The last attempt of a do has failed. */
+  #over(task: Task, failure: TaskFailure, attempt: number, isLate: boolean, onlyForward: boolean): void {
+    const step = stepOf(this.plan, task);
+    const path = pathOf(step, task);
+    const text = attemptsText({ step: path, attempt, code: failure.code, detail: failure.detail });
+    const over = failure.isUnsure ? 'unanswered' : 'exhausted';
+    if (isLate) {
+      this.emit(stepFailed(path, attempt, failure, over));
+      return this.turnBack(timedOut(path), sagaTimeoutText);
+    }
+    if (step.optional) return this.emit(stepFailed(path, attempt, failure, over));
+    if (!onlyForward) {
+      this.emit(stepFailed(path, attempt, failure, over));
+      return this.turnBack(exhausted(path, text), text);
+    }
+    const isAlone = this.stageTasks().every((other) => other === task || other.waiting === 'nothing');
+    if (!isAlone) return this.emit(stepFailed(path, attempt, failure, 'stuck'));
+    this.emit(stepFailed(path, attempt, failure, over));
+    this.emit({ type: 'SagaFailed', data: { step: step.name, reason: text } });
+  }
+
+  /** From forward to backward. */
+  turnBack(refusal: SagaRefusal, reason: string): void {
+    const { definition } = this.plan;
+    const context = new StepContext(this.instance, this.ctx);
+    const closing = closed(() => definition.onCompensating?.(context, refusal));
+    // Giving back what was taken matters more than saying so.
+    if (isCause(closing)) {
+      const reasons = `${reason}; ${failureText(closing)}`;
+      this.emit({ type: 'SagaCompensating', data: { step: refusal.step, reason: reasons } });
+    } else {
+      this.emit({ type: 'SagaCompensating', data: { step: refusal.step, reason } });
+      this.events.push(...closing);
+    }
+  }
+
+  /** An undo that was refused or failed. */
+  undoFailed(task: Task, cause: Cause): void {
+    const step = stepOf(this.plan, task);
+    const path = pathOf(step, task);
+    const attempt = Math.min(task.attempt + 1, step.attemptsMax);
+    if (attempt < step.attemptsMax) {
+      const until = this.ctx.now + retryDelay(step, attempt, this.ctx.id);
+      return this.emit(undoFailed(path, attempt, cause, 'retry', until));
+    }
+    this.giveUpUndo(path, cause);
+  }
+
+  giveUpUndo(path: string, { code, detail }: Cause): void {
+    this.emit({ type: 'CompensationFailed', data: { step: path, code, detail } });
+  }
+
+  /** Nothing is left to do. `withClosing`: an operator may have it end without the events that could not be made. */
+  complete(withClosing = true): void {
+    const { plan, instance, ctx } = this;
+    const step = currentStep(plan, instance);
+    const closing = closed(() =>
+      withClosing ? plan.definition.onCompleted?.(new StepContext(instance, ctx)) : undefined,
+    );
+    if (isCause(closing)) {
+      this.emit({ type: 'SagaFailed', data: { step, reason: failureText(closing) } });
+      return;
+    }
+    this.emit({ type: 'SagaCompleted', data: { step } });
+    this.events.push(...closing);
+    this.tellParent('completed', '', instance.results);
+  }
+
+  /** The saga that waits for this one hears that it is over. */
+  tellParent(state: string, detail: string, results: unknown = null): void {
+    const { parent } = this.instance;
+    if (parent === undefined) return;
+    const payload = { tag: parent.tag, state, detail, results };
+    this.messages.push({ kind: parent.kind, id: parent.id, command: 'childEnded', payload });
+  }
+
+  /** Every task is over, and what failed can neither be undone nor passed over. */
+  #park(): void {
+    const failed = this.stageTasks().filter((task) => isFailed(task) && !stepOf(this.plan, task).optional);
+    const [first] = failed;
+    const step = first === undefined ? currentStep(this.plan, this.instance) : stepOf(this.plan, first).name;
+    this.emit({ type: 'SagaFailed', data: { step, reason: '' } });
+  }
+
+  #endUndo(): void {
+    const { plan, instance } = this;
+    const step = currentStep(plan, instance);
+    if (instance.tasks.some((task) => task.mark === stepMark.undoFailed)) {
+      return this.emit({ type: 'SagaFailed', data: { step, reason: '' } });
+    }
+    this.emit({ type: 'SagaCompensated', data: { step } });
+    this.tellParent('compensated', instance.errors.at(-1) ?? '');
+  }
+
+  #order({ task, what }: Begun): void {
+    const step = stepOf(this.plan, task);
+    const path = pathOf(step, task);
+    const context = contextOf(step, task, this.instance, this.ctx);
+    if (what === 'undo') {
+      const order = undone(step, context);
+      if (isFailure(order)) this.undoFailed(task, order);
+      else if (!isActivity(order)) this.messages.push(tagged(order, `undo:${path}`));
+      else if (step.kind === 'activity') this.#perform(step, order, `undo:${path}`, 'undo');
+      else this.undoFailed(task, threw(`undo of step ${step.name} is an activity: it`));
+      return;
+    }
+    if (step.kind === 'signal') {
+      const { signals } = this.instance;
+      if (what === 'do' && Object.hasOwn(signals, step.signal)) {
+        this.emit({ type: 'StepCompleted', data: { step: path, result: signals[step.signal] ?? null } });
+      }
+      return;
+    }
+    if (step.kind === 'sleep') return;
+    const order = ordered(step, context);
+    if (isFailure(order)) {
+      if (what === 'do') this.failed(task, notSent(order));
+    } else if (isChild(order)) {
+      this.messages.push(
+        what === 'do'
+          ? tagged(this.#childStart(order, path), path)
+          : { kind: order.saga, id: order.id, command: 'cancelChild', payload: {} },
+      );
+    } else if (what === 'settle') {
+      return;
+    } else if (isActivity(order)) {
+      this.#perform(step, order, path, 'do');
+    } else {
+      this.messages.push(tagged(order, path));
+    }
+  }
+
+  #perform(step: PlannedStep, order: ActivityOrder, tag: string, what: 'do' | 'undo'): void {
+    const { port, activity, input } = order;
+    const path = what === 'do' ? tag : tag.slice('undo:'.length);
+    this.activities.push({
+      type: 'perform',
+      name: tag,
+      port,
+      activity,
+      input,
+      idempotencyKey: `${this.ctx.id}/${path}/${what}`,
+      timeoutMs: step.timeoutMs,
+      command: 'performed',
+    });
+  }
+
+  #childStart({ saga, id, input }: { saga: string; id: string; input: unknown }, tag: string): MessageOrder {
+    const { plan, instance, ctx } = this;
+    // Past the pivot nothing turns this saga back, and so nothing of it: the other one has its own deadline only.
+    const deadline_at = instance.stage < plan.pivot ? instance.deadlineAt : Number.MAX_SAFE_INTEGER;
+    const payload = { parent_kind: plan.definition.name, parent_id: ctx.id, tag, deadline_at, input };
+    return { kind: saga, id, command: 'startChild', payload };
+  }
+
+  /** Decides on one step of a stage that is not plain. */
+  #beginStep(step: PlannedStep | undefined): void {
+    if (step === undefined) throw new Error('invariant: a stage has the steps that it counts');
+    const { name } = step;
+    const context = new StepContext(this.instance, this.ctx);
+    const begin = (items: readonly unknown[] | null, until = 0): void =>
+      this.emit({
+        type: 'StepBegun',
+        data: {
+          step: name,
+          items: items === null ? null : [...items],
+          concurrency: step.concurrencyMax,
+          until,
+        },
+      });
+    let cause: Cause;
+    try {
+      if (step.when !== undefined && !step.when(context)) {
+        return this.emit({ type: 'StepSkipped', data: { step: name } });
+      }
+      if (step.sleepMs !== undefined) return begin(null, this.ctx.now + Math.max(0, step.sleepMs(context)));
+      const items = step.items?.(context) ?? null;
+      if (items === null || items.length <= itemsMax) return begin(items);
+      cause = { code: 'command-too-large', detail: `step ${name} has more than ${itemsMax} items` };
+    } catch {
+      cause = threw(`condition, items or delay of step ${name}`);
+    }
+    begin(null);
+    const task = this.instance.tasks.at(-1) as Task;
+    this.#begun.pop();
+    // Attempt 0: a retry by a person asks again (see `resume` of the fold).
+    this.#over(task, notSent(cause), 0, false, this.instance.stage > this.plan.pivot);
+  }
+}
+
+/** The definition's own events: its contract names them, the runtime's own does not. */
+export function closed(make: () => readonly ClosingEvent[] | undefined): readonly SagaEvent[] | Cause {
+  try {
+    return (make() ?? []) as unknown as readonly SagaEvent[];
+  } catch {
+    return threw('function for the closing events');
+  }
+}
+
+function isCause(closing: readonly SagaEvent[] | Cause): closing is Cause {
+  return 'code' in closing;
+}
