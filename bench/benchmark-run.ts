@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import path from 'node:path';
+import type { BenchmarkOptions } from './benchmark-options.js';
 import { type DiskFigures, probeDisk } from './disk-probe.js';
 import { countFlushes, flushTraceWrapper } from './flush-trace.js';
 import { HttpClient } from './http-client.js';
@@ -12,35 +13,10 @@ import type { Endpoint } from './http-connection.js';
 import { runLoad } from './load-child.js';
 import type { LoadProgress, LoadResult } from './load-generator.js';
 import type { LoadPhase } from './load-messages.js';
-import type { BooksReport, ScenarioName } from './scenarios/scenario.js';
+import type { BooksReport } from './scenarios/scenario.js';
 import { readServer, type ServerReading, workingPid } from './server-figures.js';
 import { ServerProcess } from './server-process.js';
-
-export interface BenchmarkOptions {
-  readonly scenario: ScenarioName;
-  readonly connections: number;
-  readonly seconds: number;
-  readonly warmUpSeconds: number;
-  /** Absent: closed loop. */
-  readonly rate?: number;
-  readonly schedule: 'poisson' | 'constant';
-  readonly accounts: number;
-  readonly hot: boolean;
-  readonly keys: boolean;
-  readonly seed: number;
-  /** `--store` of the server. */
-  readonly store: string;
-  readonly shards?: number;
-  /** Count flushes from outside. */
-  readonly strace: boolean;
-  /** Directory for CPU profiles of the server's threads, one `.cpuprofile` each. */
-  readonly profile?: string;
-  /** Where the temporary directory is made: a real disk, else durability costs nothing. */
-  readonly dataParent?: string;
-  /** A server that somebody else started, with a token for it. */
-  readonly url?: string;
-  readonly token?: string;
-}
+import { type StoreSize, storeSize } from './store-size.js';
 
 /** Counts of the window, from the server's metrics; `undefined` where it does not export them. */
 export interface WindowCounts {
@@ -71,7 +47,20 @@ export interface BenchmarkReport {
   };
   readonly residentBytes: number;
   readonly writtenBytesPerCommand: number;
+  /** Before the first account and after the last; undefined for a server that somebody else started. */
+  readonly opening: Opening | undefined;
   readonly readyMs: number | undefined;
+}
+
+/** What opening the accounts took, and what they take while nobody uses them. */
+export interface Opening {
+  readonly seconds: number;
+  readonly residentBytesBefore: number;
+  readonly residentBytes: number;
+  /** The part of it that is no page of a file. */
+  readonly anonymousBytes: number;
+  readonly residentActors: number | undefined;
+  readonly store: StoreSize | undefined;
 }
 
 export interface BenchmarkListener {
@@ -160,25 +149,47 @@ async function measure(
   const { server } = target;
   const client = new HttpClient(target.endpoint, 1);
   const pid = server === undefined ? undefined : workingPid(server.pid);
-  const readings: { readonly atMs: number; readonly reading: Promise<ServerReading> }[] = [];
-  const read = () => readings.push({ atMs: Date.now(), reading: readServer(client, pid) });
+  const readings = new Map<LoadPhase, { readonly atMs: number; readonly reading: Promise<ServerReading> }>();
+  let store: StoreSize | undefined;
   try {
     const { result, books } = await runLoad(orderOf(options, target), {
       phase: (phase) => {
-        if (phase === 'measuring' || phase === 'draining') read();
+        readings.set(phase, { atMs: Date.now(), reading: readServer(client, pid) });
+        if (phase === 'warm-up' && server !== undefined) store = storeSize(server.dataDirectory);
         listener.phase(phase);
       },
       second: listener.second,
     });
-    const [first, last] = readings;
+    const [empty, opened] = [readings.get('opening accounts'), readings.get('warm-up')];
+    const [first, last] = [readings.get('measuring'), readings.get('draining')];
     if (first === undefined || last === undefined) throw new Error('the run ended before its window began');
     const windowed = { before: await first.reading, after: await last.reading, seconds: options.seconds };
+    const opening =
+      empty === undefined || opened === undefined || pid === undefined
+        ? undefined
+        : openingOf(await empty.reading, await opened.reading, (opened.atMs - empty.atMs) / 1_000, store);
     const flushes =
       target.traceFile === undefined ? undefined : countFlushes(target.traceFile, first.atMs, last.atMs);
-    return report(options, target, { result, books, flushes, ...windowed });
+    return report(options, target, { result, books, flushes, opening, ...windowed });
   } finally {
     client.close();
   }
+}
+
+function openingOf(
+  before: ServerReading,
+  after: ServerReading,
+  seconds: number,
+  store: StoreSize | undefined,
+): Opening {
+  return {
+    seconds,
+    residentBytesBefore: before.residentBytes,
+    residentBytes: after.residentBytes,
+    anonymousBytes: after.anonymousBytes,
+    residentActors: after.metrics.get('troupe_resident_actors'),
+    store,
+  };
 }
 
 function orderOf(options: BenchmarkOptions, target: Target) {
@@ -196,13 +207,14 @@ interface Measured {
   readonly result: LoadResult;
   readonly books: BooksReport;
   readonly flushes: number | undefined;
+  readonly opening: Opening | undefined;
   readonly before: ServerReading;
   readonly after: ServerReading;
   readonly seconds: number;
 }
 
 function report(options: BenchmarkOptions, target: Target, measured: Measured): BenchmarkReport {
-  const { result, books, flushes, before, after, seconds } = measured;
+  const { result, books, flushes, opening, before, after, seconds } = measured;
   const percent = (used: number) => (used / seconds) * 100;
   return {
     options: { ...options, ...(options.token === undefined ? {} : { token: 'hidden' }) },
@@ -220,6 +232,7 @@ function report(options: BenchmarkOptions, target: Target, measured: Measured): 
     },
     residentBytes: after.residentBytes,
     writtenBytesPerCommand: result.done === 0 ? 0 : (after.writtenBytes - before.writtenBytes) / result.done,
+    opening,
     readyMs: target.server?.startMs,
   };
 }

@@ -8,6 +8,7 @@ import { HttpClient } from './http-client.js';
 import { LoadGenerator } from './load-generator.js';
 import type { LoadOrder, LoadReport } from './load-messages.js';
 import { DepositScenario } from './scenarios/deposits.js';
+import { IdleScenario } from './scenarios/idle.js';
 import type { Scenario, ScenarioOptions } from './scenarios/scenario.js';
 import { TransferScenario } from './scenarios/transfers.js';
 
@@ -24,8 +25,17 @@ function report(message: LoadReport): Promise<void> {
 
 async function run(order: LoadOrder): Promise<void> {
   try {
-    if (order.scenario.name === 'deposits') await drive(new DepositScenario(order.scenario), order);
-    else await drive(new TransferScenario(order.scenario), order);
+    switch (order.scenario.name) {
+      case 'deposits':
+        await drive(new DepositScenario(order.scenario), order);
+        break;
+      case 'transfers':
+        await drive(new TransferScenario(order.scenario), order);
+        break;
+      case 'idle':
+        await drive(new IdleScenario(order.scenario), order);
+        break;
+    }
   } catch (error) {
     await report({ type: 'failed', reason: error instanceof Error ? error.message : String(error) });
   }

@@ -16,6 +16,7 @@ export function progressLine(progress: LoadProgress): string {
 export function reportText(report: BenchmarkReport): string {
   const { options, load, books, counts, cpuPercent } = report;
   const { latency } = load;
+  const counted = commandsOf(options.scenario);
   const loop =
     options.rate === undefined ? 'closed loop' : `open loop at ${count(options.rate)}/s, ${options.schedule}`;
   const rows: [string, string][] = [
@@ -23,7 +24,7 @@ export function reportText(report: BenchmarkReport): string {
     ['machine', report.machine],
     ['durability', report.durability],
     ['disk', diskText(report)],
-    ['rate', `${count(load.rate)} ${options.scenario}/s (${count(load.done)} answered as done)`],
+    ['rate', `${count(load.rate)} ${counted}/s (${count(load.done)} answered as done)`],
     [
       'latency',
       `p50 ${ms(latency.p50Ms)}  p90 ${ms(latency.p90Ms)}  p99 ${ms(latency.p99Ms)}  p99.9 ${ms(latency.p999Ms)}  max ${ms(latency.maxMs)}`,
@@ -36,7 +37,7 @@ export function reportText(report: BenchmarkReport): string {
     ],
     [
       'memory, disk',
-      `${(report.residentBytes / 2 ** 20).toFixed(0)} MB resident, ${count(report.writtenBytesPerCommand)} bytes written per command`,
+      `${megabytes(report.residentBytes)} resident, ${count(report.writtenBytesPerCommand)} bytes in write calls per command`,
     ],
     ['books', booksText(report)],
   ];
@@ -45,6 +46,7 @@ export function reportText(report: BenchmarkReport): string {
       'schedule',
       `${count(load.backlogMax)} due and not sent at worst, ${count(load.unsent)} never sent`,
     ]);
+  if (options.scenario === 'idle') rows.splice(4, 0, ...idleRows(report));
   if (counts.tableSlices !== undefined)
     rows.splice(rows.length - 1, 0, ['tables', `${count(counts.tableSlices)} slices written`]);
   if (load.aborted !== undefined) rows.push(['ended early', load.aborted]);
@@ -86,6 +88,38 @@ export function markdownTable(reports: readonly BenchmarkReport[]): string {
   return lines.join('\n');
 }
 
+/** What was read between the opening of the accounts and the load. */
+function idleRows({ opening, options }: BenchmarkReport): [string, string][] {
+  if (opening === undefined) return [];
+  const { seconds, store, residentBytesBefore, residentBytes, anonymousBytes, residentActors } = opening;
+  const each = (bytes: number) => `${count(bytes / options.accounts)} bytes`;
+  const rows: [string, string][] = [
+    [
+      'opened',
+      `${count(options.accounts)} accounts in ${seconds.toFixed(0)} s (${count(options.accounts / seconds)}/s)`,
+    ],
+    [
+      'idle, memory',
+      `${megabytes(residentBytes)} resident (${megabytes(residentBytesBefore)} before), ${megabytes(anonymousBytes)} without pages of the store; ${count(residentActors ?? Number.NaN)} actors in memory`,
+    ],
+  ];
+  if (store !== undefined)
+    rows.push([
+      'idle, store',
+      `${each(store.logBytes + store.tablesBytes)} per account: ${each(store.logBytes)} of log, ${each(store.tablesBytes)} of tables`,
+    ]);
+  return rows;
+}
+
+/** What a scenario's commands are called. */
+function commandsOf(scenario: BenchmarkReport['options']['scenario']): string {
+  return scenario === 'idle' ? 'deposits' : scenario;
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(0)} MB`;
+}
+
 function diskText({ disk }: BenchmarkReport): string {
   if (disk === undefined) return 'not measured';
   const warning = disk.fileSystem === 'tmpfs' ? ' — flushes cost nothing here: use --data DIR on a disk' : '';
@@ -100,10 +134,12 @@ function errorText({ load }: BenchmarkReport): string {
 function commitText({ counts, flushes, options, load }: BenchmarkReport): string {
   const parts = [];
   if (flushes !== undefined)
-    parts.push(`${count(flushes)} fdatasync (${ratio(load.done, flushes)} ${options.scenario} each)`);
+    parts.push(
+      `${count(flushes)} fdatasync (${ratio(load.done, flushes)} ${commandsOf(options.scenario)} each)`,
+    );
   if (counts.groups !== undefined)
     parts.push(
-      `${count(counts.groups)} groups (${ratio(load.done, counts.groups)} ${options.scenario} each)`,
+      `${count(counts.groups)} groups (${ratio(load.done, counts.groups)} ${commandsOf(options.scenario)} each)`,
     );
   if (counts.commitMs !== undefined) parts.push(`${ms(counts.commitMs)} each on average`);
   if (counts.entries !== undefined) parts.push(`${ratio(counts.events, counts.entries)} events per entry`);

@@ -9,8 +9,14 @@ export interface ServerReading {
   /** Processor seconds of the main thread (gateway) and of all other threads. */
   readonly mainThreadSeconds: number;
   readonly otherThreadsSeconds: number;
+  /** All of the process, and what of it is not a page of a file: the store's own pages come and go with the page cache. */
   readonly residentBytes: number;
-  /** Bytes that the process caused to be written to disks. */
+  readonly anonymousBytes: number;
+  /**
+   * Bytes handed to the kernel in write calls. LMDB writes whole pages, and sockets are not among them (uWS sends), but a
+   * Redis client's are. Not `write_bytes`: where the page cache uses large folios that counts a whole folio for a page of
+   * 4 KB, five times what reached the disk. The file system's own journal comes on top.
+   */
   readonly writtenBytes: number;
   /** Sums over all labels of each counter and gauge. */
   readonly metrics: ReadonlyMap<string, number>;
@@ -25,13 +31,15 @@ export async function readServer(client: HttpClient, pid: number | undefined): P
   return {
     mainThreadSeconds: threads.main,
     otherThreadsSeconds: threads.others,
-    residentBytes: pid === undefined ? 0 : residentBytes(pid),
+    residentBytes: pid === undefined ? 0 : memoryBytes(pid, 'VmRSS'),
+    anonymousBytes: pid === undefined ? 0 : memoryBytes(pid, 'RssAnon'),
     writtenBytes: pid === undefined ? 0 : writtenBytes(pid),
     metrics: await readMetrics(client),
   };
 }
 
-async function readMetrics(client: HttpClient): Promise<ReadonlyMap<string, number>> {
+/** Sums over all labels of each metric; empty when the server does not answer. */
+export async function readMetrics(client: HttpClient): Promise<ReadonlyMap<string, number>> {
   const reply = await client.ask({ method: 'GET', path: '/metrics' }, 5_000);
   return reply.type === 'answer' && reply.answer.status === 200 ? sumMetrics(reply.answer.body) : new Map();
 }
@@ -61,13 +69,15 @@ function cpuSeconds(statFile: string): number {
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
 }
 
-function residentBytes(pid: number): number {
-  const match = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
+function memoryBytes(pid: number, field: 'VmRSS' | 'RssAnon'): number {
+  const match = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(
+    readFileSync(`/proc/${pid}/status`, 'latin1'),
+  );
   return match === null ? 0 : Number(match[1]) * 1024;
 }
 
 function writtenBytes(pid: number): number {
-  const match = /^write_bytes: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1'));
+  const match = /^wchar: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1'));
   return match === null ? 0 : Number(match[1]);
 }
 

@@ -6,7 +6,7 @@
 import type { HttpClient } from '../http-client.js';
 import type { Workload } from '../load-generator.js';
 
-export const scenarioNames = ['deposits', 'transfers'] as const;
+export const scenarioNames = ['deposits', 'transfers', 'idle'] as const;
 export type ScenarioName = (typeof scenarioNames)[number];
 
 export interface ScenarioOptions {
@@ -28,19 +28,20 @@ export interface Scenario<Command> extends Workload<Command> {
   prepare(client: HttpClient): Promise<void>;
   /** Asks again, with the same keys, for every command whose outcome is unknown. Resolves when all are definite. */
   settle(client: HttpClient): Promise<void>;
-  /** Reads every account back and compares it with the answers. */
+  /** Reads the accounts back and compares them with the answers. */
   checkBooks(client: HttpClient): Promise<BooksReport>;
 }
 
 export interface BooksReport {
   readonly balanced: boolean;
+  /** Accounts read. */
   readonly accounts: number;
   /** Commands that took effect, by their answers: warm-up, measurement and settled ones. */
   readonly applied: number;
   /** Commands that needed asking again, and those that cannot be asked again because they carried no key. */
   readonly settled: number;
   readonly unsettled: number;
-  /** Sums over all accounts, in the currency's decimals. */
+  /** Sums over the accounts read, in the currency's decimals. */
   readonly opened: string;
   readonly added: string;
   readonly found: string;

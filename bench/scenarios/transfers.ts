@@ -5,6 +5,7 @@
  * The books: every account holds its opening balance plus what it received minus what it sent, by the answers; nothing
  * is held any more; and the sum over all accounts is what was opened.
  */
+import { openAccounts } from '../account-opening.js';
 import {
   type AccountSet,
   accountDigits,
@@ -12,7 +13,6 @@ import {
   amountText,
   currency,
   minorUnits,
-  openAccounts,
   readAccounts,
   setUpWidth,
 } from '../bank-accounts.js';
