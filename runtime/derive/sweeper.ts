@@ -75,7 +75,9 @@ export class Sweeper {
     if (this.#cancelTick !== undefined || this.#stopped) return;
     const { sweepPeriodMs, sweepBuckets } = this.#domain.limits;
     const groups = Math.ceil(Math.max(1, this.#ownedCount()) / partitionsPerTick);
-    const delay = this.#isBehind() ? 0 : sweepPeriodMs / sweepBuckets / groups;
+    // Slices under way wake it themselves: asking again and again whether they are written would write none sooner.
+    const isHurried = this.#isBehind() && this.#advancing.size === 0;
+    const delay = isHurried ? 0 : sweepPeriodMs / sweepBuckets / groups;
     this.#cancelTick = this.#domain.clock.after(delay, () => this.#tick());
   }
 
@@ -113,6 +115,12 @@ export class Sweeper {
     if (isBusy) this.wake();
   }
 
+  #hurry(): void {
+    this.#cancelTick?.();
+    this.#cancelTick = undefined;
+    this.wake();
+  }
+
   #needsSweep(partition: Partition): boolean {
     return partition.tableLag > 0;
   }
@@ -125,7 +133,10 @@ export class Sweeper {
         .catch((cause: unknown) => {
           if (!this.#stopped) this.#host.onFatal(cause);
         })
-        .finally(() => this.#advancing.delete(partition));
+        .finally(() => {
+          this.#advancing.delete(partition);
+          if (this.#isBehind()) this.#hurry();
+        });
       this.#advancing.set(partition, advancing);
     }
     return advancing;
@@ -152,6 +163,8 @@ export class Sweeper {
     // Empty buckets cost nothing: go on to the next one that holds something.
     while (sweep.nextBucket < rows.bucketCount && activations.length === 0)
       activations = rows.take(sweep.nextBucket++);
+    // No longer marked dirty, and not written before their slice: until then nothing else keeps them in memory.
+    for (const activation of activations) activation.rowsPending++;
     const isLast = sweep.nextBucket >= rows.bucketCount;
     await this.#write(partition, sweep, activations, isLast);
     if (isLast) this.#sweeps.delete(partition);
@@ -189,7 +202,6 @@ export class Sweeper {
         continue;
       }
       group = Math.max(group, activation.touchedGroup);
-      activation.rowsPending++;
       puts.push({
         table: actorTable,
         key: actorRowKey(activation.placement, activation.kind.schemaId, activation.id),
