@@ -16,6 +16,8 @@ import type { MessageItem } from './link/link-protocol.js';
 import type { LiveTimer, TimerDesk } from './timer/timer-desk.js';
 
 const timersPerTurn = 256;
+/** A wall clock may be set: a timer that is farther away is looked at again after this. */
+const timerLookMs = 1_000;
 
 export interface MessageDeskHost {
   /** Runs as a turn of the shard. */
@@ -126,7 +128,8 @@ export class MessageDesk {
     this.#cancelTimer?.();
     this.#timerDueAt = dueAt;
     if (dueAt === Number.POSITIVE_INFINITY) return;
-    this.#cancelTimer = this.#domain.clock.after(Math.max(0, dueAt - this.#domain.now), () => {
+    const delayMs = Math.min(timerLookMs, Math.max(0, dueAt - this.#domain.now));
+    this.#cancelTimer = this.#domain.clock.after(delayMs, () => {
       this.#timerDueAt = Number.POSITIVE_INFINITY;
       this.#host.turn(() => this.#fireTimers());
     });

@@ -104,3 +104,14 @@ t.test('many timers of one moment all fire, in the order of their due times', as
   t.same(names, names.toSorted());
   await system.stop();
 });
+
+t.test('a timer fires within a second when the wall clock is set to its time', async (t) => {
+  const system = await TestSystem.start();
+  const dueAt = system.clock.now() + 3_600_000;
+  await system.ask(schedule('a', 'one', dueAt));
+  await system.clock.advance(100);
+  system.clock.setWallClock(dueAt);
+  await system.clock.advance(1_100);
+  t.equal((await rangIn(system, 'a')).length, 1);
+  await system.stop();
+});
