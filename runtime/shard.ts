@@ -155,7 +155,7 @@ export class Shard {
       domain: this.#domain,
       committer: () => this.#committer,
       timers: this.#timers,
-      deliver: (item) => this.#hub.deliver(item),
+      deliver: (item) => void this.#hub.deliver(item),
       onBroken: (activation) => this.#activations.broken(activation),
       markDirty: (activation) => this.#activations.dirtyRows(activation.partition).mark(activation),
     });
@@ -362,7 +362,13 @@ export class Shard {
     // What was sent before the sender heard of this opening comes again. What comes after must be kept even while the
     // shard is not open yet: the sender goes on from there.
     const partition = this.#domain.partitionFor(message[8]);
-    if (partition?.fence.epoch === epoch) this.#hub.deliver(message);
+    if (partition?.fence.epoch !== epoch || this.#hub.deliver(message)) return;
+    // A sender that was reset begins where this partition was when it opened. It waits for what it has sent again to be
+    // consumed before it sends more, and nothing else would tell it that this has happened long ago.
+    const [, source] = message;
+    const place = partition.consumedDurable.get(source);
+    if (place !== undefined)
+      this.#host.sendTo(source, [itemConsumed, source, partition.number, place.position, place.ordinal]);
   }
 
   #receiveConsumed([, source, destination, position, ordinal]: ConsumedItem): void {

@@ -36,16 +36,19 @@ export class ChannelHub {
     this.#domain = domain;
   }
 
-  deliver(item: MessageItem): void {
+  /** False for a redelivery, which is dropped. */
+  deliver(item: MessageItem): boolean {
     const channel = this.#channel(item[1], partitionOf(item[8], this.#domain.partitionCount));
     const [, , position, ordinal] = item;
     const { newest } = channel;
-    if (position < newest.position || (position === newest.position && ordinal <= newest.ordinal)) return;
+    if (position < newest.position || (position === newest.position && ordinal <= newest.ordinal))
+      return false;
     newest.position = position;
     newest.ordinal = ordinal;
     channel.queue.push(item);
     this.depth++;
     this.#list(channel);
+    return true;
   }
 
   /** The channel whose next message may run, or undefined. It stays first until `taken` or `hold`. */

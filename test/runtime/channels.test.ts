@@ -97,3 +97,22 @@ t.test('a message to an actor that is loading holds its own channel and no other
   t.same((await system.counter('slow-one')).received, numbered(near, 2));
   await system.stop();
 });
+
+t.test(
+  'a sender that was reset goes on although it has been consumed farther than it was told at first',
+  async (t) => {
+    const [near, far] = idsOn(2);
+    const limits = { channelPendingMax: 2 };
+    const system = await TestSystem.start({ shardCount: 2, partitionCount: 2, limits });
+    await system.ask(tell(near, far, 1, 8));
+    await system.clock.advance(100);
+    // The sender's shard alone is reset: what it knows of the receiver is what that one said when it opened.
+    system.script.onNextAppend({ type: 'refuse', detail: 'no room' });
+    await system.ask(commandCall(counterContract, near, 'add', { amount: 1 }));
+    await system.clock.advance(100);
+    await system.ask(tell(near, far, 9, 2));
+    await system.clock.advance(1_000);
+    t.same((await system.counter(far)).received, numbered(near, 10));
+    await system.stop();
+  },
+);
