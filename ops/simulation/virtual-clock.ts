@@ -1,8 +1,10 @@
 /**
  * Time and turns as a test owns them: nothing passes and nothing runs unless the test says so.
  *
- *     deferred   in the order of the calls, as `setImmediate` keeps them: links rely on it
+ *     deferred   in the order of the calls, as `setImmediate` keeps them; drawn from the seed when there is one
  *     timers     by due time; which of those that are due at one moment comes first is drawn from the seed
+ *
+ * Whoever shares a seeded clock among threads gives each one its `ThreadClock`, which keeps the order of that thread's turns.
  *
  * V1  Between two callbacks every promise that can settle has settled: what runs next never depends on the machine.
  * V2  Time moves only when nothing is ready, to the next timer, and never past what the caller asked for.
@@ -29,8 +31,9 @@ export class VirtualClock implements Clock {
   readonly #timers = new Set<Timer>();
   /** Callbacks run so far. */
   steps = 0;
+  #stepsThisMoment = 0;
 
-  /** `fraction` draws among timers of one moment; by default the first armed comes first. */
+  /** `fraction` draws among what is ready at one moment; by default the first asked for comes first. */
   constructor(options: { readonly startsAt?: number; readonly fraction?: () => number } = {}) {
     this.#wallOffsetMs = options.startsAt ?? Date.UTC(2026, 0, 2, 3, 4, 5);
     this.#fraction = options.fraction ?? (() => 0);
@@ -67,9 +70,7 @@ export class VirtualClock implements Clock {
 
   /** Runs what is ready now and what follows from it, without time passing. */
   async settle(): Promise<void> {
-    for (let steps = 0; await this.#step(this.#monotonicMs); steps++) {
-      if (steps > stepsPerMomentMax) throw new Error('the schedule never comes to rest');
-    }
+    while (await this.#step(this.#monotonicMs));
   }
 
   /** Runs at most so many callbacks of those that are ready, for a schedule that never comes to rest. */
@@ -82,6 +83,7 @@ export class VirtualClock implements Clock {
     const until = this.#monotonicMs + ms;
     while (await this.#step(until));
     this.#monotonicMs = until;
+    this.#stepsThisMoment = 0;
   }
 
   /** Lets time pass until `isDone`. Throws when that takes longer than `maxMs` of virtual time, or nothing is left to run. */
@@ -89,7 +91,7 @@ export class VirtualClock implements Clock {
     const until = this.#monotonicMs + maxMs;
     await turnOfTheLoop();
     while (!isDone()) {
-      if (!(await this.#step(until)))
+      if (!(await this.#step(until)) && !isDone())
         throw new Error(`not reached within ${maxMs} ms of virtual time: ${isDone}`);
     }
   }
@@ -109,14 +111,17 @@ export class VirtualClock implements Clock {
   async #step(until: number): Promise<boolean> {
     // Everything that promises can do by themselves is done before the next callback (V1).
     await turnOfTheLoop();
-    const deferred = this.#deferred.shift();
-    if (deferred !== undefined) {
-      this.#run(deferred);
+    if (this.#deferred.length > 0) {
+      const [deferred] = this.#deferred.splice(Math.floor(this.#fraction() * this.#deferred.length), 1);
+      this.#run(deferred as () => void);
       return true;
     }
     const timer = this.#nextTimer();
     if (timer === undefined || timer.dueAt > until) return false;
-    this.#monotonicMs = Math.max(this.#monotonicMs, timer.dueAt);
+    if (timer.dueAt > this.#monotonicMs) {
+      this.#monotonicMs = timer.dueAt;
+      this.#stepsThisMoment = 0;
+    }
     this.#timers.delete(timer);
     this.#run(timer.run);
     return true;
@@ -124,14 +129,20 @@ export class VirtualClock implements Clock {
 
   #run(callback: () => void): void {
     this.steps++;
+    if (++this.#stepsThisMoment > stepsPerMomentMax) throw new Error('the schedule never comes to rest');
     callback();
   }
 
   #nextTimer(): Timer | undefined {
     let dueAt = Number.POSITIVE_INFINITY;
-    for (const timer of this.#timers) dueAt = Math.min(dueAt, timer.dueAt);
-    const first = Math.max(dueAt, this.#monotonicMs);
-    const due = [...this.#timers].filter((timer) => timer.dueAt <= first);
-    return due[Math.floor(this.#fraction() * due.length)];
+    let due: Timer[] = [];
+    for (const timer of this.#timers) {
+      const at = Math.max(timer.dueAt, this.#monotonicMs);
+      if (at > dueAt) continue;
+      if (at < dueAt) due = [];
+      dueAt = at;
+      due.push(timer);
+    }
+    return due.length === 1 ? due[0] : due[Math.floor(this.#fraction() * due.length)];
   }
 }

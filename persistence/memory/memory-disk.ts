@@ -1,12 +1,15 @@
 /**
  * What memory stores keep their data on: shared by several stores (owners, restarts), crashed and damaged by tests.
  *
- * A change is *applied* (seen by whoever checks heads and tokens), *written* (survives the process) and *flushed* (survives
- * power loss). A flush covers everything applied before it, as fdatasync does.
+ * A change is *applied* (seen by whoever checks heads and tokens), *written* (survives the process), *flushed* (survives
+ * power loss) and *replicated* (survives the loss of this disk for its replica). A flush covers everything applied before it,
+ * as fdatasync does; a replica has a prefix of what was flushed, in whole appends and commits.
  *
  * M1  A change is checked and applied in one synchronous step.
  * M2  A crash undoes exactly the changes it may lose, newest first; what is left is a prefix of what was applied.
- * M3  Stores opened before a crash are dead after it: nothing they had under way reaches the disk.
+ * M3  Nothing that was under way before a crash reaches the disk after it. Stores opened before it are dead, unless the
+ *     disk belongs to a server of its own: then their connections are.
+ * M5  A failover leaves what the replica has: an older history that is whole in itself.
  */
 import {
   assertGroup,
@@ -39,6 +42,8 @@ interface Partition {
 
 interface Change {
   readonly undo: () => void;
+  /** Number of the append, commit or taking it belongs to. */
+  readonly unit: number;
   written: boolean;
 }
 
@@ -49,6 +54,10 @@ export class MemoryDisk {
   readonly partitionCount: number;
   readonly #partitions: Partition[];
   #unflushed: Change[] = [];
+  /** Flushed, and not yet on the replica; undefined without one. */
+  #unreplicated: Change[] | undefined;
+  #unit = 0;
+  #isDown = false;
   #manifest: Uint8Array | undefined;
   #generation = 0;
   #halted = false;
@@ -75,6 +84,16 @@ export class MemoryDisk {
     return this.#halted;
   }
 
+  /** True while the server of this disk does not answer. */
+  get isDown(): boolean {
+    return this.#isDown;
+  }
+
+  /** True when everything applied survives power loss. */
+  get isFlushed(): boolean {
+    return this.#unflushed.length === 0;
+  }
+
   append(group: GroupAppend): Refusal | undefined {
     assertGroup(group, this.partitionCount);
     for (const entry of group.entries) {
@@ -90,6 +109,7 @@ export class MemoryDisk {
         );
       }
     }
+    this.#unit++;
     for (const entry of group.entries) {
       const partition = this.#partition(entry.partition);
       const { head } = partition;
@@ -108,6 +128,7 @@ export class MemoryDisk {
     const partition = this.#partition(commit.partition);
     const refusal = refuseTableCommit(commit, partition);
     if (refusal !== undefined) return refusal;
+    this.#unit++;
     const { checkpoint } = partition;
     partition.checkpoint = commit.to;
     this.#changed(() => {
@@ -125,6 +146,7 @@ export class MemoryDisk {
     trimmed.entries = entries.filter(({ position }) => position >= from);
     const dropped = entries.filter(({ position }) => position < from);
     if (dropped.length === 0) return;
+    this.#unit++;
     this.#changed(() => {
       trimmed.entries = [...dropped, ...trimmed.entries];
     });
@@ -134,6 +156,7 @@ export class MemoryDisk {
     const taken = this.#partition(partition);
     const { fence } = taken;
     taken.fence = { epoch: (fence?.epoch ?? 0) + 1, nonce };
+    this.#unit++;
     this.#changed(() => {
       taken.fence = fence;
     });
@@ -178,6 +201,7 @@ export class MemoryDisk {
         : Buffer.compare(expected, this.#manifest) === 0;
     if (!same) return false;
     const before = this.#manifest;
+    this.#unit++;
     this.#manifest = next.slice();
     this.#changed(() => {
       this.#manifest = before;
@@ -192,6 +216,7 @@ export class MemoryDisk {
 
   /** Everything applied so far survives power loss. */
   flush(): void {
+    this.#unreplicated?.push(...this.#unflushed);
     this.#unflushed = [];
     for (const partition of this.#partitions) partition.flushedPosition = partition.head.position;
   }
@@ -201,13 +226,47 @@ export class MemoryDisk {
     this.#halted = true;
   }
 
-  /** `power` keeps what was flushed, `process` also what was written. The survivors are durable afterwards. */
-  crash(kind: 'power' | 'process' = 'power'): void {
+  /**
+   * `power` keeps what was flushed, `process` also what was written. The survivors are durable afterwards. Returns how many
+   * changes were lost.
+   */
+  crash(kind: 'power' | 'process' = 'power'): number {
     const firstLost = this.#unflushed.findIndex((change) => kind === 'power' || !change.written);
-    if (firstLost !== -1) for (const change of this.#unflushed.splice(firstLost).reverse()) change.undo();
+    const lost = firstLost === -1 ? [] : this.#unflushed.splice(firstLost);
+    for (const change of lost.toReversed()) change.undo();
     this.flush();
     this.#generation += 1;
     this.#halted = false;
+    return lost.length;
+  }
+
+  /** From now on a replica follows, as far as `replicate` lets it. */
+  keepReplica(): void {
+    this.#unreplicated ??= [];
+  }
+
+  /** The replica catches up to this many appends and commits behind. */
+  replicate(unitsBehind: number): void {
+    this.#unreplicated = this.#unreplicated?.filter(({ unit }) => unit > this.#unit - unitsBehind);
+  }
+
+  /** The server stops answering, and may come back; a crash belongs to it. */
+  goDown(): void {
+    this.#isDown = true;
+  }
+
+  comeBack(): void {
+    this.#isDown = false;
+  }
+
+  /** The replica takes over (M5). Returns how many appends, commits and takings it lacked. */
+  failOver(): number {
+    const lost = [...(this.#unreplicated ?? []), ...this.#unflushed];
+    for (const change of lost.toReversed()) change.undo();
+    this.#unreplicated = [];
+    this.#unflushed = [];
+    this.crash('power');
+    return new Set(lost.map(({ unit }) => unit)).size;
   }
 
   /** Flips one bit of an entry's bytes, by default in the last byte. */
@@ -271,7 +330,7 @@ export class MemoryDisk {
   }
 
   #changed(undo: () => void): void {
-    this.#unflushed.push({ undo, written: false });
+    this.#unflushed.push({ undo, unit: this.#unit, written: false });
   }
 
   #partition(partition: number): Partition {

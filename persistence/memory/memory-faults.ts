@@ -18,9 +18,17 @@ export type WriteFault =
   | { readonly type: 'fail-flush' }
   | { readonly type: 'delay'; readonly at: 'request' | 'flush' | 'reply'; readonly until: Promise<void> };
 
+/** `lose-request` and `lose-reply` make the reader throw `storage-unavailable`; a taking of a partition counts after the latter. */
+export type ReadFault =
+  | { readonly type: 'lose-request' }
+  | { readonly type: 'lose-reply' }
+  | { readonly type: 'delay'; readonly until: Promise<void> };
+
 export interface MemoryFaults {
   append?(group: GroupAppend): WriteFault | undefined;
   commit?(commit: TableCommit): WriteFault | undefined;
+  /** Of journal and tables, and takings of partitions. */
+  read?(): ReadFault | undefined;
   /** The highest position that readers are shown, at most the durable one; a reader that lags behind. */
   visible?(partition: number, durable: number): number;
 }

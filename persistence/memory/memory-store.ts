@@ -3,7 +3,10 @@
  * without faults every promise settles within microtasks.
  *
  * M4  Writes of one store reach the disk in the order of the calls; journal and tables each have their own order.
+ * M6  With `isServer` the disk is that of a server elsewhere, as with Redis: what was sent arrives even when the sender is
+ *     gone by then, a crash of the server breaks the connections and not the stores, and while it is down nothing is answered.
  */
+import { OperatingError } from '../../actors/model/errors.js';
 import { assertNonce, assertPartition, type Refusal, refused, sameFence } from '../append-check.js';
 import { noHash } from '../entry.js';
 import type { AppendResult, GroupAppend, Head, Journal, ReadLimits, StoredEntry } from '../journal.js';
@@ -14,7 +17,7 @@ import { StoreFailure } from '../store-failure.js';
 import { assertTableKey, assertTableName } from '../table-key.js';
 import type { TableCommit, TableCommitResult, Tables } from '../tables.js';
 import { MemoryDisk } from './memory-disk.js';
-import type { MemoryFaults, WriteFault } from './memory-faults.js';
+import type { MemoryFaults, ReadFault, WriteFault } from './memory-faults.js';
 
 export interface MemoryStoreOptions {
   readonly partitionCount: number;
@@ -23,6 +26,8 @@ export interface MemoryStoreOptions {
   readonly faults?: MemoryFaults;
   /** See `Store`; false by default, so that the runtime looks after an unknown outcome. */
   readonly failsWithProcess?: boolean;
+  /** M6; false by default. */
+  readonly isServer?: boolean;
 }
 
 export interface MemoryStore extends Store {
@@ -35,13 +40,13 @@ export function createMemoryStore(options: MemoryStoreOptions): MemoryStore {
     const detail = `the disk has ${disk.partitionCount} partitions, not ${options.partitionCount}`;
     throw new StoreFailure('store-incompatible', detail);
   }
-  const access = new DiskAccess(disk);
+  const access = new DiskAccess(disk, options.isServer ?? false);
   const faults = options.faults ?? {};
   return {
     disk,
     journal: memoryJournal(access, faults),
     tables: memoryTables(access, faults),
-    ownership: memoryOwnership(access),
+    ownership: memoryOwnership(access, faults),
     partitionCount: disk.partitionCount,
     durability: 'none',
     description: 'memory (nothing is kept)',
@@ -58,30 +63,60 @@ export function createMemoryStore(options: MemoryStoreOptions): MemoryStore {
   };
 }
 
-/** This store's hold on the disk, gone after `close` or a crash. */
+/** This store's hold on the disk, gone after `close` or, unless the disk is a server's, a crash. */
 class DiskAccess {
   readonly #disk: MemoryDisk;
   readonly #generation: number;
+  readonly #isServer: boolean;
   #closed = false;
 
-  constructor(disk: MemoryDisk) {
+  constructor(disk: MemoryDisk, isServer: boolean) {
     this.#disk = disk;
     this.#generation = disk.generation;
+    this.#isServer = isServer;
   }
 
   get isOpen(): boolean {
-    return !this.#closed && this.#generation === this.#disk.generation;
+    return !this.#closed && (this.#isServer || this.#generation === this.#disk.generation);
   }
 
   open(): MemoryDisk {
     if (!this.isOpen)
       throw new StoreFailure('store-closed', 'this memory store is closed, or its disk crashed');
+    if (this.#disk.isDown)
+      throw new OperatingError('storage-unavailable', 'the server of the store does not answer');
     return this.#disk;
+  }
+
+  /** The way of one write to the disk: gives the disk for as long as what was sent can arrive, and its answer come back. */
+  connect(): () => MemoryDisk | undefined {
+    const { generation } = this.#disk;
+    return () => {
+      const isThere = this.#isServer ? generation === this.#disk.generation : this.isOpen;
+      return isThere && !this.#disk.isDown ? this.#disk : undefined;
+    };
   }
 
   close(): void {
     this.#closed = true;
   }
+}
+
+/** What a read goes through on its way to the disk and back. */
+async function asked<Answer>(
+  access: DiskAccess,
+  fault: ReadFault | undefined,
+  answer: (disk: MemoryDisk) => Answer,
+): Promise<Answer> {
+  if (fault?.type === 'lose-request') throw unanswered();
+  if (fault?.type === 'delay') await fault.until;
+  const found = answer(access.open());
+  if (fault?.type === 'lose-reply') throw unanswered();
+  return found;
+}
+
+function unanswered(): OperatingError {
+  return new OperatingError('storage-unavailable', 'the store did not answer');
 }
 
 type WriteResult =
@@ -105,6 +140,7 @@ class WriteQueue {
     fault: WriteFault | undefined,
   ): Promise<WriteResult> {
     const before = this.#reached;
+    const connection = this.#access.connect();
     let reached = (): void => {};
     this.#reached = new Promise((resolve) => {
       reached = resolve;
@@ -114,21 +150,24 @@ class WriteQueue {
       if (fault?.type === 'delay' && fault.at === 'request') await fault.until;
       if (fault?.type === 'lose-request') return unknown('the request was lost');
       if (fault?.type === 'refuse') return refused('storage', fault.detail);
-      if (!this.#access.isOpen) return unknown('the store is closed');
-      const disk = this.#access.open();
+      const disk = connection();
+      if (disk === undefined) return unknown('the store is gone');
       if (disk.halted) return unknown('the disk failed');
       const refusal = apply(disk);
       if (refusal !== undefined) return refusal;
     } finally {
       reached();
     }
-    return this.#settle(fault);
+    return this.#settle(connection, fault);
   }
 
-  async #settle(fault: WriteFault | undefined): Promise<WriteResult> {
+  async #settle(
+    connection: () => MemoryDisk | undefined,
+    fault: WriteFault | undefined,
+  ): Promise<WriteResult> {
     if (fault?.type === 'delay' && fault.at === 'flush') await fault.until;
-    if (!this.#access.isOpen) return unknown('the store is closed');
-    const disk = this.#access.open();
+    const disk = connection();
+    if (disk === undefined) return unknown('the store is gone');
     disk.write();
     if (fault?.type === 'fail-flush') disk.halt();
     if (disk.halted) return unknown('the flush failed');
@@ -141,8 +180,8 @@ class WriteQueue {
 
 function memoryJournal(access: DiskAccess, faults: MemoryFaults): Journal {
   const queue = new WriteQueue(access);
-  const visible = (partition: number): number => {
-    const durable = access.open().flushedPosition(partition);
+  const visible = (disk: MemoryDisk, partition: number): number => {
+    const durable = disk.flushedPosition(partition);
     return Math.min(durable, faults.visible?.(partition, durable) ?? durable);
   };
   return {
@@ -150,23 +189,26 @@ function memoryJournal(access: DiskAccess, faults: MemoryFaults): Journal {
       const result = await queue.write((disk) => disk.append(group), faults.append?.(group));
       return result.type === 'done' ? { type: 'appended' } : result;
     },
-    async read(partition: number, from: number, limits: ReadLimits): Promise<readonly StoredEntry[]> {
-      const last = Math.min(visible(partition), from + limits.entriesMax - 1);
-      const read: StoredEntry[] = [];
-      let bytes = 0;
-      for (let position = from; position <= last; position++) {
-        const entry = access.open().entry(partition, position);
-        if (entry === undefined) throw journalGap(partition, position);
-        bytes += entry.bytes.length;
-        if (read.length > 0 && bytes > limits.bytesMax) break;
-        read.push({ position, bytes: entry.bytes });
-      }
-      return read;
+    read(partition: number, from: number, limits: ReadLimits): Promise<readonly StoredEntry[]> {
+      return asked(access, faults.read?.(), (disk) => {
+        const last = Math.min(visible(disk, partition), from + limits.entriesMax - 1);
+        const read: StoredEntry[] = [];
+        let bytes = 0;
+        for (let position = from; position <= last; position++) {
+          const entry = disk.entry(partition, position);
+          if (entry === undefined) throw journalGap(partition, position);
+          bytes += entry.bytes.length;
+          if (read.length > 0 && bytes > limits.bytesMax) break;
+          read.push({ position, bytes: entry.bytes });
+        }
+        return read;
+      });
     },
-    async head(partition: number): Promise<Head> {
-      const position = visible(partition);
-      const entry = access.open().entry(partition, position);
-      return { position, hash: entry?.hash ?? noHash };
+    head(partition: number): Promise<Head> {
+      return asked(access, faults.read?.(), (disk) => {
+        const position = visible(disk, partition);
+        return { position, hash: disk.entry(partition, position)?.hash ?? noHash };
+      });
     },
     async trim(partition: number, below: number): Promise<void> {
       assertPartition(partition, access.open().partitionCount);
@@ -178,13 +220,9 @@ function memoryJournal(access: DiskAccess, faults: MemoryFaults): Journal {
 function memoryTables(access: DiskAccess, faults: MemoryFaults): Tables {
   const queue = new WriteQueue(access);
   return {
-    async get(partition, table, keys) {
-      const disk = access.open();
-      return keys.map((key) => disk.get(partition, table, key));
-    },
-    async range(partition, query) {
-      return access.open().range(partition, query);
-    },
+    get: (partition, table, keys) =>
+      asked(access, faults.read?.(), (disk) => keys.map((key) => disk.get(partition, table, key))),
+    range: (partition, query) => asked(access, faults.read?.(), (disk) => disk.range(partition, query)),
     async commit(commit: TableCommit): Promise<TableCommitResult> {
       for (const { table, key } of [...commit.puts, ...commit.deletes]) {
         assertTableName(table);
@@ -193,22 +231,21 @@ function memoryTables(access: DiskAccess, faults: MemoryFaults): Tables {
       const result = await queue.write((disk) => disk.commit(commit), faults.commit?.(commit));
       return result.type === 'done' ? { type: 'committed' } : result;
     },
-    async checkpoint(partition) {
-      return access.open().checkpoint(partition);
-    },
+    checkpoint: (partition) => asked(access, faults.read?.(), (disk) => disk.checkpoint(partition)),
   };
 }
 
-function memoryOwnership(access: DiskAccess): Ownership {
+function memoryOwnership(access: DiskAccess, faults: MemoryFaults): Ownership {
   return {
     async take(partition, nonce) {
       assertNonce(nonce);
-      const disk = access.open();
-      if (disk.halted) throw new StoreFailure('store-broken', 'the disk failed');
-      const taken = disk.take(partition, nonce);
-      disk.write();
-      disk.flush();
-      return taken;
+      return asked(access, faults.read?.(), (disk) => {
+        if (disk.halted) throw new StoreFailure('store-broken', 'the disk failed');
+        const taken = disk.take(partition, nonce);
+        disk.write();
+        disk.flush();
+        return taken;
+      });
     },
     async renew(partition, fence) {
       return sameFence(access.open().fence(partition), fence);

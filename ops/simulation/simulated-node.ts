@@ -1,0 +1,183 @@
+/**
+ * One simulated process: a gateway thread and its shards, each on an event loop of its own, over a store that others may
+ * share. The runtime in it is the product's own.
+ */
+import type { Module } from '../../actors/model/module.js';
+import type { Store } from '../../persistence/store.js';
+import type { ActorAnswer, ActorRequest } from '../../runtime/actor-client.js';
+import { ActorSystem, type ShardHandle } from '../../runtime/actor-system.js';
+import type { Limits } from '../../runtime/limits.js';
+import type { Link } from '../../runtime/link/link.js';
+import type { LinkAnswer, ShardItem } from '../../runtime/link/link-protocol.js';
+import { type ShardMetrics, type ShardSetup, ShardThread } from '../../runtime/shard-thread.js';
+import { SeededRandom } from './seeded-random.js';
+import { simulatedLink } from './simulated-links.js';
+import { storeOnThread } from './store-on-thread.js';
+import { ThreadClock } from './thread-clock.js';
+import type { VirtualClock } from './virtual-clock.js';
+
+export interface NodeOptions {
+  readonly modules: readonly Module[];
+  readonly world: VirtualClock;
+  /** Opens the store once more: each thread has its own connection. */
+  readonly openStore: () => Store;
+  readonly shardCount: number;
+  readonly limits: Partial<Limits>;
+  readonly seed: number;
+  readonly linkDelayMs: () => number;
+  readonly skewMs: () => number;
+  readonly report: (event: string, details: Readonly<Record<string, unknown>>) => void;
+}
+
+export class SimulatedNode {
+  readonly #world: VirtualClock;
+  readonly #gateway: ThreadClock;
+  readonly #shards: readonly ThreadClock[];
+  readonly #stores: Store[] = [];
+  #system: ActorSystem | undefined;
+  #isAlive = true;
+  /** Codes with which shards asked for the end of the process. */
+  readonly fatal: string[] = [];
+
+  private constructor(options: NodeOptions) {
+    this.#world = options.world;
+    const clock = () => new ThreadClock(options.world, options.skewMs);
+    this.#gateway = clock();
+    this.#shards = Array.from({ length: options.shardCount }, clock);
+  }
+
+  /** Resolves when it serves. Rejects, with nothing of it left running, when it cannot. */
+  static async start(options: NodeOptions): Promise<SimulatedNode> {
+    const node = new SimulatedNode(options);
+    try {
+      node.#system = await node.#open(options);
+      return node;
+    } catch (cause) {
+      node.kill();
+      throw cause;
+    }
+  }
+
+  get system(): ActorSystem {
+    if (this.#system === undefined) throw new Error('the node has not started');
+    return this.#system;
+  }
+
+  get isAlive(): boolean {
+    return this.#isAlive;
+  }
+
+  get shardCount(): number {
+    return this.#shards.length;
+  }
+
+  submit(request: ActorRequest, answered: (answer: ActorAnswer) => void): void {
+    this.system.submit(request, answered);
+  }
+
+  metrics(): Promise<readonly ShardMetrics[]> {
+    return this.system.metrics();
+  }
+
+  /** Stops in order, unless a shard asks for the end of the process meanwhile. */
+  async stop(): Promise<void> {
+    let isStopped = false;
+    const stopping = this.system.stop().then(() => {
+      isStopped = true;
+    });
+    await this.#world.until(() => isStopped || this.fatal.length > 0);
+    if (isStopped) await stopping;
+    await this.#end();
+  }
+
+  /** Ends it without a word. What it has sent to the store may still arrive there. */
+  kill(): void {
+    void this.#end();
+  }
+
+  /** Stops all threads, or one shard, for as long as `resume` is not called. */
+  pause(shard?: number): void {
+    for (const clock of this.#clocks(shard)) clock.pause();
+  }
+
+  resume(shard?: number): void {
+    for (const clock of this.#clocks(shard)) clock.resume();
+  }
+
+  #clocks(shard: number | undefined): readonly ThreadClock[] {
+    return shard === undefined ? [this.#gateway, ...this.#shards] : this.#shards.slice(shard, shard + 1);
+  }
+
+  async #end(): Promise<void> {
+    this.#isAlive = false;
+    for (const clock of this.#clocks(undefined)) clock.kill();
+    await Promise.all(this.#stores.map((store) => store.close()));
+  }
+
+  async #open(options: NodeOptions): Promise<ActorSystem> {
+    const { modules, world, seed, limits, shardCount } = options;
+    const report = (_level: string, event: string, details: Readonly<Record<string, unknown>> = {}) =>
+      options.report(event, details);
+    const shared = { modules, report };
+    const store = this.#openStore(options, this.#gateway);
+    const starting = ActorSystem.start({
+      ...shared,
+      store,
+      clock: this.#gateway,
+      random: new SeededRandom(seed),
+      shardCount,
+      limits: { filterBytes: 65_536, ...limits },
+      startShards: (setups) => this.#startShards(options, setups),
+    });
+    return world.settled(starting);
+  }
+
+  async #startShards(options: NodeOptions, setups: readonly ShardSetup[]): Promise<ShardHandle[]> {
+    const { modules, world, seed, linkDelayMs } = options;
+    const peers = this.#mesh(setups.length, linkDelayMs);
+    const started = setups.map((setup, index) => {
+      const clock = this.#shards[index] as ThreadClock;
+      const { near, far } = simulatedLink<ShardItem, LinkAnswer>(world, this.#gateway, clock, linkDelayMs);
+      const thread = new ShardThread({
+        setup,
+        modules,
+        store: this.#openStore(options, clock),
+        clock,
+        random: new SeededRandom(seed * 31 + index + 1),
+        report: (_level, event, details = {}) => options.report(event, details),
+        gateway: far,
+        peers: peers[index] ?? [],
+        onFatal: (code) => this.fatal.push(code),
+      });
+      return { thread, link: near };
+    });
+    await Promise.all(started.map(({ thread }) => thread.open()));
+    return started.map(({ thread, link }) => ({
+      link,
+      metrics: () => Promise.resolve(thread.metrics()),
+      stop: () => thread.stop(),
+    }));
+  }
+
+  #openStore(options: NodeOptions, clock: ThreadClock): Store {
+    const store = options.openStore();
+    this.#stores.push(store);
+    return storeOnThread(store, clock);
+  }
+
+  /** `mesh[a][b]` is the end at shard a of the link between a and b. */
+  #mesh(count: number, delayMs: () => number): (PeerLink | undefined)[][] {
+    const mesh = Array.from({ length: count }, () => new Array<PeerLink | undefined>(count).fill(undefined));
+    for (let left = 0; left < count; left++) {
+      for (let right = left + 1; right < count; right++) {
+        const [one, other] = [this.#shards[left] as ThreadClock, this.#shards[right] as ThreadClock];
+        const { near, far } = simulatedLink<ShardItem, ShardItem>(this.#world, one, other, delayMs);
+        (mesh[left] as (PeerLink | undefined)[])[right] = near;
+        (mesh[right] as (PeerLink | undefined)[])[left] = far;
+      }
+    }
+    return mesh;
+  }
+}
+
+type PeerLink = Link<ShardItem, ShardItem>;

@@ -1,0 +1,393 @@
+/**
+ * One simulation from one seed: a node or several over a simulated store, clients that ask until they know, and everything
+ * that may befall them; then everything heals, and must come to rest.
+ *
+ *     open ─▸ setup ─▸ life ─▸ something ends it ─▸ life ─▸ … ─▸ heal ─▸ check ─▸ stop ─▸ open ─▸ check
+ *
+ * S1  The same seed gives the same run: `trace` is a hash over every answer, fault and turn of events with its virtual time.
+ * S2  Checks run while it goes on, at every answer and every few ms, and once more when all is at rest.
+ */
+import { createHash } from 'node:crypto';
+import type { ActorCall } from '../../actors/model/call.js';
+import { MemoryDisk } from '../../persistence/memory/memory-disk.js';
+import { createMemoryStore } from '../../persistence/memory/memory-store.js';
+import type { ActorAnswer } from '../../runtime/actor-client.js';
+import { type Disrupted, Disruptions } from './disruptions.js';
+import { FaultPlan } from './fault-plan.js';
+import { JournalAudit } from './journal-audit.js';
+import { addCounters, count, newTally, type RunTally } from './run-tally.js';
+import { drawScenario, type Scenario } from './scenario.js';
+import { SeededRandom } from './seeded-random.js';
+import { SimulatedClient } from './simulated-client.js';
+import { SimulatedNode } from './simulated-node.js';
+import { TablesAudit } from './tables-audit.js';
+import { VirtualClock } from './virtual-clock.js';
+import { type AnsweredOperation, Violation, type Workload } from './workload.js';
+
+export interface SimulationResult {
+  readonly trace: string;
+  readonly tally: RunTally;
+}
+
+/** Lives after which nothing goes wrong any more. */
+const livesMax = 8;
+/** Starts in a row that may find no store; then it answers for a while. */
+const failedStartsMax = 10;
+const patienceMs = 60_000;
+const timersAheadMs = 5_000;
+
+/** Runs one seed to its end. Throws a `Violation` at the first thing that does not hold. `onNote` hears what the trace is made of. */
+export async function runSimulation(
+  seed: number,
+  workload: Workload,
+  onNote: (line: string) => void = () => {},
+): Promise<SimulationResult> {
+  return new Simulation(seed, workload, onNote).run();
+}
+
+class Simulation implements Disrupted {
+  readonly seed: number;
+  readonly draw: SeededRandom;
+  readonly world: VirtualClock;
+  readonly scenario: Scenario;
+  readonly disk: MemoryDisk;
+  readonly plan: FaultPlan;
+  readonly tally: RunTally = newTally();
+  readonly clients: readonly SimulatedClient[];
+  /** Nodes that were superseded and still live. */
+  readonly superseded = new Set<SimulatedNode>();
+  readonly #workload: Workload;
+  readonly #disruptions: Disruptions;
+  readonly #onNote: (line: string) => void;
+  readonly #hash = createHash('sha256');
+  #node: SimulatedNode | undefined;
+  #checks = 0;
+  #audit: JournalAudit | undefined;
+  #tablesAudit: TablesAudit;
+  #operationsLeft: number;
+  #wallClockMax = 0;
+  #starts = 0;
+  #skewMs = 0;
+  #isOver = false;
+
+  constructor(seed: number, workload: Workload, onNote: (line: string) => void) {
+    this.seed = seed;
+    this.#onNote = onNote;
+    this.#workload = workload;
+    this.draw = new SeededRandom(Math.imul(seed, 0x9e3779b1));
+    const schedule = new SeededRandom(Math.imul(seed, 0x85ebca6b) ^ 0x5bd1e995);
+    this.world = new VirtualClock({ fraction: schedule.fraction });
+    this.scenario = drawScenario(this.draw);
+    this.disk = new MemoryDisk(this.scenario.partitionCount);
+    if (this.scenario.replicaLag !== undefined) this.disk.keepReplica();
+    this.plan = new FaultPlan(this.scenario.flavour, {
+      draw: new SeededRandom(Math.imul(seed, 0xc2b2ae35) ^ 7),
+      world: this.world,
+      onFault: (name) => {
+        count(this.tally.faults, name);
+        this.note('fault', name);
+      },
+    });
+    this.#operationsLeft = this.scenario.clientCount * this.scenario.operationsPerClient;
+    this.clients = Array.from(
+      { length: this.scenario.clientCount },
+      (_, index) => new SimulatedClient(`k${seed}.${index}`, () => this.#clientWorld),
+    );
+    this.#tablesAudit = new TablesAudit(this.disk);
+    this.#disruptions = new Disruptions(this);
+  }
+
+  async run(): Promise<SimulationResult> {
+    await this.start();
+    await this.#setUp();
+    this.plan.isOn = true;
+    for (let life = 0; life < livesMax && !this.#isOver; life++) {
+      await this.live(20 + this.draw.below(this.scenario.lifeMsMax));
+      if (this.clients.every((client) => client.isDone) && life > 0) break;
+      if (!this.#isOver) await this.#disruptions.endLife();
+    }
+    if (!this.#isOver) await this.#finish();
+    this.tally.runs = 1;
+    this.tally.virtualMs = this.world.monotonic();
+    return { trace: this.#hash.digest('hex'), tally: this.tally };
+  }
+
+  get node(): SimulatedNode {
+    if (this.#node === undefined) throw new Error('no node has been started');
+    return this.#node;
+  }
+
+  get audit(): JournalAudit {
+    if (this.#audit === undefined) throw new Error('no node has been started');
+    return this.#audit;
+  }
+
+  note(...what: readonly string[]): void {
+    const line = `${this.world.monotonic().toFixed(3)} ${what.join(' ')}`;
+    this.#hash.update(`${line}\n`);
+    this.#onNote(line);
+  }
+
+  sometimes(name: string, by = 1): void {
+    count(this.tally.sometimes, name, by);
+  }
+
+  /** A wall clock of its own for the next node. */
+  skew(): void {
+    const { skewMsMax } = this.scenario;
+    this.#noteWallClock();
+    this.#skewMs = Math.round((this.draw.fraction() * 2 - 1) * skewMsMax);
+  }
+
+  /** Starts a node and makes it the one that clients ask. A store that does not answer is asked again. */
+  async start(): Promise<void> {
+    const { isOn } = this.plan;
+    for (let failed = 0; ; failed++) {
+      if (failed === failedStartsMax) this.plan.isOn = false;
+      if (failed > failedStartsMax) throw new Violation('I27: the node does not start');
+      this.#starts++;
+      try {
+        this.#node = await this.#tryStart();
+        this.plan.isOn = isOn;
+        break;
+      } catch (cause) {
+        if (!isStoreUnavailable(cause)) throw cause;
+        this.sometimes('a start that found no store');
+        await this.world.advance(20 + this.draw.below(50));
+      }
+    }
+    this.#audit ??= this.#newAudit();
+    this.note('started');
+  }
+
+  async #tryStart(): Promise<SimulatedNode> {
+    const { partitionCount, flavour } = this.scenario;
+    return SimulatedNode.start({
+      modules: this.#workload.modules,
+      world: this.world,
+      openStore: () =>
+        createMemoryStore({
+          partitionCount,
+          disk: this.disk,
+          faults: this.plan.faults,
+          failsWithProcess: flavour === 'embedded',
+          isServer: flavour === 'server',
+        }),
+      shardCount: this.scenario.shardCount,
+      limits: this.scenario.limits,
+      seed: this.seed + this.#starts * 7_919,
+      linkDelayMs: this.plan.linkDelayMs,
+      skewMs: () => this.#skewMs,
+      report: (event, details) => {
+        this.note('report', event, JSON.stringify(details));
+        this.sometimes(`report ${event}`);
+      },
+    });
+  }
+
+  /** Lets clients work for so long, or until nobody has anything to do. */
+  async live(ms: number): Promise<void> {
+    const endsAt = this.world.monotonic() + ms;
+    while (this.world.monotonic() < endsAt && this.node.fatal.length === 0) {
+      if (this.clients.every((client) => client.isDone)) return;
+      await this.#disruptions.whileLiving();
+      for (const client of this.clients) client.drive(this.node);
+      await this.world.advance(1 + this.draw.below(10));
+      this.observe();
+    }
+  }
+
+  /** Looks at everything that can be looked at without asking (S2). */
+  observe(): void {
+    this.#noteWallClock();
+    const { scenario } = this;
+    if (scenario.replicaLag !== undefined) this.disk.replicate(this.draw.below(scenario.replicaLag + 1));
+    this.audit.advance();
+    const pending = this.node.system.callsPending;
+    const most = (scenario.limits.callsPerShardMax ?? 0) * this.node.shardCount;
+    if (pending > most) throw new Violation(`I16: ${pending} calls are pending, the most is ${most}`);
+  }
+
+  /** Nobody hears of what this node was asked. */
+  lose(node: SimulatedNode): void {
+    for (const client of this.clients) client.lose(node);
+    this.superseded.delete(node);
+  }
+
+  checkTables(isSettled = false): void {
+    this.audit.advance();
+    this.#tablesAudit.check(this.audit, isSettled);
+  }
+
+  /** What was lost with an older history is no longer there to be checked; the run ends here. */
+  end(): void {
+    this.#isOver = true;
+    this.node.kill();
+    for (const node of this.superseded) node.kill();
+  }
+
+  askBlindly(node: SimulatedNode, answered: (isRecorded: boolean) => void): void {
+    const { call } = this.#workload.next(this.draw, this.world.now());
+    const commandId = `blind${this.seed}.${++this.#checks}`.padEnd(22, '-');
+    const caller = { principal: 'somebody', roles: ['admin'], internal: false };
+    node.submit({ call, caller, commandId, fingerprint: 'f' }, (answer) =>
+      answered(answer.type !== 'failure' && call.type === 'command'),
+    );
+  }
+
+  async #setUp(): Promise<void> {
+    for (const [index, call] of (this.#workload.setup ?? []).entries()) {
+      const commandId = `setup${this.seed}.${index}`.padEnd(22, '-');
+      const answer = await this.#answerTo(call, { commandId, fingerprint: 'f' });
+      if (answer.type !== 'reply') throw new Error(`setup: ${JSON.stringify(answer)}`);
+    }
+  }
+
+  async #answerTo(
+    call: ActorCall,
+    how: { readonly commandId: string; readonly fingerprint?: string },
+  ): Promise<ActorAnswer> {
+    let answer: ActorAnswer | undefined;
+    const caller = { principal: 'somebody', roles: ['admin'], internal: false };
+    this.node.submit({ call, caller, ...how }, (given) => {
+      answer = given;
+    });
+    await this.world.until(() => answer !== undefined);
+    return answer as unknown as ActorAnswer;
+  }
+
+  /** Everything heals: from here on all that was begun must end (I27), and then add up. */
+  async #finish(): Promise<void> {
+    this.plan.isOn = false;
+    this.note('heal');
+    await this.#disruptions.heal();
+    await this.#until(
+      () => 'clients have their answers',
+      async () => {
+        if (this.node.fatal.length > 0) await this.#disruptions.replaceNode();
+        for (const client of this.clients) client.drive(this.node);
+        return this.clients.every((client) => client.isDone);
+      },
+    );
+    await this.#until(
+      () => `everything ends: ${this.#unfinished().join(', ')}`,
+      async () => this.#unfinished().length === 0,
+    );
+    await this.#until(
+      () => 'the tables have caught up',
+      async () => {
+        const shards = await this.world.settled(this.node.metrics());
+        return shards.every(({ tableLagEntries }) => tableLagEntries === 0);
+      },
+    );
+    await this.#checkAtRest();
+    addCounters(this.tally, await this.world.settled(this.node.metrics()));
+    await this.node.stop();
+    this.lose(this.node);
+    this.checkTables(true);
+    await this.start();
+    await this.#checkAtRest();
+    await this.node.stop();
+    this.checkTables(true);
+  }
+
+  async #until(what: () => string, isDone: () => Promise<boolean>): Promise<void> {
+    const endsAt = this.world.monotonic() + patienceMs;
+    while (!(await isDone())) {
+      if (this.world.monotonic() > endsAt) throw new Violation(`I27: not within ${patienceMs} ms: ${what()}`);
+      await this.world.advance(10 + this.draw.below(40));
+      this.observe();
+    }
+  }
+
+  /** What has begun and not ended; timers that are due soon are waited for. */
+  #unfinished(): string[] {
+    const { audit } = this;
+    return [
+      ...audit.openChannels(),
+      ...audit.timersDue(this.world.now() + timersAheadMs).map((name) => `timer ${name}`),
+      ...audit.openSagas(),
+    ];
+  }
+
+  async #checkAtRest(): Promise<void> {
+    this.audit.advance();
+    const operations = this.#answered();
+    for (const { commandId, operation, answer, executions } of operations) {
+      const isKeyed = operation.call.type === 'command' && operation.sent !== 'once';
+      if (isKeyed && executions !== 1)
+        throw new Violation(`I1: ${commandId} was answered, and is recorded ${executions} times`);
+      if (answer === undefined && isKeyed) throw new Violation(`I15: ${commandId} has no answer`);
+    }
+    for (const client of this.clients) {
+      for (const { commandId, failure, isKeyed } of client.tracked) {
+        const isDefinite = failure !== undefined && failure !== 'outcome-unknown';
+        if (!isKeyed && isDefinite && this.audit.executionsOf(commandId) > 0)
+          throw new Violation(`I15: ${commandId} was refused with ${failure}, and is in the journal`);
+      }
+    }
+    await this.#workload.check?.({
+      operations,
+      ask: (call) => this.#answerTo(call, { commandId: `check${++this.#checks}`.padEnd(22, '-') }),
+      now: () => this.world.now(),
+    });
+  }
+
+  #answered(): AnsweredOperation[] {
+    return this.clients.flatMap((client) =>
+      client.tracked.map(({ operation, commandId, answer }) => ({
+        operation,
+        commandId,
+        answer,
+        executions: this.audit.executionsOf(commandId),
+      })),
+    );
+  }
+
+  #newAudit(): JournalAudit {
+    const watcher = this.#workload.watch?.();
+    return new JournalAudit({
+      disk: this.disk,
+      kinds: this.node.system.kinds,
+      watchers: watcher === undefined ? [] : [watcher],
+      wallClockMax: () => {
+        this.#noteWallClock();
+        return this.#wallClockMax;
+      },
+    });
+  }
+
+  /** The wall clock runs on from the latest time it has shown, and every node has it right. */
+  setWallClocksRight(): void {
+    this.#noteWallClock();
+    this.#skewMs = 0;
+    this.world.setWallClock(this.#wallClockMax);
+  }
+
+  #noteWallClock(): void {
+    this.#wallClockMax = Math.max(this.#wallClockMax, this.world.now() + this.#skewMs);
+  }
+
+  get #clientWorld() {
+    return {
+      draw: this.draw,
+      audit: this.audit,
+      now: () => this.world.monotonic(),
+      next: () => {
+        if (this.#operationsLeft <= 0) return undefined;
+        this.#operationsLeft--;
+        this.tally.commands++;
+        return this.#workload.next(this.draw, this.world.now());
+      },
+      note: (...what: readonly string[]) => {
+        this.note(...what);
+        count(this.tally.answers, what.slice(2).join(' ').trim());
+      },
+      isSuperseded: (node: SimulatedNode) => this.superseded.has(node) || node.fatal.length > 0,
+    };
+  }
+}
+
+function isStoreUnavailable(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && cause.code === 'storage-unavailable';
+}

@@ -1,0 +1,37 @@
+/**
+ * A short run of the simulation: every workload under every kind of fault, each seed twice with one trace. `TROUPE_SEED=17`
+ * runs that seed alone; `npm run simulate` is the long form.
+ */
+import t from 'tap';
+import { simulate } from '../../ops/simulation/simulate.js';
+import { workloadFor } from './workloads/index.js';
+
+const only = process.env.TROUPE_SEED;
+
+t.test(
+  'whatever befalls it, nothing acknowledged is lost, doubled or out of order',
+  { timeout: 90_000 },
+  async (t) => {
+    const range = only === undefined ? { seeds: 80 } : { seeds: 1, firstSeed: Number(only) };
+    const { failures, tally, seedCount } = await simulate({ ...range, minutes: 0.7, workload: workloadFor });
+    t.same(
+      failures.map(({ seed, workload, message }) => `seed ${seed} (${workload}): ${message}`),
+      [],
+    );
+    t.comment(
+      `${seedCount} seeds, ${tally.commands} commands, ${Math.round(tally.virtualMs / 1_000)} simulated seconds`,
+    );
+    if (only !== undefined || seedCount < 40) return;
+    for (const fault of [
+      'power loss',
+      'kill of the process',
+      'takeover',
+      'crash of the server',
+      'append lose-reply',
+      'stop',
+    ])
+      t.ok((tally.faults[fault] ?? 0) > 0, `there was ${fault}`);
+    for (const event of ['report domain-reset', 'a crash took unflushed writes', 'a timer fired'])
+      t.ok((tally.sometimes[event] ?? 0) > 0, `sometimes: ${event}`);
+  },
+);
