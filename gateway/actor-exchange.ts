@@ -8,7 +8,6 @@
 import { isActorId } from '../actors/model/address.js';
 import type { ActorCall } from '../actors/model/call.js';
 import { errorEntry, isErrorCode, isOperatingError } from '../actors/model/errors.js';
-import type { Rejection } from '../actors/model/message.js';
 import type { Route, RouteAnswer, RouteRequest } from '../actors/model/route.js';
 import type { ActorAnswer, ActorClient, ActorRequest } from '../runtime/actor-client.js';
 import type { Clock, Report } from '../runtime/clock.js';
@@ -16,7 +15,7 @@ import type { CompiledRoute } from './compiled-route.js';
 import { entityTag, ifNoneMatchHolds, parsePreferWait } from './conditions.js';
 import { errorPlace } from './error-place.js';
 import type { HttpExchange } from './http-exchange.js';
-import type { Serve } from './own-route.js';
+import type { Refused, Serve } from './own-route.js';
 import type { Problem } from './problem.js';
 import { type Admitted, type InputSettings, type RequestInput, readInput } from './request-input.js';
 
@@ -190,11 +189,11 @@ function bigintsAsText(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? value.toString() : value;
 }
 
-function plannedProblem(route: Route, { code, detail }: Rejection): Problem {
-  const declared = route.rejectionStatus ?? route.rejections?.[code];
+function plannedProblem(route: Route, { code, detail, status }: Refused): Problem {
+  const declared = status ?? route.rejectionStatus ?? route.rejections?.[code];
   // Without a declaration the registry knows its own codes; any other "no" before an actor was asked is about the input.
-  const status = declared ?? (isErrorCode(code) ? errorEntry(code).status : 422);
-  return { code, detail, status };
+  const known = declared ?? (isErrorCode(code) ? errorEntry(code).status : 422);
+  return { code, detail, status: known };
 }
 
 function failureProblem(failed: string, detail: string, retryAfterSeconds?: number): Problem {

@@ -96,7 +96,7 @@ export function createGateway({
   const pipeline = new RequestPipeline({
     table: tableOf(
       modules,
-      operations === undefined ? [] : operatorRoutes({ operations }),
+      operations === undefined ? [] : operatorRoutes({ operations, client, modules }),
       callbacks,
       report,
     ),

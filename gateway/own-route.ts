@@ -7,7 +7,10 @@
 import type { Rejection } from '../actors/model/message.js';
 import type { Route, RouteAnswer, RouteRequest } from '../actors/model/route.js';
 
-export type Serve = (request: RouteRequest) => Promise<RouteAnswer | Rejection>;
+/** A no; with its status where an actor's contract gave it. */
+export type Refused = Rejection & { readonly status?: number };
+
+export type Serve = (request: RouteRequest) => Promise<RouteAnswer | Refused>;
 
 export interface OwnRoute
   extends Pick<Route, 'method' | 'path' | 'access' | 'body' | 'query' | 'summary' | 'rejections'> {

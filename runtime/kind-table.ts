@@ -12,9 +12,10 @@ import { compileForm, type Form } from '../actors/model/form.js';
 import type { Rejection } from '../actors/model/message.js';
 import type { AnyAggregate, Module } from '../actors/model/module.js';
 import type { Reaction } from '../actors/model/reaction.js';
+import type { SagaSummary } from '../actors/model/saga.js';
 import { compileSnapshot, type SnapshotForm } from '../actors/model/snapshot.js';
 import { decodeCommand, decodeEvent, decodeReply } from '../actors/model/upcast.js';
-import { compileSaga } from './saga/saga-machine.js';
+import { type CompiledSaga, compileSaga } from './saga/saga-machine.js';
 import type { SchemaCatalogue, SchemaCategory } from './schema-catalogue.js';
 
 export interface CommandEntry {
@@ -65,6 +66,10 @@ export interface Kind {
   readonly eventByName: ReadonlyMap<string, EventEntry>;
   readonly snapshot: SnapshotForm<unknown>;
   readonly isSaga: boolean;
+  /** Present for a saga: its instances in one line, and how long one should take. */
+  readonly saga:
+    | { readonly summary: (state: unknown) => SagaSummary; readonly deadlineMs: number }
+    | undefined;
 }
 
 /** Changes that an operator makes beside the commands of contracts; a record names them where a reply's schema stands. */
@@ -267,7 +272,13 @@ function compileKind(
     eventByName: new Map(events.map((entry) => [entry.name, entry])),
     snapshot,
     isSaga,
+    saga: isSaga ? sagaFacts(definition as CompiledSaga) : undefined,
   };
+}
+
+function sagaFacts({ summary, plan }: CompiledSaga): Kind['saga'] {
+  // An activation's state is that of its kind.
+  return { summary: summary as (state: unknown) => SagaSummary, deadlineMs: plan.deadlineMs };
 }
 
 /** The function for one name; a module in plain JavaScript may lack it, which is said at start and not at the first call. */

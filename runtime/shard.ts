@@ -183,6 +183,7 @@ export class Shard {
         domain: this.#domain,
         executor: this.#executor,
         timers: this.#timers,
+        residents: (kind) => this.#activations.residents(kind),
         obtain: (kind, id) => this.#activations.obtain(kind, id),
       },
       {

@@ -2,14 +2,33 @@
  * What the operator's routes share: whom they ask, what their parameters mean, and pages put together from all
  * partitions.
  */
+import type { ActorCall } from '../../actors/model/call.js';
+import { isErrorCode, OperatingError } from '../../actors/model/errors.js';
 import { type Rejection, reject } from '../../actors/model/message.js';
-import { timeOf } from '../../actors/model/page-query.js';
+import type { Module } from '../../actors/model/module.js';
 import type { RouteRequest } from '../../actors/model/route.js';
+import type { ActorClient } from '../../runtime/actor-client.js';
 import type { Answer, Ask, OperationClient, OperationName } from '../../runtime/operator/operation.js';
 import type { Operator } from '../../runtime/operator/operation-ground.js';
 
 export interface OperatorParts {
   readonly operations: OperationClient;
+  readonly client: ActorClient;
+  readonly modules: readonly Module[];
+}
+
+/** Asks one actor in the name of who asks the route; its no is a value, a failure rejects. */
+export function askActor(
+  { client }: OperatorParts,
+  call: ActorCall,
+  { caller, commandId }: Pick<RouteRequest, 'caller' | 'commandId'>,
+): Promise<{ readonly type: 'reply'; readonly reply: unknown } | (Rejection & { readonly status: number })> {
+  return new Promise((resolve, reject) => {
+    client.submit({ call, caller, commandId }, (answer) => {
+      if (answer.type !== 'failure') resolve(answer);
+      else reject(new OperatingError(isErrorCode(answer.code) ? answer.code : 'internal', answer.detail));
+    });
+  });
 }
 
 export const adminOnly: readonly string[] = ['admin'];
@@ -32,10 +51,14 @@ export function askAll<N extends OperationName>(
   );
 }
 
-/** `dry_run`: absent means no. */
-export function dryRunOf(text: string | undefined): boolean | Rejection<'query-invalid'> {
+/** A query parameter that is true or false; absent means false. */
+export function switchOf(name: string, text: string | undefined): boolean | Rejection<'query-invalid'> {
   if (text === undefined || text === 'false') return false;
-  return text === 'true' ? true : reject('query-invalid', 'dry_run must be true or false');
+  return text === 'true' ? true : reject('query-invalid', `${name} must be true or false`);
+}
+
+export function dryRunOf(text: string | undefined): boolean | Rejection<'query-invalid'> {
+  return switchOf('dry_run', text);
 }
 
 /** A cursor holds what the next page goes on from; to clients it is opaque. A list: text that begins like an object looks like a token (`holdsCredentials`). */
@@ -64,14 +87,6 @@ function parsed(text: string): unknown {
 
 export function isRejected(value: unknown): value is Rejection {
   return typeof value === 'object' && value !== null && 'type' in value && value.type === 'rejection';
-}
-
-/** An optional time of the query as Unix ms. */
-export function optionalTime(
-  name: string,
-  text: string | undefined,
-): number | undefined | ReturnType<typeof timeOf> {
-  return text === undefined ? undefined : timeOf(name, text);
 }
 
 export function isoTime(at: number): string {

@@ -4,8 +4,9 @@
 import type { OwnRoute } from '../own-route.js';
 import { letterRoutes } from './letter-routes.js';
 import type { OperatorParts } from './operator-parts.js';
+import { sagaRoutes } from './saga-routes.js';
 import { timerRoutes } from './timer-routes.js';
 
 export function operatorRoutes(parts: OperatorParts): readonly OwnRoute[] {
-  return [...timerRoutes(parts), ...letterRoutes(parts)];
+  return [...sagaRoutes(parts), ...timerRoutes(parts), ...letterRoutes(parts)];
 }

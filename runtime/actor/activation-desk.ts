@@ -70,6 +70,10 @@ export class ActivationDesk {
     return this.#table.bytes;
   }
 
+  residents(kind: Kind): Iterable<Activation> {
+    return this.#table.ofKind(kind);
+  }
+
   values(): IterableIterator<Activation> {
     return this.#table.values();
   }

@@ -78,6 +78,7 @@ export class ActivationLoader {
     try {
       row = value === undefined ? undefined : decodeActorRow(value);
       activation.storedRow = row;
+      activation.mayBeListed = row !== undefined;
       activation.stateBytes = value?.length ?? 0;
       // It is to be parked: not even its state is made, because that may be what hangs.
       const isOut = activation.strikes.count >= this.#domain.limits.strikesMax;

@@ -82,6 +82,11 @@ export class ActivationTable {
     this.#hand = undefined;
   }
 
+  /** Those of one kind. */
+  ofKind(kind: Kind): Iterable<Activation> {
+    return this.#byKind[kind.index]?.values() ?? [];
+  }
+
   *values(): IterableIterator<Activation> {
     for (const activations of this.#byKind) yield* activations.values();
   }

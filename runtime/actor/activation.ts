@@ -39,6 +39,8 @@ export class Activation {
   touchedGroup = 0;
   /** Has events that its row lacks; the actor then stands in a dirty bucket of its partition. */
   dirty = false;
+  /** Of a saga: the table of open sagas may hold a row of it. */
+  mayBeListed = false;
   /** Rows of this actor that are on their way to the tables. */
   rowsPending = 0;
   /** Second chance of the eviction: set by use, cleared by the hand. */

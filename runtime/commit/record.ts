@@ -77,6 +77,14 @@ export type StoredLetter =
   | readonly [fromKind: number, fromId: string, sentAt: number, schema: number, fields: readonly unknown[]]
   | readonly [source: number, position: number, ordinal: number, operator: string];
 
+/** The kind of a packed record, without decoding the rest: an array's header of one byte, then a whole number. */
+export function recordKind(bytes: Uint8Array): number {
+  const first = bytes[1] ?? 0;
+  if (first < 0x80) return first;
+  const second = bytes[2] ?? 0;
+  return first === 0xcc ? second : second * 256 + (bytes[3] ?? 0);
+}
+
 /** Events in a record. */
 export function eventCount(record: StoredRecord): number {
   return record[8] === 0 ? 0 : record[8].length / 2;

@@ -11,12 +11,14 @@
  * W4  A partition whose tables lack nothing is not swept; an idle shard sets no timer.
  */
 import type { EntryHash } from '../../persistence/journal.js';
-import type { Checkpoint, TablePut } from '../../persistence/tables.js';
+import type { Checkpoint, TableDelete, TablePut } from '../../persistence/tables.js';
 import type { Activation } from '../actor/activation.js';
 import { actorRowKey, actorTable, encodeActorRow, encodeFoldedRow } from '../actor/actor-row.js';
 import type { CancelTimer } from '../clock.js';
 import type { Domain } from '../domain.js';
+import type { Kind } from '../kind-table.js';
 import type { Partition } from '../partition.js';
+import { encodeOpenSaga, isListed, openSagaKey, openSagaTable } from '../saga/open-saga-row.js';
 import type { TimerDesk } from '../timer/timer-desk.js';
 import type { DirtyRows } from './dirty-rows.js';
 import {
@@ -192,6 +194,7 @@ export class Sweeper {
     closes: boolean,
   ): Promise<void> {
     const puts: TablePut[] = [];
+    const deletes: TableDelete[] = [];
     const openGroup = this.#host.openGroup();
     let group = closes ? openGroup : 0;
     for (const activation of slice) {
@@ -207,10 +210,10 @@ export class Sweeper {
         key: actorRowKey(activation.placement, activation.kind.schemaId, activation.id),
         value: this.#encoded(activation, activation.touchedGroup === openGroup),
       });
+      if (activation.kind.saga !== undefined) listOpenSaga(activation, activation.kind.saga, puts, deletes);
     }
     const from = partition.checkpoint;
     let to: Checkpoint = from;
-    let deletes: readonly { readonly table: string; readonly key: string }[] = [];
     let finishSegment: (() => void) | undefined;
     if (closes && !sweep.failed) {
       to = { position: sweep.position, hash: sweep.hash, epoch: partition.fence.epoch };
@@ -220,7 +223,7 @@ export class Sweeper {
       finishSegment = ledger.written;
       puts.push(...timers.puts, ...letters.puts, ...ledger.puts);
       puts.push({ table: stateTable, key: stateKey, value: encodePartitionState(sweep.state) });
-      deletes = [...timers.deletes, ...letters.deletes, ...ledger.deletes];
+      deletes.push(...timers.deletes, ...letters.deletes, ...ledger.deletes);
     }
     await new Promise<void>((resolve) => this.#host.whenDurable(group, resolve));
     if (this.#stopped) return;
@@ -287,4 +290,21 @@ export class Sweeper {
     for (const partition of this.#domain.owned()) lag += partition.tableLag;
     return lag > allowed;
   }
+}
+
+/** Keeps the table of open sagas in step with the row of one; a parked actor's state says nothing and leaves it as it is. */
+function listOpenSaga(
+  activation: Activation,
+  { summary }: NonNullable<Kind['saga']>,
+  puts: TablePut[],
+  deletes: TableDelete[],
+): void {
+  if (activation.phase === 'parked') return;
+  const line = summary(activation.state);
+  const isOpen = isListed(line);
+  if (!isOpen && !activation.mayBeListed) return;
+  const key = openSagaKey(line.started_at, activation.kind.schemaId, activation.id);
+  if (isOpen) puts.push({ table: openSagaTable, key, value: encodeOpenSaga(line) });
+  else deletes.push({ table: openSagaTable, key });
+  activation.mayBeListed = isOpen;
 }

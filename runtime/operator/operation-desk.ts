@@ -12,6 +12,7 @@ import type { Partition } from '../partition.js';
 import { listLetters, replayLetters, skipLetter } from './letter-operations.js';
 import type { Answer, Ask, OperationName } from './operation.js';
 import type { OperationGround, Operator } from './operation-ground.js';
+import { findSagas, listOpenSagas, listRecentSagas, lookAtSagas } from './saga-operations.js';
 import { listTimers, moveTimer } from './timer-operations.js';
 
 export interface OperationDeskHost {
@@ -33,6 +34,10 @@ type Handler<N extends OperationName> = (
 const handlers: { readonly [N in OperationName]: Handler<N> } = {
   'timers.list': listTimers,
   'timers.move': moveTimer,
+  'sagas.open': listOpenSagas,
+  'sagas.recent': listRecentSagas,
+  'sagas.look': lookAtSagas,
+  'sagas.find': findSagas,
   'letters.list': listLetters,
   'letters.replay': replayLetters,
   'letters.skip': skipLetter,

@@ -20,6 +20,8 @@ export interface OperationGround {
   readonly domain: Domain;
   readonly executor: Executor;
   readonly timers: TimerDesk;
+  /** Resident activations of a kind. */
+  residents(kind: Kind): Iterable<Activation>;
   /** The activation of an address, loading if it was not resident. */
   obtain(kind: Kind, id: string): Activation | undefined;
 }

@@ -10,6 +10,14 @@
  */
 import type { LetterPage, LetterView, ListLetters, Replay, TakeLetter } from './letter-operations.js';
 import type { Operator } from './operation-ground.js';
+import type {
+  ListOpenSagas,
+  ListRecentSagas,
+  LookAtSagas,
+  OpenSagaPage,
+  RecentSagaPage,
+  SagaLine,
+} from './saga-operations.js';
 import type { ListTimers, MoveTimer, TimerPage, TimerView } from './timer-operations.js';
 
 /** Name → what is asked and what is answered. */
@@ -18,6 +26,10 @@ export interface Operations {
   'timers.move': { readonly ask: MoveTimer; readonly answer: TimerView };
   'letters.list': { readonly ask: ListLetters; readonly answer: LetterPage };
   'letters.replay': { readonly ask: TakeLetter; readonly answer: Replay };
+  'sagas.open': { readonly ask: ListOpenSagas; readonly answer: OpenSagaPage };
+  'sagas.recent': { readonly ask: ListRecentSagas; readonly answer: RecentSagaPage };
+  'sagas.look': { readonly ask: LookAtSagas; readonly answer: readonly SagaLine[] };
+  'sagas.find': { readonly ask: { readonly id: string }; readonly answer: readonly SagaLine[] };
   'letters.skip': { readonly ask: TakeLetter; readonly answer: LetterView };
 }
 

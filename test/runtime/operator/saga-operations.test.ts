@@ -1,0 +1,103 @@
+/** Open sagas in their table and in memory, and the log read backwards for the latest. */
+import t from 'tap';
+import { partitionOf } from '../../../actors/model/address.js';
+import { commandCall } from '../../../actors/model/call.js';
+import { openSagaKey, openSagaOf, openSagaTable } from '../../../runtime/saga/open-saga-row.js';
+import modules, { journey } from '../../gateway/operator/operator-app.js';
+import { counterContract } from '../../support/counter-module.js';
+import { TestSystem } from '../../support/test-system.js';
+
+const operator = { principal: 'olga', commandId: 'operator-1' };
+const all = {
+  after: undefined,
+  kind: undefined,
+  state: undefined,
+  startedBefore: undefined,
+  isParked: false,
+  isStuck: false,
+  limit: 100,
+};
+
+function start(system: TestSystem, id: string, first = 0) {
+  const payload = { first, second: 1 };
+  return system.ask({ type: 'command', kind: journey.name, id, command: 'start', payload });
+}
+
+async function open(system: TestSystem, id: string, ask: Partial<typeof all> & { isStuck?: boolean } = {}) {
+  const partition = partitionOf(id, system.store.partitionCount);
+  const page = await system.clock.settled(
+    system.system.operations.ask(partition, 'sagas.open', { ...all, ...ask }, operator),
+  );
+  return page.sagas.map((saga) => saga.id);
+}
+
+async function rows(system: TestSystem, id: string) {
+  const partition = partitionOf(id, system.store.partitionCount);
+  return system.store.tables.range(partition, { table: openSagaTable, from: '', limit: 10 });
+}
+
+t.test('a key holds start, kind and id, and orders by them', (t) => {
+  const at = Date.UTC(2026, 10, 21);
+  t.same(openSagaOf(openSagaKey(at, 300, 'an-id')), { startedAt: at, kindSchemaId: 300, id: 'an-id' });
+  const keys = [openSagaKey(at, 1, 'b'), openSagaKey(at, 2, 'a'), openSagaKey(at + 1, 1, 'a')];
+  t.same(keys.toReversed().sort(), keys);
+  t.end();
+});
+
+t.test(
+  'an open saga is listed before and after a sweep and a crash, and leaves the table when it ends',
+  async (t) => {
+    let system = await TestSystem.start({ modules });
+    await start(system, 'j');
+    t.same(await open(system, 'j'), ['j'], 'from memory');
+    t.equal((await rows(system, 'j')).length, 0);
+    await system.swept();
+    t.equal((await rows(system, 'j')).length, 1);
+    t.same(await open(system, 'j'), ['j']);
+    system = await system.crash();
+    t.same(await open(system, 'j'), ['j'], 'from the table');
+    t.same(await open(system, 'j', { isStuck: true }), []);
+    await system.clock.advance(400_000);
+    t.same(await open(system, 'j'), [], 'its deadline has turned it back');
+    await system.swept();
+    t.equal((await rows(system, 'j')).length, 0);
+    await system.stop();
+  },
+);
+
+t.test('a saga that starts and ends between two sweeps never reaches the table', async (t) => {
+  const system = await TestSystem.start({ modules });
+  await start(system, 'quick', 1);
+  await system.clock.advance(50);
+  await system.swept();
+  t.equal((await rows(system, 'quick')).length, 0);
+  t.same(await open(system, 'quick'), []);
+  await system.stop();
+});
+
+t.test('a walk stops at its bound and goes on from there, past thousands of other records', async (t) => {
+  const system = await TestSystem.start({ modules, partitionCount: 1 });
+  await start(system, 'j', 1);
+  const noise = Array.from({ length: 5_000 }, () =>
+    system.submit(commandCall(counterContract, 'busy', 'add', { amount: 1 })),
+  );
+  for (const ask of noise) await system.answered(ask);
+  // Single commands, each in an entry of its own.
+  for (let count = 0; count < 100; count++)
+    await system.ask(commandCall(counterContract, 'busy', 'add', { amount: 1 }));
+  const found: string[] = [];
+  let from: { position: number; index: number } | undefined;
+  let walks = 0;
+  for (;;) {
+    const ask = { from, kind: undefined, limit: 1 };
+    const page = await system.clock.settled(system.system.operations.ask(0, 'sagas.recent', ask, operator));
+    found.push(...page.sagas.map(({ id }) => id));
+    walks++;
+    if (page.next === null) break;
+    t.ok(from === undefined || page.next.position <= from.position);
+    from = page.next;
+  }
+  t.same(found, ['j']);
+  t.ok(walks < 5);
+  await system.stop();
+});
