@@ -56,6 +56,7 @@ export class ActivationDesk {
       domain,
       entries,
       turn: (run) => host.turn(run),
+      turnSoon: (run) => domain.clock.defer(() => host.turn(run)),
       onLoaded: (activation) => this.#loaded(activation),
       onFailed: (activation, cause) => this.#loadFailed(activation, cause),
     });

@@ -3,6 +3,8 @@
  *
  * O1  A loaded state holds exactly the events 1..version: versions must be contiguous, else the load fails.
  * O2  Loads that are asked for in one turn ask the tables once per partition.
+ * O3  What the tables answer is taken in a turn of its own, after I/O had its chance: the embedded store answers before the
+ *     event loop moves on, and turn after turn in its microtasks would keep commits and calls waiting.
  */
 import { OperatingError } from '../../actors/model/errors.js';
 import { eventCount } from '../commit/record.js';
@@ -13,19 +15,31 @@ import type { Partition } from '../partition.js';
 import type { Activation, ActorRow } from './activation.js';
 import { actorRowKey, actorTable, decodeActorRow, isCurrent } from './actor-row.js';
 
+interface Answered {
+  readonly activations: readonly Activation[];
+  /** In the order of `activations`; without them the read has failed with `cause`. */
+  readonly values?: readonly (Uint8Array | undefined)[];
+  readonly cause?: unknown;
+}
+
 export class ActivationLoader {
   readonly #domain: Domain;
   readonly #entries: EntrySource;
   readonly #turn: (run: () => void) => void;
+  readonly #turnSoon: (run: () => void) => void;
   readonly #onLoaded: (activation: Activation) => void;
   readonly #onFailed: (activation: Activation, cause: unknown) => void;
   #asked = new Map<Partition, Activation[]>();
+  /** What the tables have answered and no turn has taken. */
+  #answered: Answered[] = [];
 
   constructor(options: {
     readonly domain: Domain;
     readonly entries: EntrySource;
-    /** Runs as a turn of the shard. All that one read of the tables brings to life comes in one turn. */
+    /** Runs as a turn of the shard. */
     readonly turn: (run: () => void) => void;
+    /** Runs as a turn of the shard, once the event loop has moved on. */
+    readonly turnSoon: (run: () => void) => void;
     /** Called in a turn, as is `onFailed`. */
     readonly onLoaded: (activation: Activation) => void;
     readonly onFailed: (activation: Activation, cause: unknown) => void;
@@ -33,6 +47,7 @@ export class ActivationLoader {
     this.#domain = options.domain;
     this.#entries = options.entries;
     this.#turn = options.turn;
+    this.#turnSoon = options.turnSoon;
     this.#onLoaded = options.onLoaded;
     this.#onFailed = options.onFailed;
   }
@@ -57,19 +72,25 @@ export class ActivationLoader {
 
   async #loadAll(partition: Partition, activations: readonly Activation[]): Promise<void> {
     this.#domain.counters.loads += activations.length;
-    let values: readonly (Uint8Array | undefined)[];
-    try {
-      const keys = activations.map(({ placement, kind, id }) => actorRowKey(placement, kind.schemaId, id));
-      values = await this.#domain.store.tables.get(partition.number, actorTable, keys);
-    } catch (cause) {
-      this.#turn(() => {
-        for (const activation of activations) this.#onFailed(activation, cause);
-      });
-      return;
+    const keys = activations.map(({ placement, kind, id }) => actorRowKey(placement, kind.schemaId, id));
+    const { tables } = this.#domain.store;
+    const answered = await tables.get(partition.number, actorTable, keys).then(
+      (values): Answered => ({ activations, values }),
+      (cause: unknown): Answered => ({ activations, cause }),
+    );
+    if (this.#answered.push(answered) === 1) this.#turnSoon(() => this.#takeAnswered());
+  }
+
+  #takeAnswered(): void {
+    const answered = this.#answered;
+    this.#answered = [];
+    for (const { activations, values, cause } of answered) {
+      for (let index = 0; index < activations.length; index++) {
+        const activation = activations[index] as Activation;
+        if (values === undefined) this.#onFailed(activation, cause);
+        else this.#load(activation, values[index]);
+      }
     }
-    this.#turn(() => {
-      for (const [index, activation] of activations.entries()) this.#load(activation, values[index]);
-    });
   }
 
   #load(activation: Activation, value: Uint8Array | undefined): void {
