@@ -161,6 +161,7 @@ const shardGauges = {
   activations: ['troupe_resident_actors', 'Actors in memory.'],
   activationBytes: ['troupe_resident_actor_bytes', 'Their estimated memory.'],
   timers: ['troupe_timers', 'Timers set and not yet due.'],
+  actorsParked: ['troupe_parked_actors', 'Actors that failed repeatedly and wait for an operator.'],
   deadLetters: ['troupe_dead_letters', 'Messages that wait as dead letters.'],
 } as const satisfies Partial<Record<keyof ShardMetrics, readonly [string, string]>>;
 

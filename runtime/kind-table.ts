@@ -73,7 +73,7 @@ export interface Kind {
 }
 
 /** Changes that an operator makes beside the commands of contracts; a record names them where a reply's schema stands. */
-export const operationVerbs = ['timer-move', 'timer-cancel', 'letter-skip'] as const;
+export const operationVerbs = ['timer-move', 'timer-cancel', 'letter-skip', 'unpark'] as const;
 export type OperationVerb = (typeof operationVerbs)[number];
 
 export class KindTable {

@@ -54,6 +54,7 @@ export interface ShardMetrics {
   readonly timers: number;
   readonly callsQueued: number;
   readonly messagesQueued: number;
+  readonly actorsParked: number;
   readonly deadLetters: number;
   readonly tableLagEntries: number;
   readonly phase: string;

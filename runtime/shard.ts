@@ -183,6 +183,8 @@ export class Shard {
         domain: this.#domain,
         executor: this.#executor,
         timers: this.#timers,
+        parked: () => this.#activations.parked,
+        unpark: (activation) => this.#activations.unpark(activation),
         residents: (kind) => this.#activations.residents(kind),
         obtain: (kind, id) => this.#activations.obtain(kind, id),
       },
@@ -212,6 +214,7 @@ export class Shard {
     readonly timers: number;
     readonly callsQueued: number;
     readonly messagesQueued: number;
+    readonly actorsParked: number;
     readonly deadLetters: number;
     readonly tableLagEntries: number;
     readonly phase: string;
@@ -222,6 +225,7 @@ export class Shard {
       timers: this.#timers.count,
       callsQueued: this.#queued.length - this.#queuedNext,
       messagesQueued: this.#hub.depth,
+      actorsParked: this.#activations.parked.size,
       deadLetters: this.#deadLetters(),
       tableLagEntries: this.#tableLag(),
       phase: this.#phase,

@@ -15,7 +15,7 @@ import { Activation, type ActorRow } from './activation.js';
 import { ActivationLoader, isStoreUnavailable } from './activation-loader.js';
 import { ActivationTable } from './activation-table.js';
 import { isBare } from './actor-row.js';
-import { oneMore, StrikeBook, type StruckActor } from './strike-book.js';
+import { noStrikes, oneMore, StrikeBook, type StruckActor } from './strike-book.js';
 
 /** A failed load is tried again after this, then after twice as long. */
 const reloadDelayMs = 40;
@@ -38,6 +38,7 @@ export class ActivationDesk {
   readonly #loader: ActivationLoader;
   readonly #dirty = new Map<Partition, DirtyRows>();
   readonly #strikes: StrikeBook;
+  readonly #parked = new Set<Activation>();
   /** Loaded actors with work that waited for them, in the order in which they came to life. */
   #awakened: Activation[] = [];
 
@@ -105,6 +106,7 @@ export class ActivationDesk {
     this.#table.clear();
     this.#loader.clear();
     this.#dirty.clear();
+    this.#parked.clear();
     this.#awakened = [];
   }
 
@@ -164,6 +166,21 @@ export class ActivationDesk {
     );
   }
 
+  /** Tries a parked actor again as if it had never failed; done once the activation is no longer loading. */
+  unpark(activation: Activation): void {
+    if (!this.#parked.delete(activation)) return;
+    this.#strikes.forget(activation);
+    activation.strikes = noStrikes;
+    activation.phase = 'loading';
+    this.#host.whenDurable(activation.touchedGroup, () =>
+      this.#host.turn(() => this.#loader.load(activation)),
+    );
+  }
+
+  get parked(): ReadonlySet<Activation> {
+    return this.#parked;
+  }
+
   #strike(activation: Activation): void {
     activation.strikes = oneMore(activation.strikes, this.#domain.now, this.#domain.limits.strikeMemoryMs);
   }
@@ -174,6 +191,7 @@ export class ActivationDesk {
 
   #park(activation: Activation): void {
     activation.phase = 'parked';
+    this.#parked.add(activation);
     activation.lastPosition = Math.max(
       activation.lastPosition,
       activation.partition.unswept.get(activation.key)?.lastPosition ?? 0,

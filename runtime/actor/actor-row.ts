@@ -26,6 +26,11 @@ export function actorRowKey(placement: number, kindSchemaId: number, id: string)
   );
 }
 
+/** What a key says. */
+export function actorOfKey(key: TableKey): { readonly kindSchemaId: number; readonly id: string } {
+  return { kindSchemaId: key.charCodeAt(4) * 256 + key.charCodeAt(5), id: key.slice(6) };
+}
+
 /**
  * The row of an activation as it stands now. A parked one keeps the state it was last stored with and says where its
  * history goes on, so that it holds up neither the checkpoint nor a later recovery by mended code. While its newest

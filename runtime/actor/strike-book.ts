@@ -34,10 +34,15 @@ export function isForgotten({ at }: Strikes, now: number, strikeMemoryMs: number
 }
 
 export class StrikeBook {
-  readonly #byActor: ReadonlyMap<string, StruckActor>;
+  readonly #byActor: Map<string, StruckActor>;
 
   constructor(struck: readonly StruckActor[]) {
     this.#byActor = new Map(struck.map((actor) => [strikeKey(actor), actor]));
+  }
+
+  /** An operator wants the actor tried again. */
+  forget(actor: ActorHashes): void {
+    this.#byActor.delete(strikeKey(actor));
   }
 
   /** The strikes that an actor has when it comes to life. */

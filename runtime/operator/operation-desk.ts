@@ -9,6 +9,7 @@ import {
   type OperationItem,
 } from '../link/link-protocol.js';
 import type { Partition } from '../partition.js';
+import { listActors, listParked, showActor, unparkActor } from './actor-operations.js';
 import { listLetters, replayLetters, skipLetter } from './letter-operations.js';
 import type { Answer, Ask, OperationName } from './operation.js';
 import type { OperationGround, Operator } from './operation-ground.js';
@@ -34,6 +35,10 @@ type Handler<N extends OperationName> = (
 const handlers: { readonly [N in OperationName]: Handler<N> } = {
   'timers.list': listTimers,
   'timers.move': moveTimer,
+  'actors.list': listActors,
+  'actors.parked': listParked,
+  'actors.show': showActor,
+  'actors.unpark': unparkActor,
   'sagas.open': listOpenSagas,
   'sagas.recent': listRecentSagas,
   'sagas.look': lookAtSagas,

@@ -20,6 +20,10 @@ export interface OperationGround {
   readonly domain: Domain;
   readonly executor: Executor;
   readonly timers: TimerDesk;
+  /** Actors that failed too often; those of other partitions too. */
+  parked(): ReadonlySet<Activation>;
+  /** Tries a parked actor again; it is loading afterwards. */
+  unpark(activation: Activation): void;
   /** Resident activations of a kind. */
   residents(kind: Kind): Iterable<Activation>;
   /** The activation of an address, loading if it was not resident. */

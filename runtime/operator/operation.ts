@@ -8,6 +8,7 @@
  *     even when the page is empty.
  * O3  An answer leaves once everything it was computed from is durable. A change is a journal record with its principal.
  */
+import type { ActorFacts, ActorName, ActorPage, ListActors } from './actor-operations.js';
 import type { LetterPage, LetterView, ListLetters, Replay, TakeLetter } from './letter-operations.js';
 import type { Operator } from './operation-ground.js';
 import type {
@@ -26,6 +27,13 @@ export interface Operations {
   'timers.move': { readonly ask: MoveTimer; readonly answer: TimerView };
   'letters.list': { readonly ask: ListLetters; readonly answer: LetterPage };
   'letters.replay': { readonly ask: TakeLetter; readonly answer: Replay };
+  'actors.list': { readonly ask: ListActors; readonly answer: ActorPage };
+  'actors.parked': { readonly ask: { readonly limit: number }; readonly answer: readonly ActorFacts[] };
+  'actors.show': { readonly ask: ActorName; readonly answer: ActorFacts };
+  'actors.unpark': {
+    readonly ask: ActorName & { readonly isDryRun: boolean };
+    readonly answer: ActorFacts;
+  };
   'sagas.open': { readonly ask: ListOpenSagas; readonly answer: OpenSagaPage };
   'sagas.recent': { readonly ask: ListRecentSagas; readonly answer: RecentSagaPage };
   'sagas.look': { readonly ask: LookAtSagas; readonly answer: readonly SagaLine[] };

@@ -19,6 +19,7 @@ function shard(
     timers: 0,
     callsQueued: 0,
     messagesQueued: 0,
+    actorsParked: 0,
     deadLetters: 0,
     tableLagEntries: 0,
     phase: 'open',
