@@ -1,11 +1,13 @@
 /**
  * The package: a system in this process with a typed client, and the vocabulary for defining actors.
  */
+import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Adapters } from '../actors/model/activity.js';
 import type { Module } from '../actors/model/module.js';
 import { BodyFingerprint, FreshCommandIds } from '../gateway/idempotency.js';
 import type { Report } from '../runtime/clock.js';
+import type { ArchiveOptions } from './archiving.js';
 import { createInProcessClient, type InProcessClient } from './in-process-client.js';
 import { createReport } from './logger.js';
 import { loadModuleFile } from './module-file.js';
@@ -39,6 +41,10 @@ export interface SystemOptions {
         readonly directory: string;
         /** Default `disk`: an answer waits for its fsync. */
         readonly durability?: 'disk' | 'none';
+        /** Default true: older journal entries are packed into `DIRECTORY/archive` and trimmed from the log. */
+        readonly archive?: boolean;
+        /** Of journal entries of one partition, packed into one file. Default 16 MB. */
+        readonly archiveSegmentBytes?: number;
       };
   /** Worker threads; needs `moduleFile`. Default 0: everything on this thread. */
   readonly shards?: number;
@@ -79,6 +85,7 @@ export async function createSystem(options: SystemOptions): Promise<System> {
     adapters: options.adapters ?? {},
     moduleUrl,
     storeUrl: store.type === 'embedded' ? `embedded:${store.directory}` : 'memory:',
+    ...archiveOf(store),
     partitions,
     durability: (store.type === 'embedded' ? store.durability : undefined) ?? 'disk',
     shards,
@@ -96,6 +103,13 @@ export async function createSystem(options: SystemOptions): Promise<System> {
     fingerprint: new BodyFingerprint(secret),
   });
   return { ...client, stop };
+}
+
+function archiveOf(store: NonNullable<SystemOptions['store']>): { readonly archive?: ArchiveOptions } {
+  if (store.type !== 'embedded') return {};
+  const directory = path.join(store.directory, 'archive');
+  const segmentBytes = store.archiveSegmentBytes ?? 16 * 2 ** 20;
+  return { archive: { directory, segmentBytes, isOn: store.archive ?? true } };
 }
 
 function urlOf(file: string | URL | undefined): string | undefined {

@@ -16,6 +16,7 @@ import { inThreadShards } from '../runtime/in-thread-shards.js';
 import { defaultLimits } from '../runtime/limits.js';
 import { pointTables } from '../runtime/point-tables.js';
 import type { ShardSetup } from '../runtime/shard-thread.js';
+import { type ArchiveOptions, startArchiving } from './archiving.js';
 import { StrikeFile, strikesIn } from './strike-file.js';
 import { type ThreadShardsOptions, threadShards } from './thread-shards.js';
 
@@ -28,6 +29,8 @@ export interface OpenSystemOptions {
   /** As `openStore` takes it: `embedded:DIR`, `redis://…` or `memory:`. */
   readonly storeUrl: string;
   readonly redis?: RedisOptions;
+  /** Undefined: nothing is archived, and nothing archived is read. */
+  readonly archive?: ArchiveOptions;
   readonly partitions: number;
   readonly durability: Durability;
   readonly shards: number;
@@ -69,6 +72,7 @@ export async function openSystem(options: OpenSystemOptions): Promise<OpenedSyst
     clock,
     report,
     redis: redisOptions(options),
+    ...archivePlace(options),
   });
   const fatal = onceFatal(options);
   const strikes = strikeFile(options);
@@ -100,11 +104,13 @@ export async function openSystem(options: OpenSystemOptions): Promise<OpenedSyst
     await store.close();
     throw error;
   }
+  const archiving = startArchiving(options, store);
   return {
     system,
     activities,
     store,
     stop: async () => {
+      await archiving?.stop();
       await system.stop();
       // After the shards: nobody is there any more to record that a call was given up.
       activities.stop();
@@ -137,11 +143,15 @@ function shardStarter(
   const redis = redisOptions(options);
   return threadShards({
     moduleUrl,
-    store: { url, partitionCount, durability, redis },
+    store: { url, partitionCount, durability, redis, ...archivePlace(options) },
     report,
     activities,
     ...watch,
   });
+}
+
+function archivePlace({ archive }: OpenSystemOptions): { readonly archive?: string } {
+  return archive === undefined ? {} : { archive: archive.directory };
 }
 
 function redisOptions({ redis }: OpenSystemOptions): RedisOptions {

@@ -187,6 +187,20 @@ export const settings = {
   customerRate: perMinute('customer-rate', 600, 'requests a minute of one customer; 0 for no limit'),
   serviceRate: perMinute('service-rate', 6_000, 'requests a minute of one service; 0 for no limit'),
   adminRate: perMinute('admin-rate', 6_000, 'requests a minute of one admin; 0 for no limit'),
+  archive: toggle({ name: 'archive', doc: 'pack older journal entries into the archive and trim the log' }),
+  archiveDirectory: file<string | undefined>({
+    name: 'archive-directory',
+    default: () => undefined,
+    defaultText: 'archive in the data directory',
+    doc: 'where packed entries are kept, and read when a history needs them',
+  }),
+  archiveSegmentBytes: value({
+    name: 'archive-segment',
+    form: byteSize(64 * 2 ** 10, 2 ** 30),
+    default: () => 16 * 2 ** 20,
+    defaultText: '16mb',
+    doc: 'journal entries of one partition that are packed into one file',
+  }),
   supervise: toggle({ name: 'supervise', doc: 'restart after a crash; switch off under an orchestrator' }),
   configFile: file<string | undefined>({
     name: 'config',

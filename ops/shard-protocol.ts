@@ -17,6 +17,7 @@ export interface ShardThreadData {
     readonly partitionCount: number;
     readonly durability: Durability;
     readonly redis: RedisOptions;
+    readonly archive?: string;
   };
   readonly gateway: MessagePort;
   /** To the adapters; see activity-port.ts. */

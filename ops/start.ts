@@ -15,6 +15,7 @@ import type { Transport } from '../gateway/transport.js';
 import { createUwsTransport } from '../gateway/uws-server.js';
 import type { ActorSystem } from '../runtime/actor-system.js';
 import type { Clock, Random, Report } from '../runtime/clock.js';
+import type { ArchiveOptions } from './archiving.js';
 import type { NodeFacts } from './banner.js';
 import { measureEventLoopDelay } from './event-loop-delay.js';
 import { HttpMeter, RateWindow } from './http-meter.js';
@@ -24,7 +25,7 @@ import { type OpenedSystem, openSystem } from './open-system.js';
 import type { Config } from './settings.js';
 import { loadFingerprintSecret, loadSigningKey } from './signing-key.js';
 import { orRefuse, patiently, refusalOr } from './start-refusal.js';
-import { redisOptionsOf, storeKind, storeUrlOf } from './store-options.js';
+import { archiveDirectoryOf, redisOptionsOf, storeKind, storeUrlOf } from './store-options.js';
 import { packageVersion } from './version.js';
 
 export interface NodeOptions {
@@ -63,7 +64,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     openSystem({
       adapters: {},
       ...{ modules, moduleUrl, storeUrl, partitions, durability, shards, memoryBudgetBytes },
-      ...{ directory: config.dataDirectory, redis: redisOptionsOf(config) },
+      ...{ directory: config.dataDirectory, redis: redisOptionsOf(config), archive: archiveOf(config) },
       ...{ clock, random, report, onFatal },
     }),
   );
@@ -132,6 +133,11 @@ async function openGateway(options: NodeOptions, material: GatewayMaterial): Pro
       return await stopNode({ gateway, opened, clock, report, deadlineMs });
     },
   };
+}
+
+function archiveOf(config: Config): ArchiveOptions {
+  const { archive: isOn, archiveSegmentBytes: segmentBytes } = config;
+  return { directory: archiveDirectoryOf(config), segmentBytes, isOn };
 }
 
 function ratesOf(config: Config): RateSettings | false {

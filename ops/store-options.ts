@@ -25,3 +25,7 @@ export function redisOptionsOf(
     },
   };
 }
+
+export function archiveDirectoryOf(config: Pick<Config, 'archiveDirectory' | 'dataDirectory'>): string {
+  return config.archiveDirectory ?? path.join(config.dataDirectory, 'archive');
+}

@@ -1,6 +1,8 @@
 /**
  * Opens a store by URL: `embedded:DIR`, `redis://…`, `rediss://…`, `memory:`.
  */
+import { Archive } from './archive/archive.js';
+import { archivedJournal, archivedReader } from './archive/archived-journal.js';
 import { copyEmbeddedStore } from './embedded/embedded-backup.js';
 import { openEmbeddedReader } from './embedded/embedded-reader.js';
 import { openEmbeddedStore } from './embedded/embedded-store.js';
@@ -25,6 +27,8 @@ export interface OpenStoreOptions {
   readonly lock?: boolean;
   readonly report?: StoreReport;
   readonly redis?: RedisOptions;
+  /** Directory of the archive, where entries that were trimmed are read. */
+  readonly archive?: string;
 }
 
 /** What only the Redis store needs; plain data, so that it travels to shard threads. See `RedisStoreOptions`. */
@@ -37,6 +41,12 @@ export interface RedisOptions {
 
 /** Throws `StoreFailure` `store-address` for a URL that names no store. */
 export async function openStore(url: string, options: OpenStoreOptions): Promise<Store> {
+  const store = await openDriver(url, options);
+  if (options.archive === undefined) return store;
+  return { ...store, journal: archivedJournal(store.journal, new Archive(options.archive)) };
+}
+
+async function openDriver(url: string, options: OpenStoreOptions): Promise<Store> {
   const [scheme, rest] = splitUrl(url);
   switch (scheme) {
     case 'embedded':
@@ -57,10 +67,18 @@ export async function openStore(url: string, options: OpenStoreOptions): Promise
 export interface StoreAddress {
   readonly url: string;
   readonly redis?: RedisOptions;
+  /** See `OpenStoreOptions`. */
+  readonly archive?: string;
 }
 
 /** Opens a store to look into it. Throws as `openStore`, and `store-incompatible` where there is none. */
 export async function openStoreReader(address: StoreAddress, clock: StoreClock): Promise<StoreReader> {
+  const reader = await openDriverReader(address, clock);
+  if (address.archive === undefined) return reader;
+  return { ...reader, journal: archivedReader(reader.journal, new Archive(address.archive)) };
+}
+
+async function openDriverReader(address: StoreAddress, clock: StoreClock): Promise<StoreReader> {
   const [scheme, rest] = splitUrl(address.url);
   switch (scheme) {
     case 'embedded':

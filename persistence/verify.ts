@@ -57,7 +57,7 @@ export async function* verifyLog(
 
 /** Reads the range to its end, or to the first position where nothing can be read. */
 export async function verifyRange(
-  journal: JournalReader,
+  journal: Pick<JournalReader, 'read'>,
   partition: number,
   { from, to }: { readonly from: number; readonly to: number },
 ): Promise<RangeFindings> {
@@ -117,7 +117,7 @@ export function headDamage({ partition, to, lastHash }: RangeFindings, head: Hea
 
 /** Some entries from `from` on; undefined, and the damage noted, when there are none. One entry at a time before a gap. */
 async function readSome(
-  journal: JournalReader,
+  journal: Pick<JournalReader, 'read'>,
   partition: number,
   from: number,
   damages: Damage[],

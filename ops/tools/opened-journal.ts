@@ -10,11 +10,12 @@ import { pointTables } from '../../runtime/point-tables.js';
 import { SchemaCatalogue } from '../../runtime/schema-catalogue.js';
 import { loadModuleFile } from '../module-file.js';
 import type { Config } from '../settings.js';
-import { redisOptionsOf, storeUrlOf } from '../store-options.js';
+import { archiveDirectoryOf, redisOptionsOf, storeUrlOf } from '../store-options.js';
 import { systemClock } from '../system-clock.js';
 
 export function addressOf(config: Config): StoreAddress {
-  return { url: storeUrlOf(config), redis: { ...redisOptionsOf(config), pointTables } };
+  const redis = { ...redisOptionsOf(config), pointTables };
+  return { url: storeUrlOf(config), redis, archive: archiveDirectoryOf(config) };
 }
 
 /** Opens the configured store for the length of `use`. */

@@ -16,7 +16,7 @@ import type { PlainOptions, VerifyOptions } from './tool-runs.js';
 
 const placeSettings: readonly SettingKey[] = [
   ...(['dataDirectory', 'store', 'prefix', 'storeCaFile', 'storeCertificateFile', 'storeKeyFile'] as const),
-  'configFile',
+  ...(['archiveDirectory', 'configFile'] as const),
 ];
 
 const partitionForm = wholeNumber(0, 65_534);

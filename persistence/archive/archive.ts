@@ -9,8 +9,9 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import type { ReadLimits, StoredEntry } from '../journal.js';
+import type { FileRange } from './journal-file.js';
 import { JournalFileReader } from './journal-file-reader.js';
-import { flushFolder } from './journal-file-writer.js';
+import { flushFolder, partSuffix } from './journal-file-writer.js';
 
 export interface Segment {
   readonly from: number;
@@ -18,8 +19,8 @@ export interface Segment {
   readonly file: string;
 }
 
-/** Files kept open; a walk through a history visits neighbours. */
-const openFilesMax = 8;
+/** Files whose footers are kept; a walk through a history visits neighbours. */
+const readersMax = 8;
 const namePattern = /^(\d{12,16})-(\d{12,16})\.journal$/;
 const positionDigits = 12;
 
@@ -28,7 +29,7 @@ export class Archive {
   /** As of the last look at the folder; looked at again when a position is not among them. */
   readonly #segments = new Map<number, readonly Segment[]>();
   /** The least recently used goes first. */
-  readonly #open = new Map<string, Promise<JournalFileReader>>();
+  readonly #readers = new Map<string, Promise<JournalFileReader>>();
 
   constructor(directory: string) {
     this.directory = directory;
@@ -58,11 +59,25 @@ export class Archive {
     return end;
   }
 
-  /** The file that a segment of these positions belongs into; makes its folder. */
-  fileFor(partition: number, from: number, to: number): string {
+  /** Where the next segment of a partition is written until it is whole; makes the folder. */
+  partFile(partition: number): string {
     const folder = this.#folder(partition);
-    if (mkdirSync(folder, { recursive: true }) !== undefined) flushFolder(path.dirname(folder));
-    return path.join(folder, `${padded(from)}-${padded(to)}.journal`);
+    if (mkdirSync(folder, { recursive: true }) !== undefined) {
+      for (const parent of [this.directory, path.dirname(this.directory)]) flushFolder(parent);
+    }
+    return path.join(folder, `next${partSuffix}`);
+  }
+
+  /** The name of a segment of these positions. */
+  fileFor(partition: number, from: number, to: number): string {
+    return path.join(this.#folder(partition), `${padded(from)}-${padded(to)}.journal`);
+  }
+
+  /** What the last segment of the unbroken run holds; undefined when nothing is archived. Throws `JournalFileDamaged`. */
+  async last(partition: number): Promise<FileRange | undefined> {
+    const end = this.end(partition);
+    const segment = end === 0 ? undefined : this.#find(partition, end);
+    return segment === undefined ? undefined : (await this.#opened(segment.file)).range(partition);
   }
 
   /** As `Journal.read`, as far as one segment reaches; nothing when none holds `from`. Throws `JournalFileDamaged`. */
@@ -73,28 +88,21 @@ export class Archive {
     return await reader.read(partition, from, limits);
   }
 
-  async close(): Promise<void> {
-    const readers = [...this.#open.values()];
-    this.#open.clear();
-    for (const reader of readers) await (await reader).close();
-  }
-
   #find(partition: number, position: number): Segment | undefined {
     const holds = ({ from, to }: Segment): boolean => from <= position && position <= to;
     return this.#segments.get(partition)?.find(holds) ?? this.segments(partition).find(holds);
   }
 
   #opened(file: string): Promise<JournalFileReader> {
-    let reader = this.#open.get(file);
+    let reader = this.#readers.get(file);
     if (reader === undefined) {
       reader = JournalFileReader.open(file);
-      reader.catch(() => this.#open.delete(file));
-    } else this.#open.delete(file);
-    this.#open.set(file, reader);
-    for (const [oldest, old] of this.#open) {
-      if (this.#open.size <= openFilesMax) break;
-      this.#open.delete(oldest);
-      void old.then((unused) => unused.close()).catch(() => undefined);
+      reader.catch(() => this.#readers.delete(file));
+    } else this.#readers.delete(file);
+    this.#readers.set(file, reader);
+    for (const oldest of this.#readers.keys()) {
+      if (this.#readers.size <= readersMax) break;
+      this.#readers.delete(oldest);
     }
     return reader;
   }

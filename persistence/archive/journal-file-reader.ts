@@ -1,5 +1,6 @@
 /**
- * Reads a journal file: entries by partition and position, block by block, on whatever thread asks, without holding it up.
+ * Reads a journal file: entries by partition and position, block by block, on whatever thread asks, without holding it up. Between two
+ * blocks no file is open, so a reader is simply dropped when it is no longer wanted.
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -36,33 +37,27 @@ export class JournalFileReader {
   readonly ranges: readonly FileRange[];
   /** In the order of the file: by range, then by position. */
   readonly #blocks: readonly BlockPlace[];
-  readonly #handle: FileHandle;
   /** The least recently used goes first. */
   readonly #kept = new Map<BlockPlace, Promise<readonly Buffer[]>>();
 
-  private constructor(file: string, handle: FileHandle, header: unknown, footer: FileFooter) {
+  private constructor(file: string, header: unknown, footer: FileFooter) {
     this.file = file;
     this.header = header;
     this.ranges = footer.ranges;
     this.#blocks = footer.blocks;
-    this.#handle = handle;
   }
 
   /** Throws `JournalFileDamaged` on a file that is not whole. */
   static async open(file: string): Promise<JournalFileReader> {
-    const handle = await open(file, 'r');
-    try {
+    return await withFile(file, async (handle) => {
       const { size } = await handle.stat();
       checkPreamble(await readAt(handle, 0, preambleBytes));
       const footerOffset = decodeTrailer(await readAt(handle, size - trailerBytes, trailerBytes));
       const footerBytes = size - trailerBytes - footerOffset;
       const header = decodeDocument(await headerFrame(handle));
       const frame = decodeFrame(frameFooter, await readAt(handle, footerOffset, footerBytes));
-      return new JournalFileReader(file, handle, header, decodeDocument(frame) as FileFooter);
-    } catch (error) {
-      await handle.close();
-      throw named(file, error);
-    }
+      return new JournalFileReader(file, header, decodeDocument(frame) as FileFooter);
+    });
   }
 
   range(partition: number): FileRange | undefined {
@@ -86,10 +81,6 @@ export class JournalFileReader {
       }
     }
     return entries;
-  }
-
-  async close(): Promise<void> {
-    await this.#handle.close();
   }
 
   /** The block that holds a position; −1 when none does. */
@@ -116,13 +107,26 @@ export class JournalFileReader {
 
   async #readBlock(place: BlockPlace): Promise<readonly Buffer[]> {
     try {
-      const frame = await readAt(this.#handle, place.offset, place.bytes);
-      const { deflated, contentBytes } = decodeBlock(decodeFrame(frameBlock, frame), place);
-      return splitContent(await inflate(deflated, { maxOutputLength: contentBytes }), place);
+      return await withFile(this.file, async (handle) => {
+        const frame = await readAt(handle, place.offset, place.bytes);
+        const { deflated, contentBytes } = decodeBlock(decodeFrame(frameBlock, frame), place);
+        return splitContent(await inflate(deflated, { maxOutputLength: contentBytes }), place);
+      });
     } catch (error) {
       this.#kept.delete(place);
-      throw named(this.file, error);
+      throw error;
     }
+  }
+}
+
+async function withFile<Result>(file: string, use: (handle: FileHandle) => Promise<Result>): Promise<Result> {
+  const handle = await open(file, 'r');
+  try {
+    return await use(handle);
+  } catch (error) {
+    throw named(file, error);
+  } finally {
+    await handle.close();
   }
 }
 

@@ -38,18 +38,19 @@ interface OpenRange {
 }
 
 export class JournalFileWriter {
-  readonly #file: string;
+  readonly #part: string;
   readonly #descriptor: number;
+  #isClosed = false;
   #offset = 0;
   readonly #blocks: BlockPlace[] = [];
   readonly #ranges: OpenRange[] = [];
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
 
-  /** `header` is JSON. Replaces a part that an earlier attempt left. */
-  constructor(file: string, header: unknown) {
-    this.#file = file;
-    this.#descriptor = openSync(`${file}${partSuffix}`, 'w', 0o600);
+  /** `part` is where it is written until it is whole: a name with `partSuffix`. `header` is JSON. */
+  constructor(part: string, header: unknown) {
+    this.#part = part;
+    this.#descriptor = openSync(part, 'w', 0o600);
     this.#write(encodePreamble());
     this.#write(encodeFrame(frameHeader, encodeDocument(header)));
   }
@@ -85,7 +86,7 @@ export class JournalFileWriter {
     if (this.#pendingBytes >= blockBytes) this.#flush();
   }
 
-  /** Ends the file, flushes it and gives it its name. What it holds, by partition. */
+  /** Ends the file and flushes it; `publish` gives it its name. What it holds, by partition. */
   finish(): readonly FileRange[] {
     this.#flush();
     const ranges = this.#ranges.map((range): FileRange => {
@@ -98,15 +99,15 @@ export class JournalFileWriter {
     this.#write(encodeTrailer(offset));
     fsyncSync(this.#descriptor);
     closeSync(this.#descriptor);
-    renameSync(`${this.#file}${partSuffix}`, this.#file);
-    flushFolder(path.dirname(this.#file));
+    this.#isClosed = true;
     return ranges;
   }
 
   /** Gives the file up. */
   abandon(): void {
-    closeSync(this.#descriptor);
-    rmSync(`${this.#file}${partSuffix}`, { force: true });
+    if (!this.#isClosed) closeSync(this.#descriptor);
+    this.#isClosed = true;
+    rmSync(this.#part, { force: true });
   }
 
   #flush(): void {
@@ -127,6 +128,12 @@ export class JournalFileWriter {
     while (written < bytes.length) written += writeSync(this.#descriptor, bytes, written);
     this.#offset += bytes.length;
   }
+}
+
+/** Gives a finished file its name, durably. */
+export function publish(part: string, file: string): void {
+  renameSync(part, file);
+  flushFolder(path.dirname(file));
 }
 
 /** A name is durable only when its folder is flushed. */

@@ -53,6 +53,9 @@ t.test('with nothing given every setting has its documented default', async (t) 
     customerRate: 600,
     serviceRate: 6000,
     adminRate: 6000,
+    archive: true,
+    archiveDirectory: undefined,
+    archiveSegmentBytes: 16 * 1024 * 1024,
     supervise: true,
     configFile: undefined,
   });

@@ -1,0 +1,59 @@
+/**
+ * Runs the archiver of a node: its segments are packed on a thread of their own, which opens the store to look into it.
+ */
+import { Archive } from '../persistence/archive/archive.js';
+import { Archiver } from '../persistence/archive/archiver.js';
+import type { FileRange } from '../persistence/archive/journal-file.js';
+import type { RedisOptions } from '../persistence/open-store.js';
+import type { Store } from '../persistence/store.js';
+import type { Clock, Report } from '../runtime/clock.js';
+import { createOffload } from '../runtime/offload.js';
+import { pointTables } from '../runtime/point-tables.js';
+import { type ArchiveTask, archiveTask } from './archive-task.js';
+
+export interface ArchiveOptions {
+  readonly directory: string;
+  readonly segmentBytes: number;
+  /** False: what is archived is read, and no more is added. */
+  readonly isOn: boolean;
+}
+
+export interface ArchivingParts {
+  readonly archive?: ArchiveOptions;
+  readonly storeUrl: string;
+  readonly redis?: RedisOptions;
+  readonly clock: Clock;
+  readonly report: Report;
+}
+
+/** Undefined when nothing is to be archived. */
+export function startArchiving(
+  parts: ArchivingParts,
+  store: Store,
+): { readonly stop: () => Promise<void> } | undefined {
+  const { archive: options, storeUrl: url, clock, report } = parts;
+  if (options?.isOn !== true || url.startsWith('memory:')) return undefined;
+  const { directory, segmentBytes } = options;
+  const offload = createOffload({ threads: 1 });
+  const address = { url, redis: { ...parts.redis, pointTables } };
+  const archiver = new Archiver({
+    journal: store.journal,
+    tables: store.tables,
+    partitionCount: store.partitionCount,
+    archive: new Archive(directory),
+    segmentBytes,
+    pack: (order) => {
+      const task: ArchiveTask = { address, directory, order };
+      return offload.run<FileRange | undefined>(archiveTask, task);
+    },
+    clock,
+    report,
+  });
+  archiver.start();
+  return {
+    stop: async () => {
+      await archiver.stop();
+      await offload.close();
+    },
+  };
+}

@@ -1,0 +1,116 @@
+/**
+ * Archives one segment of a partition: reads it from the log, writes its file, reads the file back. Runs where nothing else waits
+ * for the thread.
+ *
+ * W1  A segment has its name only when it follows the one before it by hash, is flushed, and was read back whole. Only what stands
+ *     under a name may be trimmed from the log.
+ */
+import { noHash, sameHash } from '../entry.js';
+import type { EntryHash } from '../journal.js';
+import type { JournalReader } from '../store-reader.js';
+import { type Damage, verifyRange } from '../verify.js';
+import type { Archive } from './archive.js';
+import { type FileRange, JournalFileDamaged } from './journal-file.js';
+import { JournalFileReader } from './journal-file-reader.js';
+import { JournalFileWriter, publish } from './journal-file-writer.js';
+
+export interface SegmentOrder {
+  readonly partition: number;
+  /** The segment ends here, or sooner when it is full. Everything up to here is durable. */
+  readonly to: number;
+  /** Of entries, before compression. */
+  readonly bytesMax: number;
+}
+
+const page = { entriesMax: 1_024, bytesMax: 1024 * 1024 };
+
+/**
+ * Writes the segment after the last one; undefined when there is nothing to archive. Throws `JournalFileDamaged` when the log does
+ * not follow the archive, or the file is not what was written.
+ */
+export async function archiveSegment(
+  journal: JournalReader,
+  archive: Archive,
+  order: SegmentOrder,
+): Promise<FileRange | undefined> {
+  const { partition } = order;
+  const last = await archive.last(partition);
+  const from = (last?.to ?? 0) + 1;
+  if (from > order.to) return undefined;
+  const part = archive.partFile(partition);
+  const writer = new JournalFileWriter(part, { content: 'segment', partition });
+  try {
+    await copyEntries(journal, writer, { ...order, from });
+    const [range] = writer.finish();
+    if (range === undefined) throw new JournalFileDamaged(`partition ${partition}: nothing at ${from}`);
+    if (range.previousHash !== (last?.lastHash ?? hexOf(noHash))) throw doesNotFollow(partition, from);
+    await readBack(part, range);
+    publish(part, archive.fileFor(partition, range.from, range.to));
+    return range;
+  } catch (error) {
+    writer.abandon();
+    throw error;
+  }
+}
+
+/**
+ * Whether a partition's log goes on where its archive ends; a store that was made anew, or put back, does not. The reason if not.
+ */
+export async function whyNotFollowing(
+  journal: JournalReader,
+  archive: Archive,
+  partition: number,
+): Promise<string | undefined> {
+  const last = await archive.last(partition);
+  if (last === undefined) return undefined;
+  const head = await journal.head(partition);
+  if (head.position < last.to)
+    return `partition ${partition}: the archive reaches to ${last.to}, the log to ${head.position}`;
+  let hash: EntryHash | undefined = head.hash;
+  if (head.position > last.to) {
+    const next = { from: last.to + 1, to: last.to + 1 };
+    hash = (await verifyRange(journal, partition, next)).previousHash;
+  }
+  const isSame = hash !== undefined && sameHash(hash, Buffer.from(last.lastHash, 'hex'));
+  return isSame ? undefined : doesNotFollow(partition, last.to + 1).message;
+}
+
+async function copyEntries(
+  journal: JournalReader,
+  writer: JournalFileWriter,
+  { partition, from, to, bytesMax }: SegmentOrder & { readonly from: number },
+): Promise<void> {
+  let position = from;
+  while (position <= to && writer.byteCount < bytesMax) {
+    const entries = await journal.read(partition, position, page);
+    for (const entry of entries) {
+      if (entry.position > to || writer.byteCount >= bytesMax) return;
+      writer.add(partition, entry);
+    }
+    if (entries.length === 0) return;
+    position += entries.length;
+  }
+}
+
+/** The file as it was flushed, against what was put in. */
+async function readBack(file: string, range: FileRange): Promise<void> {
+  const reader = await JournalFileReader.open(file);
+  const found = await verifyRange(reader, range.partition, range);
+  const isSame = found.lastHash !== undefined && hexOf(found.lastHash) === range.lastHash;
+  const [damage] = found.damages;
+  if (!isSame || damage !== undefined) throw new JournalFileDamaged(`${file}: ${wordsOf(damage)}`);
+}
+
+function wordsOf(damage: Damage | undefined): string {
+  return damage === undefined ? 'it reads back otherwise' : `position ${damage.position}: ${damage.detail}`;
+}
+
+function doesNotFollow(partition: number, position: number): JournalFileDamaged {
+  return new JournalFileDamaged(
+    `partition ${partition}: the entry at ${position} does not follow the archive; it is the archive of another store, or the store was put back`,
+  );
+}
+
+function hexOf(hash: Uint8Array): string {
+  return Buffer.from(hash).toString('hex');
+}

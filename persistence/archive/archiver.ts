@@ -1,0 +1,155 @@
+/**
+ * Keeps a store small: packs what the tables are made of already into segments, then trims it from the log.
+ *
+ *     each second, partition by partition:  log … checkpoint ─ enough? ─▸ pack a segment ─▸ trim below min(checkpoint, archived)
+ *
+ * P1  Only entries at or before the checkpoint of the tables are packed, and only packed ones are trimmed.
+ * P2  One segment is packed at a time, elsewhere (`pack`); this thread only asks and trims, in small steps.
+ * P3  A log that does not follow its archive is neither packed nor trimmed: a person has to look.
+ * P4  A failure changes nothing and is tried again later; the log just stays longer.
+ */
+import { mkdirSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import type { Journal } from '../journal.js';
+import type { StoreClock } from '../store-clock.js';
+import type { StoreReport } from '../store-report.js';
+import type { Tables } from '../tables.js';
+import type { Archive } from './archive.js';
+import { type SegmentOrder, whyNotFollowing } from './archive-segment.js';
+import type { FileRange } from './journal-file.js';
+
+export interface ArchiverParts {
+  readonly journal: Journal;
+  readonly tables: Pick<Tables, 'checkpoint'>;
+  readonly partitionCount: number;
+  readonly archive: Archive;
+  /** Bytes of entries that make a segment worth writing. */
+  readonly segmentBytes: number;
+  readonly pack: (order: SegmentOrder) => Promise<FileRange | undefined>;
+  readonly clock: StoreClock;
+  readonly report: StoreReport;
+}
+
+const lookEveryMs = 1_000;
+const afterFailureMs = 60_000;
+/** However small they are: a log of many tiny entries is packed as well. */
+export const segmentEntriesMax = 262_144;
+const sample = { entriesMax: 64, bytesMax: 1024 * 1024 };
+/** A disk that is nearly full is left to the store, which refuses new commands before it is. */
+const freeBytesMin = 512 * 1024 * 1024;
+
+export class Archiver {
+  readonly #parts: ArchiverParts;
+  /** Partitions that P3 holds up. */
+  readonly #heldUp = new Set<number>();
+  /** Last position archived; the folder is looked at once, because it may hold thousands of names. */
+  readonly #ends = new Map<number, number>();
+  /** Where the trimmed part ends, as far as this archiver knows. */
+  readonly #trimmed = new Map<number, number>();
+  #isStopped = false;
+  #cancel: (() => void) | undefined;
+  #round: Promise<void> = Promise.resolve();
+
+  constructor(parts: ArchiverParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    this.#after(lookEveryMs);
+  }
+
+  /** Resolves when nothing is under way. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#cancel?.();
+    await this.#round;
+  }
+
+  /** Packs and trims what is due now. `start` does this again and again. */
+  async run(): Promise<void> {
+    for (let partition = 0; partition < this.#parts.partitionCount; partition++) {
+      while (!this.#isStopped && (await this.#packNext(partition)));
+      if (!this.#isStopped) await this.#trim(partition);
+    }
+  }
+
+  #after(delayMs: number): void {
+    if (this.#isStopped) return;
+    this.#cancel = this.#parts.clock.after(delayMs, () => {
+      this.#round = this.run().then(
+        () => this.#after(lookEveryMs),
+        (error: unknown) => {
+          this.#parts.report('warn', 'archive-failed', { message: messageOf(error) });
+          this.#after(afterFailureMs);
+        },
+      );
+    });
+  }
+
+  /** False when there is not enough for a segment, or the partition is held up. */
+  async #packNext(partition: number): Promise<boolean> {
+    const { tables, pack, segmentBytes, report } = this.#parts;
+    const { position: to } = await tables.checkpoint(partition);
+    const end = this.#end(partition);
+    if (!(await this.#isDue(partition, end, to)) || !(await this.#follows(partition))) return false;
+    await this.#assertSpace();
+    const range = await pack({ partition, to, bytesMax: segmentBytes });
+    if (range === undefined) return false;
+    const { from, bytes } = range;
+    this.#ends.set(partition, range.to);
+    report('debug', 'segment-archived', { partition, from, to: range.to, bytes });
+    await this.#trim(partition);
+    return true;
+  }
+
+  /** By the size of the next few entries: it need only be about right, a segment ends where it is full. */
+  async #isDue(partition: number, end: number, to: number): Promise<boolean> {
+    const pending = to - end;
+    if (pending <= 0) return false;
+    if (pending >= segmentEntriesMax) return true;
+    const entries = await this.#parts.journal.read(partition, end + 1, sample);
+    const bytes = entries.reduce((sum, entry) => sum + entry.bytes.length, 0);
+    return (bytes / Math.max(1, entries.length)) * pending >= this.#parts.segmentBytes;
+  }
+
+  async #trim(partition: number): Promise<void> {
+    const { tables, journal } = this.#parts;
+    const { position } = await tables.checkpoint(partition);
+    const below = Math.min(position, this.#end(partition) + 1);
+    if (below <= (this.#trimmed.get(partition) ?? 1) || !(await this.#follows(partition))) return;
+    await journal.trim(partition, below);
+    this.#trimmed.set(partition, below);
+  }
+
+  #end(partition: number): number {
+    let end = this.#ends.get(partition);
+    if (end === undefined) {
+      end = this.#parts.archive.end(partition);
+      this.#ends.set(partition, end);
+    }
+    return end;
+  }
+
+  async #follows(partition: number): Promise<boolean> {
+    if (this.#heldUp.has(partition)) return false;
+    const why = await whyNotFollowing(this.#parts.journal, this.#parts.archive, partition);
+    if (why === undefined) return true;
+    this.#heldUp.add(partition);
+    const { directory } = this.#parts.archive;
+    this.#parts.report('error', 'archive-not-of-this-log', { partition, directory, message: why });
+    return false;
+  }
+
+  async #assertSpace(): Promise<void> {
+    const { archive, segmentBytes } = this.#parts;
+    mkdirSync(archive.directory, { recursive: true });
+    const { bavail, bsize } = await statfs(archive.directory);
+    const free = bavail * bsize;
+    if (free < freeBytesMin + segmentBytes)
+      throw new Error(`${archive.directory}: ${free} bytes free are too few to archive into`);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

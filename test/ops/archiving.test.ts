@@ -1,0 +1,87 @@
+/** Archive and trim in a running system: the log stays short, and nobody who asks for the past notices. */
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import t from 'tap';
+import { createSystem, type System } from '../../ops/index.js';
+import { systemClock } from '../../ops/system-clock.js';
+import { firstPosition } from '../../persistence/first-position.js';
+import { openStoreReader } from '../../persistence/open-store.js';
+import counters, { counterContract } from './fixtures/counter-app.js';
+import { add, temporaryFolder, toolEnd } from './tools/counted-place.js';
+
+const segmentBytes = 64 * 1024;
+
+async function running(directory: string, shards: number): Promise<System> {
+  return await createSystem({
+    modules: [counters],
+    moduleFile: new URL('./fixtures/counter-app.js', import.meta.url),
+    store: { type: 'embedded', directory, archiveSegmentBytes: segmentBytes },
+    partitions: 2,
+    shards,
+  });
+}
+
+/** Positions trimmed from the logs so far. */
+async function trimmedCount(directory: string): Promise<number> {
+  const reader = await openStoreReader({ url: `embedded:${directory}` }, systemClock);
+  try {
+    let trimmed = 0;
+    for (const partition of [0, 1]) trimmed += (await firstPosition(reader.journal, partition)) - 1;
+    return trimmed;
+  } finally {
+    await reader.close();
+  }
+}
+
+for (const shards of [0, 2]) {
+  t.test(
+    `with ${shards} shard threads: packed, trimmed, and read as before`,
+    { timeout: 120_000 },
+    async (t) => {
+      const directory = path.join(temporaryFolder(t), 'data');
+      let system = await running(directory, shards);
+      t.teardown(() => system.stop());
+      await add(system, 'old', 7, 'first-key');
+      for (let amount = 1; amount <= 5; amount++) await add(system, 'old', amount);
+      // Until something of both logs is in the archive: each round is some 60 KB of entries.
+      while ((await trimmedCount(directory)) < 200) {
+        await Promise.all(
+          Array.from({ length: 20 }, async (_, lane) => {
+            for (let count = 0; count < 20; count++) await add(system, `busy-${lane}`, 0);
+          }),
+        );
+      }
+      const check = async (what: string): Promise<void> => {
+        const history = await system.history(counterContract.kind, 'old', { limit: 10 });
+        t.match(
+          history.ok && history.reply.events.map(({ data }) => data),
+          [7, 1, 2, 3, 4, 5].map((amount) => ({ amount })),
+          `${what}: the events of an actor that nobody asked for long`,
+        );
+        const repeat = await system.call(
+          counterContract,
+          'old',
+          'add',
+          { amount: 7 },
+          { idempotencyKey: 'first-key' },
+        );
+        t.match(repeat, { ok: true, replayed: true, reply: { total: 7 } }, `${what}: a recorded answer`);
+      };
+      await check('running');
+      await system.stop();
+      system = await running(directory, shards);
+      await check('after a restart');
+      t.equal(await add(system, 'old', 1), 23);
+      t.ok(existsSync(path.join(directory, 'archive')));
+      t.ok(readdirSync(path.join(directory, 'archive')).length > 0);
+      const verified = await toolEnd(t, directory, ['journal', 'verify', '--json']);
+      t.equal(verified.code, 0, verified.stdout);
+      t.match(JSON.parse(verified.stdout), { partitions: [{ first: 1 }, { first: 1 }] });
+      const copy = path.join(directory, '..', 'copy');
+      const backup = await toolEnd(t, directory, ['backup', copy]);
+      t.equal(backup.code, 0, backup.stderr);
+      const copied = await toolEnd(t, copy, ['journal', 'verify', '--json']);
+      t.match(JSON.parse(copied.stdout), { sound: true, partitions: [{ first: 1 }, { first: 1 }] });
+    },
+  );
+}

@@ -1,0 +1,189 @@
+/** The archiver and what it leaves: rules P1–P4 of `archiver.ts`, W1 of `archive-segment.ts`, R1 of `archive.ts`. */
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import t, { type Test } from 'tap';
+import { Archive } from '../../../persistence/archive/archive.js';
+import { archiveSegment } from '../../../persistence/archive/archive-segment.js';
+import { archivedJournal } from '../../../persistence/archive/archived-journal.js';
+import { Archiver } from '../../../persistence/archive/archiver.js';
+import { firstPosition } from '../../../persistence/first-position.js';
+import type { StoredEntry } from '../../../persistence/journal.js';
+import { MemoryDisk } from '../../../persistence/memory/memory-disk.js';
+import { createMemoryStore } from '../../../persistence/memory/memory-store.js';
+import type { Store } from '../../../persistence/store.js';
+import type { Checkpoint } from '../../../persistence/tables.js';
+import { verifyLog } from '../../../persistence/verify.js';
+import { LogWriter } from '../../contracts/log-writer.js';
+import { machineClock } from '../embedded-place.js';
+
+const all = { entriesMax: 1_000_000, bytesMax: 1_000_000_000 };
+const segmentBytes = 64 * 1024;
+
+class Place {
+  readonly disk = new MemoryDisk(2);
+  readonly store: Store = createMemoryStore({ partitionCount: 2, disk: this.disk });
+  readonly archive: Archive;
+  readonly reports: string[] = [];
+  #writer: LogWriter | undefined;
+  #checkpoint: Checkpoint | undefined;
+
+  constructor(t: Test, directory = mkdtempSync(path.join(tmpdir(), 'troupe-archive-'))) {
+    t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+    this.archive = new Archive(directory);
+  }
+
+  get journal() {
+    return archivedJournal(this.store.journal, this.archive);
+  }
+
+  async append(count: number): Promise<LogWriter> {
+    this.#writer ??= await LogWriter.take(this.store, [0]);
+    for (let index = 0; index < count; index++)
+      await this.#writer.append([0], Buffer.alloc(1_000, `${index} `));
+    return this.#writer;
+  }
+
+  /** Moves the checkpoint of the tables to the head. */
+  async sweep(): Promise<void> {
+    const writer = await this.append(0);
+    const from = this.#checkpoint ?? (await this.store.tables.checkpoint(0));
+    const to = { ...writer.head(0), epoch: writer.fence(0).epoch };
+    const commit = { partition: 0, fence: writer.fence(0), from, to, puts: [], deletes: [] };
+    const result = await this.store.tables.commit(commit);
+    if (result.type !== 'committed') throw new Error(JSON.stringify(result));
+    this.#checkpoint = to;
+  }
+
+  archiver(): Archiver {
+    return new Archiver({
+      journal: this.journal,
+      tables: this.store.tables,
+      partitionCount: 2,
+      archive: this.archive,
+      segmentBytes,
+      pack: (order) => archiveSegment(this.store.journal, this.archive, order),
+      clock: machineClock,
+      report: (_level, event) => this.reports.push(event),
+    });
+  }
+
+  get files(): string[] {
+    const folder = path.join(this.archive.directory, '0000');
+    return existsSync(folder) ? readdirSync(folder) : [];
+  }
+}
+
+async function everything(place: Place): Promise<StoredEntry[]> {
+  const entries: StoredEntry[] = [];
+  const { position: head } = await place.journal.head(0);
+  while (entries.length < head) {
+    const some = await place.journal.read(0, entries.length + 1, all);
+    if (some.length === 0) throw new Error(`nothing at ${entries.length + 1}`);
+    entries.push(...some);
+  }
+  return entries;
+}
+
+t.test('what is packed is trimmed, and every reader finds it all the same', async (t) => {
+  const place = new Place(t);
+  await place.append(500);
+  const before = await everything(place);
+  await place.sweep();
+  await place.archiver().run();
+  const first = await firstPosition(place.store.journal, 0);
+  t.ok(first > 400, `the log begins at ${first} now`);
+  t.equal(place.archive.end(0) + 1, first);
+  t.same(await everything(place), before);
+  for await (const damage of verifyLog(place.journal, 0, 1)) t.fail(JSON.stringify(damage));
+  t.same(await place.journal.read(0, 100, { entriesMax: 2, bytesMax: 1 }), before.slice(99, 100));
+  await place.append(10);
+  t.equal((await everything(place)).length, 510, 'and the log goes on');
+});
+
+t.test('nothing past the checkpoint of the tables is packed, and less than a segment is not', async (t) => {
+  const place = new Place(t);
+  await place.append(40);
+  await place.sweep();
+  const archiver = place.archiver();
+  await archiver.run();
+  t.same(place.files, [], '40 KB are no segment');
+  await place.append(500);
+  await archiver.run();
+  t.same(place.files, [], 'the checkpoint stands at 40');
+  t.equal(await firstPosition(place.store.journal, 0), 1);
+  await place.sweep();
+  await archiver.run();
+  t.ok(place.archive.end(0) > 400);
+  t.ok(place.files.length >= 7, 'segments are full and no more');
+});
+
+t.test(
+  'a crash between packing and trimming is made up for, and one while packing leaves nothing',
+  async (t) => {
+    const place = new Place(t);
+    await place.append(200);
+    await place.sweep();
+    await archiveSegment(place.store.journal, place.archive, {
+      partition: 0,
+      to: 200,
+      bytesMax: segmentBytes,
+    });
+    const end = place.archive.end(0);
+    t.equal(await firstPosition(place.store.journal, 0), 1);
+    writeFileSync(place.archive.partFile(0), 'half a segment');
+    await place.archiver().run();
+    t.ok(place.archive.end(0) > end);
+    t.equal(await firstPosition(place.store.journal, 0), place.archive.end(0) + 1);
+    t.equal((await everything(place)).length, 200);
+  },
+);
+
+t.test('a damaged or missing segment is never served, and verifying names the place', async (t) => {
+  const place = new Place(t);
+  await place.append(300);
+  await place.sweep();
+  await place.archiver().run();
+  const [segment] = place.archive.segments(0);
+  const { file, to } = segment ?? { file: '', to: 0 };
+  const bytes = readFileSync(file);
+  bytes.writeUInt8(bytes.readUInt8(600) ^ 4, 600);
+  writeFileSync(file, bytes);
+  const fresh = archivedJournal(place.store.journal, new Archive(place.archive.directory));
+  await t.rejects(fresh.read(0, 1, all), { code: 'journal-damaged' });
+  const damages: unknown[] = [];
+  for await (const damage of verifyLog(fresh, 0, 1)) damages.push(damage);
+  t.match(damages, [{ partition: 0, position: 1, kind: 'unreadable' }]);
+  t.ok((await fresh.read(0, to + 1, all)).length > 0, 'the next segment is read');
+  renameSync(file, `${file}.moved`);
+  const missing = archivedJournal(place.store.journal, new Archive(place.archive.directory));
+  await t.rejects(missing.read(0, 1, all), { code: 'journal-gap' });
+});
+
+t.test(
+  'the archive of another store, or of one that was put back, holds packing and trimming up',
+  async (t) => {
+    const first = new Place(t);
+    await first.append(300);
+    await first.sweep();
+    await first.archiver().run();
+    const files = first.files.length;
+    const other = new Place(t, first.archive.directory);
+    for (const count of [100, 500]) {
+      await other.append(count);
+      await other.sweep();
+      await other.archiver().run();
+      t.equal(await firstPosition(other.store.journal, 0), 1, `${count} entries: nothing is trimmed`);
+      t.equal(first.files.length, files, 'nothing is added');
+      t.same(other.reports.splice(0), ['archive-not-of-this-log']);
+    }
+  },
+);
