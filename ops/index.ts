@@ -12,11 +12,14 @@ import { createInProcessClient, type InProcessClient } from './in-process-client
 import { createReport } from './logger.js';
 import { loadModuleFile } from './module-file.js';
 import { openSystem } from './open-system.js';
+import { simulatedProviders } from './providers/simulated-providers.js';
+import type { SimulatorSettings } from './providers/simulator.js';
 import { secretBytesMin } from './secret-file.js';
 import { loadFingerprintSecret } from './signing-key.js';
 import { systemClock, systemRandom } from './system-clock.js';
 
 export * from '../actors/model/index.js';
+export * from '../actors/providers/index.js';
 export type { Report } from '../runtime/clock.js';
 export type {
   CallOptions,
@@ -25,6 +28,10 @@ export type {
   InProcessClient,
   WaitOptions,
 } from './in-process-client.js';
+
+export { type HttpProvider, httpAdapter } from './providers/http-adapter.js';
+export type { SimulatorSettings } from './providers/simulator.js';
+export { type SmtpProvider, smtpAdapter } from './providers/smtp-sender.js';
 
 export interface SystemOptions {
   /** The actors. They run on this thread. */
@@ -110,6 +117,16 @@ function archiveOf(store: NonNullable<SystemOptions['store']>): { readonly archi
   const directory = path.join(store.directory, 'archive');
   const segmentBytes = store.archiveSegmentBytes ?? 16 * 2 ** 20;
   return { archive: { directory, segmentBytes, isOn: store.archive ?? true } };
+}
+
+/** Adapters for every built-in port that reach nobody: each is steered by its input. Default: approve all, at once. */
+export function simulators(settings: Partial<SimulatorSettings> = {}): Adapters {
+  const { latencyMs = 0, successRate = 1 } = settings;
+  return simulatedProviders({
+    settings: { latencyMs, successRate },
+    clock: systemClock,
+    random: systemRandom,
+  });
 }
 
 function urlOf(file: string | URL | undefined): string | undefined {

@@ -3,6 +3,7 @@
  *
  * The main thread loads it for the routes and every shard for the actors, each by the same URL.
  */
+import type { Adapters } from '../actors/model/activity.js';
 import type { Module } from '../actors/model/module.js';
 
 /** Rejects with a message for the author of the file. */
@@ -16,6 +17,16 @@ export async function loadModuleFile(url: string): Promise<readonly Module[]> {
     );
   }
   return modules;
+}
+
+/** The file's export `adapters`: what does the activities of its modules' own ports. Absent: none. */
+export async function loadAdapters(url: string): Promise<Adapters> {
+  const { adapters = {} } = await load(url);
+  if (typeof adapters !== 'object' || adapters === null) {
+    throw new TypeError(`${url} must export adapters by the name of their port as "adapters"`);
+  }
+  // What each of them can do is checked against its port where both meet.
+  return adapters as Adapters;
 }
 
 /** The errors of `import` leave out which file does not parse. */

@@ -95,5 +95,22 @@ export const origins: Form<readonly string[]> = {
   },
 };
 
+/** `simulator`, or the address of a provider without anything secret in it and without a slash at its end. */
+export function providerAddress(...schemes: readonly string[]): Form<string> {
+  const examples = schemes.map((scheme) => `${scheme}://…`).join(' or ');
+  return {
+    allowed: `simulator, or ${examples}`,
+    parse: (text) => {
+      if (text === 'simulator') return { value: text };
+      const url = URL.canParse(text) ? new URL(text) : undefined;
+      if (url === undefined || !schemes.includes(url.protocol.slice(0, -1)) || url.hostname === '')
+        return no();
+      if (url.username !== '' || url.password !== '') return no('its secret belongs in a file');
+      if (url.search !== '' || url.hash !== '') return no('it ends with its path');
+      return { value: text.replace(/\/+$/, '') };
+    },
+  };
+}
+
 /** A path in the file system; whoever reads the table resolves it to an absolute one. */
 export const path: Form<string> = pattern('a path', /^[^\0]+$/);

@@ -5,7 +5,17 @@
  * T1  A setting called `memory-budget` is the flag `--memory-budget`, the key `memory-budget` of the file and
  *     `TROUPE_MEMORY_BUDGET` in the environment; `aliases` adds the names that others are used to (`PORT`).
  */
-import { byteSize, type Form, oneOf, onOff, origins, path, pattern, wholeNumber } from './setting-forms.js';
+import {
+  byteSize,
+  type Form,
+  oneOf,
+  onOff,
+  origins,
+  path,
+  pattern,
+  providerAddress,
+  wholeNumber,
+} from './setting-forms.js';
 
 /** What a default may depend on. */
 export interface Machine {
@@ -55,6 +65,21 @@ const storeForm = pattern(
 
 /** Nobody's password belongs on a terminal: `redis://user:secret@host` is shown without what stands before the `@`. */
 const withoutCredentials = (text: string): string => text.replace(/\/\/[^/]*@/, '//');
+
+function provider(name: string, what: string, schemes: readonly string[]): Setting<string | undefined> {
+  return value({
+    name,
+    form: providerAddress(...schemes),
+    default: () => undefined,
+    defaultText: 'simulator in development, none in production',
+    doc: `${what}: simulator, or its address (${schemes.join(', ')})`,
+    shown: withoutCredentials,
+  });
+}
+
+function providerSecret(name: string, holds: string): Setting<string | undefined> {
+  return file({ name, default: () => undefined, defaultText: 'none', doc: `file with ${holds}` });
+}
 
 export const settings = {
   port: value({
@@ -177,6 +202,37 @@ export const settings = {
     default: () => undefined,
     defaultText: 'any in development, none in production',
     doc: 'web origins whose pages may call (CORS)',
+  }),
+  payment: provider('payment', 'provider of the port payment', ['https', 'http']),
+  paymentTokenFile: providerSecret('payment-token-file', 'the bearer token for --payment'),
+  shipping: provider('shipping', 'provider of the port shipping', ['https', 'http']),
+  shippingTokenFile: providerSecret('shipping-token-file', 'the bearer token for --shipping'),
+  email: provider('email', 'mail server', ['smtps', 'smtp']),
+  emailLoginFile: providerSecret('email-login-file', 'user:password for --email; sent over TLS only'),
+  emailFrom: value({
+    name: 'email-from',
+    form: pattern('an address, such as bank@example.com', /^[^\s@<>,;"]+@[^\s@<>,;"]+$/),
+    default: () => 'troupe@localhost',
+    defaultText: 'troupe@localhost',
+    doc: 'sender of every mail',
+  }),
+  sms: provider('sms', 'webhook that sends SMS', ['https', 'http']),
+  smsTokenFile: providerSecret('sms-token-file', 'the bearer token for --sms'),
+  push: provider('push', 'webhook that sends push messages', ['https', 'http']),
+  pushTokenFile: providerSecret('push-token-file', 'the bearer token for --push'),
+  simulatorLatencyMs: value({
+    name: 'simulator-latency',
+    form: wholeNumber(0, 60_000),
+    default: () => 0,
+    defaultText: '0',
+    doc: 'milliseconds before a simulated provider answers',
+  }),
+  simulatorSuccess: value({
+    name: 'simulator-success',
+    form: wholeNumber(0, 100),
+    default: () => 100,
+    defaultText: '100',
+    doc: 'percentage of calls that a simulated provider approves',
   }),
   rateLimits: toggle({ name: 'rate-limits', doc: 'limit requests per caller and address' }),
   publicRate: perMinute(

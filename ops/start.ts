@@ -22,6 +22,7 @@ import { HttpMeter, RateWindow } from './http-meter.js';
 import { createMetrics, type Metrics, type MetricsSources } from './metrics.js';
 import { loadModuleFile } from './module-file.js';
 import { type OpenedSystem, openSystem } from './open-system.js';
+import { loadProviders } from './providers/providers.js';
 import type { Config } from './settings.js';
 import { loadFingerprintSecret, loadSigningKey } from './signing-key.js';
 import { orRefuse, patiently, refusalOr } from './start-refusal.js';
@@ -58,11 +59,12 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const modules = await orRefuse(loadModuleFile(moduleUrl));
   const key = await orRefuse(loadSigningKey(config));
   const fingerprintSecret = await orRefuse(loadFingerprintSecret(config.dataDirectory));
+  const adapters = await orRefuse(loadProviders({ config, clock, random, modules, moduleUrl }));
   const { partitions, durability, shards, memoryBudgetBytes } = config;
   const storeUrl = storeUrlOf(config);
   const opened = await patiently(clock, () =>
     openSystem({
-      adapters: {},
+      adapters,
       ...{ modules, moduleUrl, storeUrl, partitions, durability, shards, memoryBudgetBytes },
       ...{ directory: config.dataDirectory, redis: redisOptionsOf(config), archive: archiveOf(config) },
       ...{ clock, random, report, onFatal },
