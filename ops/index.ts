@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import type { Adapters } from '../actors/model/activity.js';
 import type { Module } from '../actors/model/module.js';
 import { BodyFingerprint, FreshCommandIds } from '../gateway/idempotency.js';
+import type { BreakerMetrics, StateChangeListener } from '../runtime/activity/breaker.js';
 import type { Report } from '../runtime/clock.js';
 import type { ArchiveOptions } from './archiving.js';
 import { createInProcessClient, type InProcessClient } from './in-process-client.js';
@@ -20,6 +21,7 @@ import { systemClock, systemRandom } from './system-clock.js';
 
 export * from '../actors/model/index.js';
 export * from '../actors/providers/index.js';
+export type { BreakerMetrics, StateChange, StateChangeListener } from '../runtime/activity/breaker.js';
 export type { Report } from '../runtime/clock.js';
 export type {
   CallOptions,
@@ -66,6 +68,10 @@ export interface SystemOptions {
 }
 
 export interface System extends InProcessClient {
+  /** Row 161, for each circuit: one per activity that has a breaker, named `port.activity`. */
+  circuits(): readonly BreakerMetrics[];
+  /** Told of every change of a circuit (row 160). Returns what takes the listener off again. */
+  onCircuitChange(listener: StateChangeListener): () => void;
   /** Finishes what is under way, writes the last groups, releases the store. */
   stop(): Promise<void>;
 }
@@ -87,7 +93,7 @@ export async function createSystem(options: SystemOptions): Promise<System> {
     store.type === 'embedded'
       ? await loadFingerprintSecret(store.directory)
       : systemRandom.bytes(secretBytesMin);
-  const { system, stop } = await openSystem({
+  const { system, activities, stop } = await openSystem({
     modules,
     adapters: options.adapters ?? {},
     moduleUrl,
@@ -109,7 +115,12 @@ export async function createSystem(options: SystemOptions): Promise<System> {
     freshIds: new FreshCommandIds(systemRandom.bytes(16)),
     fingerprint: new BodyFingerprint(secret),
   });
-  return { ...client, stop };
+  return {
+    ...client,
+    circuits: () => activities.metrics().flatMap(({ breaker }) => breaker ?? []),
+    onCircuitChange: (listener) => activities.onStateChange(listener),
+    stop,
+  };
 }
 
 function archiveOf(store: NonNullable<SystemOptions['store']>): { readonly archive?: ArchiveOptions } {

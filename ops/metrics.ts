@@ -5,8 +5,10 @@
  * M2  Names that the requirements fix are as written there; the others begin with `troupe_`. Units are seconds and bytes.
  */
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { ActivityMetrics } from '../runtime/activity/activity-caller.js';
 import type { Counters } from '../runtime/counters.js';
 import type { ShardMetrics } from '../runtime/shard-thread.js';
+import { registerActivities } from './activity-metrics.js';
 import type { EventLoopDelay } from './event-loop-delay.js';
 import { type HttpMeter, type RateWindow, statusCounts } from './http-meter.js';
 import { counter, entriesOf, gauge, histogram, type Labels } from './metric-forms.js';
@@ -22,6 +24,7 @@ export interface MetricsSources {
   readonly rate: RateWindow;
   readonly activeConnections: () => number;
   readonly shards: () => Promise<readonly ShardMetrics[]>;
+  readonly activities: () => readonly ActivityMetrics[];
   readonly mainLoopDelay: () => EventLoopDelay;
   /** Actor kind → the module that declares it, for the label `service`, and whether it is a saga. */
   readonly kinds: ReadonlyMap<string, { readonly module: string; readonly isSaga: boolean }>;
@@ -41,6 +44,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   registerBuild(registry, sources.build);
   registerHttp(registry, sources);
   registerShards(registry, sources, () => shards);
+  registerActivities(registry, sources.activities);
   return {
     contentType: registry.contentType,
     text: async () => {

@@ -13,7 +13,6 @@ import type { Module } from '../actors/model/module.js';
 import { createGateway, type Gateway, type GatewaySettings, type RateSettings } from '../gateway/gateway.js';
 import type { Transport } from '../gateway/transport.js';
 import { createUwsTransport } from '../gateway/uws-server.js';
-import type { ActorSystem } from '../runtime/actor-system.js';
 import type { Clock, Random, Report } from '../runtime/clock.js';
 import type { ArchiveOptions } from './archiving.js';
 import type { NodeFacts } from './banner.js';
@@ -100,7 +99,7 @@ async function openGateway(options: NodeOptions, material: GatewayMaterial): Pro
   const metrics = nodeMetrics({
     config,
     modules,
-    system: opened.system,
+    opened,
     http,
     active: () => gateway.inFlightCount,
   });
@@ -176,20 +175,21 @@ function factsOf(config: Config, modules: readonly Module[], store: string, port
 interface MetricsParts {
   readonly config: Config;
   readonly modules: readonly Module[];
-  readonly system: ActorSystem;
+  readonly opened: OpenedSystem;
   readonly http: HttpMeter;
   readonly active: () => number;
 }
 
 function nodeMetrics(parts: MetricsParts): Metrics & { readonly rate: RateWindow } {
-  const { config, modules, system, http, active } = parts;
+  const { config, modules, opened, http, active } = parts;
   const rate = new RateWindow(rateSamples);
   const metrics = createMetrics({
     build: { version: packageVersion(), durability: config.durability, store: storeKind(config) },
     http,
     rate,
     activeConnections: active,
-    shards: () => system.metrics(),
+    shards: () => opened.system.metrics(),
+    activities: () => opened.activities.metrics(),
     mainLoopDelay: measureEventLoopDelay(),
     kinds: kindsOf(modules),
   });

@@ -3,7 +3,13 @@ import t from 'tap';
 import { measureEventLoopDelay } from '../../ops/event-loop-delay.js';
 import { HttpMeter, RateWindow } from '../../ops/http-meter.js';
 import { createMetrics, type MetricsSources } from '../../ops/metrics.js';
-import { type Counters, latencyBucketsMs, newCounters, observe } from '../../runtime/counters.js';
+import {
+  type Counters,
+  latencyBucketsMs,
+  newCounters,
+  newHistogram,
+  observe,
+} from '../../runtime/counters.js';
 import type { ShardMetrics } from '../../runtime/shard-thread.js';
 
 function shard(
@@ -35,6 +41,7 @@ async function page(sources: Partial<MetricsSources>): Promise<Map<string, numbe
     rate: new RateWindow(10),
     activeConnections: () => 0,
     shards: async () => [],
+    activities: () => [],
     mainLoopDelay: () => ({ meanMs: 0, p99Ms: 0, maxMs: 0 }),
     kinds: new Map([
       ['account', { module: 'banking', isSaga: false }],
@@ -199,4 +206,54 @@ t.test('a blocked event loop is seen as delay, and each reading begins anew', as
   const stalled = read();
   t.ok(stalled.maxMs >= 100, 'a stall of 200 ms');
   t.ok(read().maxMs < stalled.maxMs, 'gone in the next reading');
+});
+
+t.test('activities and their circuits show outcomes, attempts, places and states', async (t) => {
+  const latency = newHistogram();
+  observe(latency, 20);
+  const lines = await page({
+    activities: () => [
+      {
+        ...{ port: 'payment', activity: 'charge', attempts: 7, latency, placesFree: 30, waiting: 2 },
+        outcomes: new Map([
+          ['result', 3],
+          ['circuit-open', 1],
+        ]),
+        breaker: {
+          ...{ name: 'payment.charge', state: 'half_open', failure_rate: 0.25, response_times: [] },
+          metrics: { total_requests: 7, successful_requests: 3, failed_requests: 4, rejected_requests: 1 },
+          last_state_change: {
+            ...{ timestamp: '2026-01-02T00:00:00.500Z', from_state: 'open', to_state: 'half_open' },
+            failure_count: 5,
+          },
+        },
+      },
+      {
+        ...{
+          port: 'risk-model',
+          activity: 'score',
+          attempts: 0,
+          latency: newHistogram(),
+          outcomes: new Map(),
+        },
+        ...{ placesFree: 1, waiting: 0, breaker: undefined },
+      },
+    ],
+  });
+  const charge = 'port="payment",activity="charge"';
+  t.match(Object.fromEntries(lines), {
+    [`troupe_activities_total{${charge},outcome="result"}`]: 3,
+    [`troupe_activities_total{${charge},outcome="circuit-open"}`]: 1,
+    [`troupe_activity_attempts_total{${charge}}`]: 7,
+    [`troupe_activity_duration_seconds_count{${charge}}`]: 1,
+    [`troupe_activity_places_free{${charge}}`]: 30,
+    [`troupe_activities_waiting{${charge}}`]: 2,
+    'troupe_circuit_state{name="payment.charge",state="half_open"}': 1,
+    'troupe_circuit_state{name="payment.charge",state="open"}': 0,
+    'troupe_circuit_failure_rate{name="payment.charge"}': 0.25,
+    'troupe_circuit_requests_total{name="payment.charge",result="failed"}': 4,
+    'troupe_circuit_requests_total{name="payment.charge",result="rejected"}': 1,
+    'troupe_circuit_last_state_change_timestamp_seconds{name="payment.charge"}': 1767312000.5,
+  });
+  t.notOk([...lines.keys()].some((line) => line.includes('circuit') && line.includes('risk-model')));
 });
