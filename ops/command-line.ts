@@ -8,6 +8,7 @@
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { mintToken, tokenLifetimeSecondsMax } from '../gateway/authentication.js';
+import { addAdmin } from './admin/admin-commands.js';
 import { addSettings, complain, configuration, read } from './command-settings.js';
 import { exitCodes } from './exit-codes.js';
 import { createReport, logForm } from './logger.js';
@@ -64,6 +65,7 @@ function commandLine(exit: (code: number) => void): Command {
     .action(async (options: TokenOptions, command: Command) => exit(await runToken(options, command)));
   addSettings(token, (key) => ['dataDirectory', 'tokenKeyFile', 'configFile'].includes(key));
   addTools(program, exit);
+  addAdmin(program, exit);
   return program;
 }
 

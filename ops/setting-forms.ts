@@ -81,6 +81,18 @@ export function showBytes(bytes: number): string {
   return unit === undefined ? `${bytes}` : `${bytes / (unitBytes[unit] ?? 1)}${unit}`;
 }
 
+const unitMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** A span of time in ms: `90s`, `5m`, `2h`, `1d`. */
+export const duration: Form<number> = {
+  allowed: 'a time such as 90s, 5m, 2h or 1d',
+  parse: (text) => {
+    const parts = /^(\d{1,9})([smhd])$/i.exec(text);
+    const factor = unitMs[(parts?.[2] ?? '').toLowerCase()];
+    return parts === null || factor === undefined ? no() : { value: Number(parts[1]) * factor };
+  },
+};
+
 /** Any text that fits a pattern. */
 export function pattern(allowed: string, matches: RegExp): Form<string> {
   return { allowed, parse: (text) => (matches.test(text) ? { value: text } : no()) };

@@ -126,12 +126,20 @@ function letterJson({ partition, letter }: Placed) {
   };
 }
 
-function replayJson(partition: number, { replayed, left, refused }: Replay, isDryRun: boolean) {
+function replayJson(partition: number, { replayed, left, next, refused }: Replay, isDryRun: boolean) {
   const why =
     refused === undefined
       ? null
       : { dead_letter_id: idOf(partition, refused.place), code: refused.code, detail: refused.detail };
-  return isDryRun ? { count: left, dry_run: true } : { count: replayed, left, refused: why, dry_run: false };
+  return isDryRun
+    ? { count: left, dry_run: true }
+    : {
+        count: replayed,
+        left,
+        next: next === undefined ? null : idOf(partition, next),
+        refused: why,
+        dry_run: false,
+      };
 }
 
 function idOf(partition: number, { source, position, ordinal }: LetterPlace): string {

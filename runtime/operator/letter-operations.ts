@@ -57,6 +57,8 @@ export interface Replay {
   readonly replayed: number;
   /** Still in the lane. */
   readonly left: number;
+  /** The first of those. */
+  readonly next: LetterPlace | undefined;
   /** Why the replay ended before the end of the lane; undefined when it only took as many as it may. */
   readonly refused:
     | { readonly place: LetterPlace; readonly code: string; readonly detail: string }
@@ -92,7 +94,7 @@ export function replayLetters(
   operator: Operator,
 ): Promise<Replay> | Replay {
   const letter = found(partition, place);
-  if (isDryRun) return { replayed: 0, left: partition.letters.laneOf(letter).length, refused: undefined };
+  if (isDryRun) return replayOf(partition.letters.laneOf(letter), 0);
   return withTarget(ground, letter, (kind) =>
     withActor(ground, kind, letter.toId, () => runLane(ground, partition, kind, letter, operator)),
   );
@@ -134,11 +136,16 @@ function runLane(
     const outcome = run(ground, kind, next, operator);
     if (outcome[0] !== outcomeReply) {
       const [, code, detail] = outcome;
-      return { replayed, left: lane.length - replayed, refused: { place: placeOf(next), code, detail } };
+      return replayOf(lane, replayed, { place: placeOf(next), code, detail });
     }
     replayed++;
   }
-  return { replayed, left: lane.length - replayed, refused: undefined };
+  return replayOf(lane, replayed);
+}
+
+function replayOf(lane: readonly Letter[], replayed: number, refused?: Replay['refused']): Replay {
+  const next = lane[replayed];
+  return { replayed, left: lane.length - replayed, next: next && placeOf(next), refused };
 }
 
 function run(

@@ -4,7 +4,7 @@ import { partitionOf } from '../../actors/model/address.js';
 import { commandCall } from '../../actors/model/call.js';
 import { isOperatingError } from '../../actors/model/errors.js';
 import type { LetterPlace } from '../../runtime/letters/letter-box.js';
-import type { LetterView } from '../../runtime/operator/letter-operations.js';
+import { type LetterView, lettersPerReplay } from '../../runtime/operator/letter-operations.js';
 import type { Answer, Ask } from '../../runtime/operator/operation.js';
 import { counterContract, counterModule } from '../support/counter-module.js';
 import { idsOn, TestSystem, type TestSystemOptions } from '../support/test-system.js';
@@ -154,6 +154,25 @@ t.test('E4: past its bound a refused message is dropped loudly, and still nothin
   await tell(small, -1, 2);
   t.equal((await letters(small)).length, 1);
   await small.stop();
+});
+
+t.test('a long lane is replayed a stretch at a time, each saying where the next one begins', async (t) => {
+  let system = await started({ modules: [counterModule({ mended: true })] });
+  await system.ask(commandCall(counterContract, target, 'curse', {}));
+  system = await system.crash({ modules: [counterModule()] });
+  await system.ask(commandCall(counterContract, target, 'add', { amount: 1 }));
+  // At most 64 messages a command.
+  for (let first = 0; first < 300; first += 60) await tell(system, first, 60);
+  const [front] = (await letters(system)) as [LetterView];
+  system = await system.restart({ modules: [counterModule({ mended: true })] });
+  const one = await replay(system, front);
+  t.match(one, { replayed: lettersPerReplay, left: 300 - lettersPerReplay, refused: undefined });
+  t.match(await replay(system, one.next as LetterPlace), { left: 0, next: undefined });
+  t.same(
+    await received(system),
+    Array.from({ length: 300 }, (_, index) => index),
+  );
+  await system.stop();
 });
 
 t.test('a message with a tag is answered, not kept', async (t) => {

@@ -1,0 +1,130 @@
+/** The commands for operators as people run them: real processes against a real server. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import t, { type Test } from 'tap';
+import { freePort } from '../../../bench/server-process.js';
+import { startOperatorServer } from '../../gateway/operator/operator-server.js';
+import { Program, type ProgramEnd } from '../support/program.js';
+
+const { server, ask, askCustomer, counter } = await startOperatorServer(t);
+const url = `http://127.0.0.1:${server.endpoint.port}`;
+
+/** In a directory where there is no configuration. */
+function run(t: Test, ...args: readonly string[]): Promise<ProgramEnd> {
+  const program = new Program('ops/cli.js', args, { cwd: tmpdir() });
+  t.teardown(() => program.end());
+  return program.ended;
+}
+
+/** With the server's place and the key in its data directory. */
+function troupe(t: Test, ...args: readonly string[]): Promise<ProgramEnd> {
+  return run(t, ...args, '--url', url, '--data', server.dataDirectory, '--as', 'olga');
+}
+
+async function json(t: Test, ...args: readonly string[]) {
+  const end = await troupe(t, ...args, '--json');
+  t.equal(end.code, 0, end.stderr);
+  return end.stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line));
+}
+
+t.test('timers: listed in a table or as JSON, moved and cancelled, dry first', async (t) => {
+  t.match(await troupe(t, 'timers', 'ls', '--kind', 'counter'), { code: 0, stdout: '', stderr: 'no timers' });
+  await counter('a', 'schedule', { name: 'late', dueAt: Date.UTC(2100, 0, 1) });
+  const [timer] = await json(t, 'timers', 'ls', '--kind', 'counter');
+  t.match(timer, { kind: 'counter', id: 'a', name: 'late', due_at: '2100-01-01T00:00:00.000Z' });
+  const table = await troupe(t, 'timers', 'ls');
+  t.match(
+    table.stdout,
+    /^DUE +ACTOR +NAME +COMMAND +TIMER\n2100-01-01 00:00:00 {2}counter\/a {2}late {2}ring/,
+  );
+  const moved = await troupe(t, 'timers', 'move', timer.timer_id, '--at', '2101-01-01T00:00:00Z');
+  t.match(moved.stdout, 'timer "late" of counter/a: moved from 2100-01-01 00:00:00 to 2101-01-01 00:00:00');
+  t.match(await troupe(t, 'timers', 'cancel', timer.timer_id, '--dry-run'), { stdout: /would be cancelled/ });
+  t.match(await troupe(t, 'timers', 'cancel', timer.timer_id), { code: 0, stdout: /: cancelled/ });
+  t.match(await troupe(t, 'timers', 'cancel', timer.timer_id), { code: 2, stderr: /^troupe: not-found: / });
+  t.match(await troupe(t, 'timers', 'move', timer.timer_id), { code: 2, stderr: /say either --at or --in/ });
+});
+
+t.test('dead letters: counted, replayed, skipped', async (t) => {
+  await counter('s', 'tell', { to: 'r', first: -1, count: 3 });
+  let letters = await json(t, 'dead-letters', 'ls', '--target', 'counter/r');
+  while (letters.length < 3) letters = await json(t, 'dead-letters', 'ls', '--target', 'counter/r');
+  const [first, second] = letters;
+  const dry = await troupe(t, 'dead-letters', 'replay', first.dead_letter_id, '--dry-run');
+  t.equal(dry.stdout, '3 letters would be replayed\n');
+  const refused = await troupe(t, 'dead-letters', 'replay', first.dead_letter_id);
+  t.match(refused.stdout, /^0 replayed, 3 left: \S+ was refused, refused: a negative number/);
+  t.match(await troupe(t, 'dead-letters', 'skip', first.dead_letter_id), { code: 0, stdout: /skipped/ });
+  t.match(await json(t, 'dead-letters', 'replay', second.dead_letter_id), [{ count: 2, left: 0 }]);
+  t.match(await ask('GET', '/api/v1/actors/counter/r'), { body: { received: ['s:0', 's:1'] } });
+});
+
+t.test('actors: listed, shown with state and history, unparked', async (t) => {
+  await counter('cursed', 'add', { amount: 5 });
+  for (let count = 0; count < 3; count++) await counter('cursed', 'curse', {});
+  const parked = await troupe(t, 'actors', 'ls', '--parked');
+  t.match(parked.stdout, /ACTOR +VERSION +STATE\ncounter\/cursed +1 +parked/);
+  t.match(await troupe(t, 'actors', 'show', 'counter/cursed'), { stdout: /parked after 3 strikes/ });
+  t.match(await troupe(t, 'actors', 'unpark', 'counter/cursed'), { stdout: /works again, at version 1/ });
+  t.match(await troupe(t, 'actors', 'show', 'counter/cursed'), {
+    stdout: /version +1\nstate +at rest\ntotal +5/,
+  });
+  t.match(await json(t, 'actors', 'events', 'counter/cursed'), [
+    { event_type: 'Added', stream_version: 1, event_data: { amount: 5 } },
+  ]);
+  t.match(await troupe(t, 'actors', 'show', 'cursed'), { code: 2, stderr: /kind\/id/ });
+});
+
+t.test('sagas: listed by state, shown step by step, told what to do', async (t) => {
+  await askCustomer('POST', '/api/v1/actors/journey/waiting/start', { first: 0, second: 1 });
+  const listed = await troupe(t, 'sagas', 'ls', '--state', 'running');
+  t.match(
+    listed.stdout,
+    /SAGA +TYPE +STATE +STEP +STARTED +UPDATED +ERROR\nwaiting +journey +running +first/,
+  );
+  t.same(await json(t, 'sagas', 'ls', '--older-than', '1h'), []);
+  const shown = await troupe(t, 'sagas', 'show', 'waiting');
+  t.match(shown.stdout, /saga +waiting\ntype +journey\nstate +running/);
+  t.match(shown.stdout, /STEP +OUTCOME +STARTED +TOOK +ATTEMPTS +ERROR\nfirst +under-way/);
+  const dry = await troupe(t, 'sagas', 'retry', 'waiting', '--dry-run');
+  t.match(dry.stdout, 'is not parked and cannot be told to retry');
+  t.match(await troupe(t, 'sagas', 'show', 'nobody'), {
+    code: 2,
+    stderr: 'troupe: not-found: Saga not found\n',
+  });
+});
+
+t.test('errors say what to do, and end with 2', async (t) => {
+  const port = await freePort();
+  const nobody = await run(
+    t,
+    'sagas',
+    'ls',
+    '--url',
+    `http://127.0.0.1:${port}`,
+    '--data',
+    server.dataDirectory,
+  );
+  t.equal(nobody.code, 2);
+  t.match(nobody.stderr, /no server answers at http:\/\/127\.0\.0\.1:\d+ \(ECONNREFUSED\): start one/);
+  const empty = mkdtempSync(path.join(tmpdir(), 'troupe-admin-'));
+  t.teardown(() => rmSync(empty, { recursive: true, force: true }));
+  t.match(await run(t, 'timers', 'ls', '--url', url, '--data', empty), {
+    code: 2,
+    stderr: /there is no key/,
+  });
+  const customer = await server.token('carl', 'customer');
+  t.match(await run(t, 'timers', 'ls', '--url', url, '--token', customer), {
+    code: 2,
+    stderr: /scope-missing: Admin access required; the token needs the role admin/,
+  });
+  t.match(await run(t, 'timers', 'ls', '--url', url, '--token', 'odd'), { code: 2, stderr: /token-invalid/ });
+  t.match(await troupe(t, 'sagas', 'ls', '--older-than', 'long'), {
+    code: 2,
+    stderr: /Allowed: a time such as/,
+  });
+});
