@@ -39,6 +39,7 @@ interface Asked {
   readonly call: ActorCall;
   /** Seconds of `Prefer: wait` that the call took over. */
   readonly waitApplied: number | undefined;
+  readonly keyed: Pick<Problem, 'commandId'>;
 }
 
 export class ActorExchange {
@@ -58,7 +59,8 @@ export class ActorExchange {
     if (serve !== undefined) return this.#serve(exchange, admitted.route, serve, input.request);
     // `plan` is declared for a body of the route's own type, which the input's check has just proved.
     const planned = route.plan(input.request as RouteRequest<never>);
-    if (planned.type === 'rejection') exchange.refuse(plannedProblem(route, planned));
+    if (planned.type === 'rejection')
+      exchange.refuse({ ...plannedProblem(route, planned), ...keyedCommand(input) });
     else this.#submit(exchange, admitted, input, planned);
   }
 
@@ -68,7 +70,7 @@ export class ActorExchange {
       if (isOperatingError(error)) return exchange.refuse(failureProblem(error.code, error.message));
       this.#parts.report('error', 'request-failed', {
         route: route.pattern,
-        trace: exchange.traceId,
+        trace_id: exchange.traceId,
         place: errorPlace(error),
       });
       exchange.refuse({ code: 'internal' });
@@ -105,17 +107,29 @@ export class ActorExchange {
     if (call.type !== 'history' && call.waitMs !== undefined)
       asked.deadlineMs = deadlineMsDefault + call.waitMs;
     this.#parts.client.submit(asked, (answer) => {
+      if (answer.type === 'failure') this.#noteFailure(exchange, route, request, answer.code);
       try {
-        give(exchange, { route, request, call, waitApplied }, answer);
+        give(exchange, { route, request, call, waitApplied, keyed: keyedCommand(input) }, answer);
       } catch (error) {
         this.#parts.report('error', 'answer-failed', {
           route: route.pattern,
-          trace: exchange.traceId,
+          trace_id: exchange.traceId,
           place: errorPlace(error),
         });
         exchange.refuse({ code: 'internal' });
       }
     });
+  }
+
+  /** Ties what a shard has reported under the command's id to the trace that the caller knows (V3). */
+  #noteFailure(
+    exchange: HttpExchange,
+    { pattern: route }: CompiledRoute,
+    { commandId: command_id }: RouteRequest,
+    code: string,
+  ): void {
+    if (isErrorCode(code) && errorEntry(code).status !== 500) return;
+    this.#parts.report('error', 'call-failed', { route, code, command_id, trace_id: exchange.traceId });
   }
 
   /** `Prefer: wait` goes into a call to a saga, unless the plan has set a wait. */
@@ -128,6 +142,12 @@ export class ActorExchange {
   }
 }
 
+/** What a refusal says of a command that can be repeated. */
+function keyedCommand({ fingerprint, request }: RequestInput): Pick<Problem, 'commandId'> {
+  return fingerprint === undefined ? unkeyed : { commandId: request.commandId };
+}
+
+const unkeyed = {};
 const replayedHeader: readonly string[] = ['idempotency-replayed', 'true'];
 const noHeaders: readonly string[] = [];
 
@@ -139,8 +159,8 @@ function give(exchange: HttpExchange, asked: Asked, answer: ActorAnswer): void {
     case 'rejection': {
       const { route } = asked.route;
       const status = route.rejectionStatus ?? route.rejections?.[answer.code] ?? answer.status;
-      const problem = { code: answer.code, detail: answer.detail, status };
-      exchange.refuse(problem, answer.replayed ? replayedHeader : noHeaders);
+      const { code, detail, replayed } = answer;
+      exchange.refuse({ code, detail, status, ...asked.keyed }, replayed ? replayedHeader : noHeaders);
       return;
     }
     case 'failure':

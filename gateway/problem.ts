@@ -2,7 +2,8 @@
  * Refusals as `application/problem+json` (RFC 9457), from the one registry of codes.
  *
  * P1  Status, title and retry advice come from the registry, or from the contract for a domain's own rejection.
- * P2  Nothing of the input is repeated: `instance` is the trace id, `pointer` names schema fields only.
+ * P2  Nothing of the input is repeated: `instance` names a trace or a command, `pointer` names schema fields only.
+ * P3  A command's recorded refusal names the command, so that every repeat gets the same bytes.
  */
 import { errorEntry } from '../actors/model/errors.js';
 
@@ -15,6 +16,8 @@ export interface Problem {
   /** JSON pointer (RFC 6901) to the field at fault. */
   readonly pointer?: string;
   readonly retryAfterSeconds?: number;
+  /** The command that was refused, where it can be repeated under its key. Default: the trace is named. */
+  readonly commandId?: string;
 }
 
 export interface ProblemReply {
@@ -36,7 +39,10 @@ export function problemReply(problem: Problem, traceId: string): ProblemReply {
     title,
     status,
     detail: problem.detail ?? title,
-    instance: `urn:troupe:trace:${traceId}`,
+    instance:
+      problem.commandId === undefined
+        ? `urn:troupe:trace:${traceId}`
+        : `urn:troupe:command:${problem.commandId}`,
     code: problem.code,
     ...(problem.pointer === undefined ? {} : { pointer: problem.pointer }),
   };

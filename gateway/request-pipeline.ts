@@ -115,7 +115,7 @@ export class RequestPipeline implements TransportHandler {
     } catch (error) {
       this.#parts.report('error', 'request-failed', {
         route: exchange.pattern,
-        trace: exchange.traceId,
+        trace_id: exchange.traceId,
         place: errorPlace(error),
       });
       exchange.refuse({ code: 'internal' });

@@ -3,7 +3,8 @@
  *
  * L1  Every line has `time`, `level` and `event`, a short stable name; the rest are the details as reported.
  * L2  No secret leaves by a field of its own: the names in `secrets` are replaced wherever they stand, two levels deep.
- * L3  Lines are written synchronously on the main thread: the last words before a crash are not lost. Shard threads
+ * L3  A line about work that came with a W3C `traceparent` has its `trace_id` and `span_id`, wherever it was reported.
+ * L4  Lines are written synchronously on the main thread: the last words before a crash are not lost. Shard threads
  *     hold no logger; they post what they report to the main thread.
  */
 import { type DestinationStream, destination, type Logger, pino, stdSerializers } from 'pino';
@@ -52,6 +53,7 @@ function createLogger({ level, form, write }: LoggerOptions): Logger {
       messageKey: 'event',
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
+      mixin: traceFields,
       serializers: { cause: stdSerializers.err, error: stdSerializers.err },
       redact: {
         paths: secrets.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]),
@@ -60,6 +62,16 @@ function createLogger({ level, form, write }: LoggerOptions): Logger {
     },
     form === 'lines' ? sink : { write: (line) => sink.write(terminalLine(line)) },
   );
+}
+
+/** https://www.w3.org/TR/trace-context/#traceparent-header */
+const traceparentPattern = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$/;
+
+/** L3. Reports carry the `traceparent` as the command had it; shards know no tracer. */
+function traceFields(details: object): object {
+  if (!('traceparent' in details) || typeof details.traceparent !== 'string') return {};
+  const [, trace_id, span_id] = traceparentPattern.exec(details.traceparent) ?? [];
+  return trace_id === undefined ? {} : { trace_id, span_id };
 }
 
 /** `10:31:07.412 warn  table-lag partition=3 entries=12000`; an error keeps its stack, indented below. */

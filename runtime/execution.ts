@@ -112,7 +112,7 @@ export class Executor {
       const ctx = new Context(activation, now, origin);
       decision = command.decide(activation.state, command.input.fromFields(fields), ctx);
     } catch (cause) {
-      return this.refuse(activation, this.#thrown(activation, command.name, cause), origin, now);
+      return this.refuse(activation, this.#thrown(activation, command.name, cause, origin), origin, now);
     }
     if (isRejection(decision)) {
       this.#domain.counters.rejections++;
@@ -132,7 +132,7 @@ export class Executor {
     try {
       acceptance = onReply(activation.state, { tag, outcome }, new Context(activation, now, origin));
     } catch (cause) {
-      return this.refuse(activation, this.#thrown(activation, 'onReply', cause), origin, now);
+      return this.refuse(activation, this.#thrown(activation, 'onReply', cause, origin), origin, now);
     }
     return this.#accept(activation, acceptance, undefined, origin, now);
   }
@@ -250,7 +250,7 @@ export class Executor {
     } catch (cause) {
       return this.refuse(
         activation,
-        this.#thrown(activation, command?.name ?? 'onReply', cause),
+        this.#thrown(activation, command?.name ?? 'onReply', cause, origin),
         origin,
         now,
       );
@@ -271,7 +271,7 @@ export class Executor {
           ? noReply
           : [outcomeReply, command.replySchemaId, detached(command.reply.toFields(reply))];
     } catch (cause) {
-      this.#thrown(activation, command?.name ?? 'onReply', cause);
+      this.#thrown(activation, command?.name ?? 'onReply', cause, origin);
       if (events.length > 0) this.#onBroken(activation);
       return this.refuse(activation, failureOutcome('internal', 'The actor failed.'), origin, now);
     }
@@ -447,10 +447,11 @@ export class Executor {
     return pack([events, messages, timers]).length > entryBytesMax ? commandTooLarge : undefined;
   }
 
-  #thrown(activation: Activation, name: string, cause: unknown): StoredOutcome {
+  #thrown(activation: Activation, name: string, cause: unknown, origin?: Origin): StoredOutcome {
     this.#domain.report('error', 'actor-threw', {
       kind: activation.kind.name,
       command: name,
+      ...traceOf(origin),
       message: cause instanceof Error ? cause.message : 'not an Error',
       stack: cause instanceof Error ? cause.stack : undefined,
     });
@@ -499,6 +500,14 @@ const noStoredTimers: readonly StoredTimer[] = [];
 const none: never[] = [];
 const noReply: StoredOutcome = [outcomeReply, 0, []];
 const noTrail: Trail = { correlationId: '', causationId: '', principal: '', traceparent: '' };
+
+/** What ties a report to the command and the trace that it is about. */
+function traceOf(origin: Origin | undefined): Readonly<Record<string, string>> {
+  if (origin === undefined) return {};
+  const traceparent = origin.trail[3];
+  const { commandId: command_id } = origin;
+  return traceparent === 0 ? { command_id } : { command_id, traceparent };
+}
 
 function trailOf(origin: Origin): Trail {
   const [correlationId, causationId, principal, traceparent] = origin.trail;

@@ -39,6 +39,9 @@ t.test('a code that the registry does not have is an internal error', async (t) 
   const answer = await fixture.json('POST', '/api/v1/jars/j1/coins', coin);
   t.equal(`${answer.status} ${problemCode(answer)}`, '500 internal');
   t.notMatch(answer.body, 'secret');
+  const [said] = fixture.reported.filter((line) => line.includes('call-failed'));
+  t.match(said, answer.headers.get('x-trace-id') ?? 'no trace', 'the log ties the trace to the command');
+  t.match(said, fixture.actors.requests[0]?.commandId);
 });
 
 t.test('past the bound of requests in flight the answer is 503 before any work', async (t) => {

@@ -27,6 +27,18 @@ t.test('L1: a line is one JSON object with time, level, event and the details', 
   });
 });
 
+t.test('L3: a line about traced work has its trace', async (t) => {
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+  const details = { kind: 'account', traceparent };
+  t.match(JSON.parse(logged({}, (report) => report('error', 'actor-threw', details))), {
+    ...details,
+    trace_id: '0af7651916cd43dd8448eb211c80319c',
+    span_id: 'b7ad6b7169203331',
+  });
+  const malformed = logged({}, (report) => report('error', 'actor-threw', { traceparent: 'x' }));
+  t.notMatch(malformed, 'trace_id');
+});
+
 t.test('an event without details is a line as well', async (t) => {
   t.match(JSON.parse(logged({}, (report) => report('info', 'ready'))), { event: 'ready', level: 'info' });
 });
