@@ -143,6 +143,7 @@ function shardStarter(
   const redis = redisOptions(options);
   return threadShards({
     moduleUrl,
+    memoryBudgetBytes: options.memoryBudgetBytes,
     store: { url, partitionCount, durability, redis, ...archivePlace(options) },
     report,
     activities,

@@ -52,6 +52,7 @@ async function run(): Promise<void> {
     onFatal: (code, cause) => tell({ type: 'fatal', code, error: errorFacts(cause) }),
     onTurn: (isBusy) => vitals.beat(isBusy),
     running: vitals.running,
+    onPhase: (phase) => tell({ type: 'phase', phase }),
   });
   const eventLoopDelay = measureEventLoopDelay();
 
@@ -61,6 +62,8 @@ async function run(): Promise<void> {
         const metrics = { ...thread.metrics(), eventLoopDelay: eventLoopDelay() };
         return tell({ type: 'metrics', requestId: order.requestId, metrics });
       }
+      case 'end-waits':
+        return thread.endWaits();
       case 'stop':
         return void stop(thread, [gateway, activities, ...peers], store).catch((error: unknown) =>
           tell({ type: 'fatal', code: 'stop-failed', error: errorFacts(error) }),

@@ -5,6 +5,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { RedisOptions } from '../persistence/open-store.js';
 import type { Durability } from '../persistence/store.js';
 import type { Report } from '../runtime/clock.js';
+import type { ShardPhase } from '../runtime/shard.js';
 import type { ShardMetrics, ShardSetup } from '../runtime/shard-thread.js';
 import type { VitalsMemory } from './shard-vitals.js';
 
@@ -28,7 +29,10 @@ export interface ShardThreadData {
   readonly vitals: VitalsMemory;
 }
 
-export type ShardOrder = { readonly type: 'metrics'; readonly requestId: number } | { readonly type: 'stop' };
+export type ShardOrder =
+  | { readonly type: 'metrics'; readonly requestId: number }
+  | { readonly type: 'end-waits' }
+  | { readonly type: 'stop' };
 
 /** Errors cross as what a log line needs of them: classes do not survive a thread. */
 export interface ErrorFacts {
@@ -41,6 +45,7 @@ export type ShardNews =
   | { readonly type: 'opened' }
   | { readonly type: 'open-failed'; readonly error: ErrorFacts }
   | { readonly type: 'metrics'; readonly requestId: number; readonly metrics: ShardMetrics }
+  | { readonly type: 'phase'; readonly phase: ShardPhase }
   | { readonly type: 'stopped' }
   | { readonly type: 'fatal'; readonly code: string; readonly error: ErrorFacts }
   | {

@@ -11,9 +11,11 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Module } from '../actors/model/module.js';
 import { createGateway, type Gateway, type GatewaySettings, type RateSettings } from '../gateway/gateway.js';
+import type { Health } from '../gateway/system-endpoints.js';
 import type { Transport } from '../gateway/transport.js';
 import { createUwsTransport } from '../gateway/uws-server.js';
 import type { Clock, Random, Report } from '../runtime/clock.js';
+import type { ShardPhase } from '../runtime/shard.js';
 import type { ArchiveOptions } from './archiving.js';
 import type { NodeFacts } from './banner.js';
 import { measureEventLoopDelay } from './event-loop-delay.js';
@@ -112,7 +114,7 @@ async function openGateway(options: NodeOptions, material: GatewayMaterial): Pro
     callbacks: {
       onRequest: (endpoint, method, status, seconds) =>
         http.answered({ endpoint, method, status, durationMs: seconds * 1000 }),
-      health: () => ({ live: true, ready: !isStopping, details: healthDetails(config) }),
+      health: () => healthOf(config, isStopping, opened.system.shardPhases),
       metricsText: metrics.text,
     },
     clock,
@@ -151,9 +153,11 @@ function ratesOf(config: Config): RateSettings | false {
   };
 }
 
-function healthDetails(config: Config): Readonly<Record<string, unknown>> {
+/** Ready while every shard serves: one that is opened again after its store has refused takes no commands. */
+function healthOf(config: Config, isStopping: boolean, phases: readonly ShardPhase[]): Health {
   const { durability, shards, partitions } = config;
-  return { store: storeKind(config), durability, shards, partitions };
+  const details = { store: storeKind(config), durability, shards, partitions, shard_phases: phases };
+  return { live: true, ready: !isStopping && phases.every((phase) => phase === 'open'), details };
 }
 
 function factsOf(config: Config, modules: readonly Module[], store: string, port: number): NodeFacts {
@@ -217,6 +221,8 @@ async function stopNode({ gateway, opened, clock, report, deadlineMs }: Stopping
   const until = clock.monotonic() + deadlineMs;
   const remaining = (): number => Math.max(0, until - clock.monotonic());
   report('info', 'stopping', { in_flight: gateway.inFlightCount });
+  // Waits could outlast the deadline; what they wait for goes on without them.
+  opened.system.endWaits();
   const answered = gateway.close();
   // Half of the time for the answers under way; the system settles the rest in the other half.
   await within(answered, remaining() / 2);

@@ -15,6 +15,7 @@ import type { ShardHandle } from '../runtime/actor-system.js';
 import type { Report } from '../runtime/clock.js';
 import { PortLink } from '../runtime/link/link.js';
 import type { LinkAnswer, ShardItem } from '../runtime/link/link-protocol.js';
+import type { ShardPhase } from '../runtime/shard.js';
 import type { ShardMetrics, ShardSetup } from '../runtime/shard-thread.js';
 import { serveActivities } from './activity-port.js';
 import type { ErrorFacts, ShardNews, ShardOrder, ShardThreadData } from './shard-protocol.js';
@@ -23,6 +24,8 @@ import { ShardVitals, type VitalsMemory, vitalsMemory } from './shard-vitals.js'
 export interface ThreadShardsOptions {
   readonly moduleUrl: string;
   readonly store: ShardThreadData['store'];
+  /** Per shard. */
+  readonly memoryBudgetBytes: number;
   readonly report: Report;
   readonly activities: Activities;
   /** Called before `onLost` when the thread was lost in this actor's code. */
@@ -36,6 +39,12 @@ export interface ThreadShardsOptions {
  * 27 ms (2 vCPU).
  */
 const youngGenerationMb = 24;
+/**
+ * Where V8 ends a thread whose heap outgrows everything that is bounded: the budget again for the garbage between two
+ * collections, the program itself, groups and channels on top.
+ */
+const heapMbBase = 256;
+const heapPerBudget = 2;
 const tickMs = 500;
 /** Two seconds without the end of a turn. */
 const hungAfterTicks = 4;
@@ -76,7 +85,8 @@ class ThreadShard implements ShardHandle {
     number,
     { resolve: (metrics: ShardMetrics) => void; reject: (error: Error) => void }
   >();
-  #phase: Phase = 'opening';
+  phase: ShardPhase = 'closed';
+  #threadPhase: Phase = 'opening';
   #nextRequestId = 1;
   #settleOpened: { resolve: () => void; reject: (error: unknown) => void };
   #stopped = (): void => {};
@@ -107,13 +117,16 @@ class ThreadShard implements ShardHandle {
       name: `shard-${setup.index}`,
       workerData,
       transferList: [port2, activities.port2, ...peers.filter((port) => port !== undefined)],
-      resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
+      resourceLimits: {
+        maxYoungGenerationSizeMb: youngGenerationMb,
+        maxOldGenerationSizeMb: heapMbBase + heapPerBudget * (options.memoryBudgetBytes / 2 ** 20),
+      },
     });
     this.#worker.on('message', (news: ShardNews) => this.#hear(news));
     this.#worker.on('error', (error) => this.lost('thread-failed', error));
     this.gone = new Promise((resolve) => {
       this.#worker.once('exit', (code) => {
-        if (this.#phase !== 'stopping') this.lost('thread-ended', new Error(`exit code ${code}`));
+        if (this.#threadPhase !== 'stopping') this.lost('thread-ended', new Error(`exit code ${code}`));
         this.#end();
         resolve();
       });
@@ -122,16 +135,20 @@ class ThreadShard implements ShardHandle {
 
   /** Rejects when the thread is gone before it answers. */
   metrics(): Promise<ShardMetrics> {
-    if (this.#phase === 'gone') return Promise.reject(new Error(`shard ${this.#index} is gone`));
+    if (this.#threadPhase === 'gone') return Promise.reject(new Error(`shard ${this.#index} is gone`));
     const requestId = this.#nextRequestId++;
     this.#order({ type: 'metrics', requestId });
     return new Promise((resolve, reject) => this.#asked.set(requestId, { resolve, reject }));
   }
 
+  endWaits(): void {
+    if (this.#threadPhase === 'open') this.#order({ type: 'end-waits' });
+  }
+
   /** Resolves when the shard has released its partitions and closed its store, or its thread is gone. */
   stop(): Promise<void> {
-    if (this.#phase === 'gone') return Promise.resolve();
-    this.#phase = 'stopping';
+    if (this.#threadPhase === 'gone') return Promise.resolve();
+    this.#threadPhase = 'stopping';
     this.#order({ type: 'stop' });
     return new Promise((resolve) => {
       this.#stopped = resolve;
@@ -140,15 +157,15 @@ class ThreadShard implements ShardHandle {
 
   /** Another shard could not open: nothing of this one is worth keeping. */
   async abandon(): Promise<void> {
-    if (this.#phase === 'open') await this.stop();
-    else this.#phase = 'stopping';
+    if (this.#threadPhase === 'open') await this.stop();
+    else this.#threadPhase = 'stopping';
     this.link.close();
     await this.#worker.terminate();
   }
 
   /** Reports the loss once (H1). */
   lost(code: string, cause: unknown): void {
-    const phase = this.#phase;
+    const phase = this.#threadPhase;
     if (phase === 'gone') return;
     // Left in the middle of a turn: its actor's code hangs, or has taken the thread down without unwinding.
     const { culprit } = this.vitals;
@@ -160,7 +177,8 @@ class ThreadShard implements ShardHandle {
 
   /** Whoever waits for this shard waits no longer. */
   #end(): void {
-    this.#phase = 'gone';
+    this.#threadPhase = 'gone';
+    this.phase = 'stopped';
     for (const { reject } of this.#asked.values()) reject(new Error(`shard ${this.#index} is gone`));
     this.#asked.clear();
     this.#stopped();
@@ -173,7 +191,7 @@ class ThreadShard implements ShardHandle {
   #hear(news: ShardNews): void {
     switch (news.type) {
       case 'opened':
-        this.#phase = 'open';
+        this.#threadPhase = 'open';
         return this.#settleOpened.resolve();
       case 'open-failed':
         return this.lost('open-failed', asError(news.error));
@@ -182,6 +200,9 @@ class ThreadShard implements ShardHandle {
         this.#asked.delete(news.requestId);
         return answer?.resolve(news.metrics);
       }
+      case 'phase':
+        this.phase = news.phase;
+        return;
       case 'stopped':
         return this.#stopped();
       case 'fatal':

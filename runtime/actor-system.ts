@@ -20,12 +20,17 @@ import { answerOperation, answerTail, type LinkAnswer, type ShardItem } from './
 import { OperationCalls } from './operator/operation-calls.js';
 import { callBytesDefault, type PendingCall, PendingCalls } from './pending-calls.js';
 import { SchemaCatalogue } from './schema-catalogue.js';
+import type { ShardPhase } from './shard.js';
 import { type ShardMetrics, type ShardSetup, shardOf } from './shard-thread.js';
 
 /** A started shard, wherever it runs. */
 export interface ShardHandle {
   readonly link: Link<ShardItem, LinkAnswer>;
+  /** As last heard. */
+  readonly phase: ShardPhase;
   metrics(): Promise<ShardMetrics>;
+  /** See `Shard.endWaits`. */
+  endWaits(): void;
   stop(): Promise<void>;
 }
 
@@ -152,6 +157,16 @@ export class ActorSystem implements ActorClient {
 
   metrics(): Promise<readonly ShardMetrics[]> {
     return Promise.all(this.#shards.map((shard) => shard.metrics()));
+  }
+
+  /** Whether each shard serves. */
+  get shardPhases(): readonly ShardPhase[] {
+    return this.#shards.map(({ phase }) => phase);
+  }
+
+  /** The node is about to stop: held calls are answered with how their actor stands, now and from here on. */
+  endWaits(): void {
+    for (const shard of this.#shards) shard.endWaits();
   }
 
   /** Refuses new calls, lets every shard finish and release its partitions; calls still open then end `outcome-unknown`. */

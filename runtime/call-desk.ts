@@ -68,6 +68,7 @@ export class CallDesk {
   readonly #running = new Map<string, Running>();
   readonly #signposts = new HistorySignposts();
   #readingCount = 0;
+  #holdsWaits = true;
 
   constructor(domain: Domain, executor: Executor, entries: EntrySource, host: CallDeskHost) {
     this.#domain = domain;
@@ -119,6 +120,12 @@ export class CallDesk {
       watcher.cancelTimer();
       this.#answerStatus(activation, watcher.requestId, watcher.isReplay);
     }
+  }
+
+  /** No call waits from here on. */
+  endAllWaits(activations: Iterable<Activation>): void {
+    this.#holdsWaits = false;
+    for (const activation of activations) this.endWaits(activation);
   }
 
   /**
@@ -431,7 +438,8 @@ export class CallDesk {
 
   /** Holds a call until the actor is at rest or the wait is over; then answers its `status`. */
   #watch(activation: Activation, requestId: number, waitMs: number, isReplay: boolean): void {
-    if (!this.#isOpen(activation) || waitMs === 0) return this.#answerStatus(activation, requestId, isReplay);
+    if (!this.#holdsWaits || waitMs === 0 || !this.#isOpen(activation))
+      return this.#answerStatus(activation, requestId, isReplay);
     const watcher = {
       requestId,
       isReplay,

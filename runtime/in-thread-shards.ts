@@ -35,6 +35,10 @@ export function inThreadShards(
     await Promise.all(started.map(({ thread }) => thread.open()));
     return started.map(({ thread, link }) => ({
       link,
+      get phase() {
+        return thread.phase;
+      },
+      endWaits: () => thread.endWaits(),
       metrics: () => Promise.resolve(thread.metrics()),
       stop: () => thread.stop(),
     }));

@@ -13,7 +13,7 @@ import type { Limits } from './limits.js';
 import type { Link } from './link/link.js';
 import type { LinkAnswer, ShardItem } from './link/link-protocol.js';
 import { SchemaCatalogue } from './schema-catalogue.js';
-import { Shard } from './shard.js';
+import { Shard, type ShardPhase } from './shard.js';
 
 /** What a shard is told at its start; plain data, so that it crosses a thread. */
 export interface ShardSetup {
@@ -40,6 +40,7 @@ export interface ShardThreadOptions {
   readonly peers: readonly (Link<ShardItem, ShardItem> | undefined)[];
   readonly onFatal: (code: string, cause: unknown) => void;
   readonly onTurn?: (isBusy: boolean) => void;
+  readonly onPhase?: (phase: ShardPhase) => void;
   /** Room for two numbers: whose code runs, see `Domain.enter`. */
   readonly running?: Int32Array;
 }
@@ -57,7 +58,7 @@ export interface ShardMetrics {
   readonly actorsParked: number;
   readonly deadLetters: number;
   readonly tableLagEntries: number;
-  readonly phase: string;
+  readonly phase: ShardPhase;
   /** Lateness of the event loop since the last reading, ms. Measured by whoever gave the shard a thread of its own. */
   readonly eventLoopDelay?: { readonly meanMs: number; readonly p99Ms: number; readonly maxMs: number };
 }
@@ -102,6 +103,7 @@ export class ShardThread {
         },
         onFatal: options.onFatal,
         ...(options.onTurn === undefined ? {} : { onTurn: options.onTurn }),
+        ...(options.onPhase === undefined ? {} : { onPhase: options.onPhase }),
       },
     });
     gateway.receive((items) => this.#shard.receive(items));
@@ -112,8 +114,17 @@ export class ShardThread {
     return this.#shard.open();
   }
 
+  /** See `Shard.endWaits`. */
+  endWaits(): void {
+    this.#shard.endWaits();
+  }
+
   stop(): Promise<void> {
     return this.#shard.stop();
+  }
+
+  get phase(): ShardPhase {
+    return this.#shard.phase;
   }
 
   metrics(): ShardMetrics {

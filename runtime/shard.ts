@@ -72,6 +72,8 @@ export interface ShardHost {
   onFatal(code: string, cause: unknown): void;
   /** Before and after user code runs: which actor has the thread, for the watchdog. */
   onTurn?(isBusy: boolean): void;
+  /** Whether the shard serves has changed. */
+  onPhase?(phase: ShardPhase): void;
 }
 
 export interface ShardOptions {
@@ -92,7 +94,7 @@ export interface ShardOptions {
   readonly running?: Int32Array;
 }
 
-type ShardPhase = 'closed' | 'open' | 'reopening' | 'stopping' | 'stopped';
+export type ShardPhase = 'closed' | 'open' | 'reopening' | 'stopping' | 'stopped';
 
 export class Shard {
   readonly #domain: Domain;
@@ -203,6 +205,10 @@ export class Shard {
     this.#sweeper = this.#newSweeper();
   }
 
+  get phase(): ShardPhase {
+    return this.#phase;
+  }
+
   get counters(): Counters {
     return this.#domain.counters;
   }
@@ -217,7 +223,7 @@ export class Shard {
     readonly actorsParked: number;
     readonly deadLetters: number;
     readonly tableLagEntries: number;
-    readonly phase: string;
+    readonly phase: ShardPhase;
   } {
     return {
       activations: this.#activations.count,
@@ -235,7 +241,7 @@ export class Shard {
   /** Takes the partitions and recovers them. Resolves when the shard serves. */
   async open(): Promise<void> {
     await this.#opener.open();
-    this.#phase = 'open';
+    this.#enter('open');
     this.#watchSpace();
     this.#turn(() => this.#opened());
   }
@@ -277,7 +283,7 @@ export class Shard {
   async stop(): Promise<void> {
     if (this.#phase === 'stopped' || this.#isStopping) return;
     this.#isStopping = true;
-    if (this.#phase !== 'reopening') this.#phase = 'stopping';
+    if (this.#phase !== 'reopening') this.#enter('stopping');
     this.#messages.stopTimers();
     do {
       await this.#idle();
@@ -285,10 +291,20 @@ export class Shard {
     } while (this.#phase === 'stopping' && !this.#isQuiet);
     this.#sweeper.stop();
     this.#tail.reset();
-    this.#phase = 'stopped';
+    this.#enter('stopped');
     for (const partition of this.#domain.owned()) {
       await this.#domain.store.ownership.release(partition.number, partition.fence);
     }
+  }
+
+  #enter(phase: ShardPhase): void {
+    this.#phase = phase;
+    this.#host.onPhase?.(phase);
+  }
+
+  /** The node is about to stop: whoever waits for an actor to come to rest is told how it stands, now and from here on. */
+  endWaits(): void {
+    this.#turn(() => this.#calls.endAllWaits(this.#activations.values()));
   }
 
   // ── turns ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -474,7 +490,7 @@ export class Shard {
     counters.resets++;
     if (reason === 'fenced') counters.fencedAppends++;
     report('error', 'domain-reset', { reason, detail });
-    this.#phase = reason === 'fenced' ? 'stopped' : 'reopening';
+    this.#enter(reason === 'fenced' ? 'stopped' : 'reopening');
     this.#sweeper.stop();
     const { inFlight, open } = this.#committer.abandon();
     this.#refuseAll(open);
@@ -558,7 +574,7 @@ export class Shard {
       if (reason === 'storage') await this.#probe();
       this.#reopenAttempts = 0;
       if (this.#phase !== 'reopening') return;
-      this.#phase = this.#isStopping ? 'stopping' : 'open';
+      this.#enter(this.#isStopping ? 'stopping' : 'open');
       this.#domain.report('warn', 'domain-reopened');
       this.#turn(() => this.#opened());
     } catch (cause) {
@@ -611,7 +627,7 @@ export class Shard {
     for (;;) {
       this.#turn(() => {
         if (this.#phase !== 'stopping') return;
-        for (const activation of this.#activations.values()) this.#calls.endWaits(activation);
+        this.#calls.endAllWaits(this.#activations.values());
       });
       if (this.#phase === 'stopping' && this.#isQuiet) return;
       if (this.#phase === 'stopped' || (this.#phase === 'reopening' && this.#reopenAttempts > 0)) return;

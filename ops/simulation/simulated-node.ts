@@ -154,7 +154,11 @@ export class SimulatedNode {
     await Promise.all(started.map(({ thread }) => thread.open()));
     return started.map(({ thread, link }) => ({
       link,
+      get phase() {
+        return thread.phase;
+      },
       metrics: () => Promise.resolve(thread.metrics()),
+      endWaits: () => thread.endWaits(),
       stop: () => thread.stop(),
     }));
   }

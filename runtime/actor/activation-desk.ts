@@ -39,6 +39,8 @@ export class ActivationDesk {
   readonly #dirty = new Map<Partition, DirtyRows>();
   readonly #strikes: StrikeBook;
   readonly #parked = new Set<Activation>();
+  /** The last load failed because the store could not be read. */
+  #isStoreSilent = false;
   /** Loaded actors with work that waited for them, in the order in which they came to life. */
   #awakened: Activation[] = [];
 
@@ -127,6 +129,7 @@ export class ActivationDesk {
   }
 
   #loaded(activation: Activation): void {
+    this.#isStoreSilent = false;
     if (!this.#table.holds(activation)) return;
     this.#table.reweigh(activation);
     const { partition } = activation;
@@ -142,12 +145,16 @@ export class ActivationDesk {
   #loadFailed(activation: Activation, cause: unknown): void {
     if (!this.#table.holds(activation)) return;
     const isStoreSilent = isStoreUnavailable(cause);
-    if (!isStoreSilent) this.#strike(activation);
-    this.#domain.report('error', 'actor-load-failed', {
-      kind: activation.kind.name,
-      strikes: activation.strikes.count,
-      message: cause instanceof Error ? cause.message : 'not an Error',
-    });
+    const message = cause instanceof Error ? cause.message : 'not an Error';
+    if (!isStoreSilent) {
+      this.#strike(activation);
+      const { kind, strikes } = activation;
+      this.#domain.report('error', 'actor-load-failed', { kind: kind.name, strikes: strikes.count, message });
+    } else if (!this.#isStoreSilent) {
+      // Once an outage: every actor that is asked for meanwhile tries again several times a second.
+      this.#isStoreSilent = true;
+      this.#domain.report('error', 'actors-not-loadable', { message });
+    }
     if (this.#isOut(activation)) return this.#park(activation);
     const delay = isStoreSilent ? storeDelayMs : reloadDelayMs << (activation.strikes.count - 1);
     this.#domain.clock.after(delay, () =>

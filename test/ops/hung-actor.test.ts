@@ -106,6 +106,17 @@ t.test('a looping command from outside ends its process, and the third strike pa
   t.equal(program.stdout.match(/"event":"server-restarting"/g)?.length, 1);
 });
 
+t.test('a command that takes all memory ends its thread alone, and its actor gets the strike', async (t) => {
+  const place = await Place.make(t, '--memory-budget', '16mb');
+  const strikes = openStrikes(place.data);
+  for (let count = 0; count < 2; count++) strikes.add(hashesOf('a'), Date.now());
+  const program = await place.start(t);
+  t.match(await place.ask('a', 'hoard', {}), /^503 .*"actor-parked"/);
+  t.match(program.stdout, /"event":"shard-lost"/);
+  t.match(program.stdout, /ERR_WORKER_OUT_OF_MEMORY/);
+  t.match(await place.ask('b', 'add', { amount: 1 }), /^200/);
+});
+
 t.test(
   'strikes are kept by actor, forgotten with time or on demand, and a damaged file counts as none',
   async (t) => {

@@ -21,6 +21,18 @@ t.test('a throw in evolve refuses the command, and the actor is folded again wit
   await system.stop();
 });
 
+t.test('what is reported of a throw names the command and its trace', async (t) => {
+  const system = await TestSystem.start();
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+  for (const command of ['throwInDecide', 'curse'] as const) {
+    const ask = system.submit(commandCall(counterContract, 'a', command, {}), { traceparent });
+    t.match(await system.answered(ask), { code: 'internal' });
+    const threw = system.reports.findLast(({ event }) => event === 'actor-threw');
+    t.match(threw?.details, { command, command_id: ask.commandId, traceparent });
+  }
+  await system.stop();
+});
+
 t.test(
   'a failure is not recorded under its key: the same key runs again, and leaves one record',
   async (t) => {
@@ -173,6 +185,7 @@ t.test('a store that cannot be read parks nobody', async (t) => {
   });
   t.match(await system.ask(add('a')), { reply: { total: 6 } });
   t.ok(failures > 8);
+  t.equal(system.countOf('actors-not-loadable'), 1, 'said once');
   await system.stop();
 });
 

@@ -40,6 +40,21 @@ t.test(
   },
 );
 
+t.test('a shard says that it is reopening until its store takes data again', async (t) => {
+  const system = await TestSystem.start();
+  t.same(system.system.shardPhases, ['open']);
+  for (let index = 0; index < 4; index++) system.script.onNextAppend({ type: 'refuse', detail: 'no room' });
+  const ask = system.submit(add('a'));
+  await system.clock.settle();
+  t.match(ask.answer, refused);
+  t.same(system.system.shardPhases, ['reopening']);
+  t.match(await system.ask(add('a')), refused);
+  await system.clock.advance(10_000);
+  t.same(system.system.shardPhases, ['open']);
+  t.match(await system.ask(add('a')), { reply: { total: 1 } });
+  await system.stop();
+});
+
 t.test(
   'the open group and what waits for a place in it are refused with the group before them',
   async (t) => {

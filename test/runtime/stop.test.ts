@@ -70,6 +70,25 @@ t.test('whoever waits for an actor to come to rest is told how it stands', async
   t.match(wait.answer, { type: 'reply', reply: { isOpen: true } });
 });
 
+t.test('waits are ended ahead of the stop, those that come later too, and other calls go on', async (t) => {
+  for (const shardCount of [1, 3]) {
+    const system = await TestSystem.start({ shardCount });
+    const status = { ...queryCall(counterContract, 'a', 'status', {}), waitMs: 60_000 };
+    await system.ask(commandCall(counterContract, 'a', 'open', {}));
+    const wait = system.submit(status);
+    await system.clock.settle();
+    t.equal(wait.answer, undefined);
+    system.system.endWaits();
+    await system.clock.settle();
+    t.match(wait.answer, { type: 'reply', reply: { isOpen: true } });
+    t.match(await system.ask(add('b')), { type: 'reply' });
+    const late = system.submit(status);
+    await system.clock.settle();
+    t.match(late.answer, { type: 'reply', reply: { isOpen: true } });
+    await system.stop();
+  }
+});
+
 t.test('an actor that is being folded again does not keep the node from stopping', async (t) => {
   const system = await TestSystem.start({ partitionCount: 1 });
   await system.ask(add('a', 5));

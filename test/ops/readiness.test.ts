@@ -1,0 +1,50 @@
+/** What `/health/ready` says while a shard cannot serve, on a real Redis that goes away and comes back. */
+import t from 'tap';
+import type { HttpClient } from '../../bench/http-client.js';
+import { RedisServer, redisMissing, redisProgram } from '../support/redis-server.js';
+import { connectTo, startServer } from '../support/server.js';
+
+async function readiness(client: HttpClient): Promise<string> {
+  const reply = await client.ask({ method: 'GET', path: '/health/ready' });
+  return reply.type === 'answer' ? `${reply.answer.status} ${reply.answer.body}` : reply.reason;
+}
+
+/** Asks until the answer matches; the runner's own deadline ends what never does. */
+async function untilReadiness(client: HttpClient, wanted: RegExp): Promise<string> {
+  for (;;) {
+    const said = await readiness(client);
+    if (wanted.test(said)) return said;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+t.test(
+  'a node whose shard is reopened is not ready, says so, and is ready again with its store',
+  { skip: redisProgram() === undefined ? redisMissing : false },
+  async (t) => {
+    const redis = await RedisServer.start();
+    t.teardown(() => redis.stop());
+    const server = await startServer(t, { args: ['--store', redis.url] });
+    const client = connectTo(t, server.endpoint);
+    const token = await server.token('alice', 'admin');
+    const post = (path: string, body: unknown) =>
+      ({ method: 'POST', path, token, idempotencyKey: 'once', body: JSON.stringify(body) }) as const;
+    const opening = post('/api/v1/accounts', {
+      account_id: 'a',
+      account_type: 'checking',
+      currency: 'USD',
+    });
+    const deposit = post('/api/v1/accounts/a/deposits', { amount: '1.00', currency: 'USD' });
+    t.equal((await client.insist(opening)).status, 201);
+    t.match(await readiness(client), /^200 .*"shard_phases":\["open"\]/);
+    await redis.kill();
+    // The shard learns of it when it commits.
+    const asked = client.ask(deposit);
+    t.match(await untilReadiness(connectTo(t, server.endpoint), /^503/), /"shard_phases":\["reopening"\]/);
+    await redis.start();
+    t.match(await untilReadiness(client, /^200/), /"shard_phases":\["open"\]/);
+    await asked;
+    t.match(await client.insist(deposit), { status: 200, body: /"balance":"1.00"/ });
+    t.same(await server.stop(), { code: 0, signal: null });
+  },
+);
