@@ -140,7 +140,8 @@ export class OutboundRoutes {
         if (!isCurrent()) return;
         if (!isStoreUnavailable(cause)) return this.#onDamaged(cause);
         this.#domain.clock.after(storeDelayMs, () => {
-          if (isCurrent()) this.#catchUp(route, route.unconsumed.at(-1) ?? after);
+          // Not from `after`: what was given since and is consumed must not be counted as given again.
+          if (isCurrent()) this.#catchUp(route, route.unconsumed.at(-1) ?? route.consumed);
         });
       },
     );
