@@ -132,11 +132,11 @@ class Simulation implements Disrupted {
     count(this.tally.sometimes, name, by);
   }
 
-  /** A wall clock of its own for the next node. */
+  /** A wall clock of its own for the next node, as long as anything may go wrong. */
   skew(): void {
     const { skewMsMax } = this.scenario;
     this.#noteWallClock();
-    this.#skewMs = Math.round((this.draw.fraction() * 2 - 1) * skewMsMax);
+    this.#skewMs = this.plan.isOn ? Math.round((this.draw.fraction() * 2 - 1) * skewMsMax) : 0;
   }
 
   /** Starts a node and makes it the one that clients ask. A store that does not answer is asked again. */
@@ -294,6 +294,7 @@ class Simulation implements Disrupted {
   async #until(what: () => string, isDone: () => Promise<boolean>): Promise<void> {
     const endsAt = this.world.monotonic() + patienceMs;
     while (!(await isDone())) {
+      if (this.node.fatal.length > 0) await this.#disruptions.replaceNode();
       if (this.world.monotonic() > endsAt) throw new Violation(`I27: not within ${patienceMs} ms: ${what()}`);
       await this.world.advance(10 + this.draw.below(40));
       this.observe();

@@ -167,6 +167,10 @@ export class MemoryDisk {
     return this.#partition(partition).fence;
   }
 
+  head(partition: number): Head {
+    return this.#partition(partition).head;
+  }
+
   checkpoint(partition: number): Checkpoint {
     return this.#partition(partition).checkpoint;
   }

@@ -18,6 +18,7 @@ import { assertTableKey, assertTableName } from '../table-key.js';
 import type { TableCommit, TableCommitResult, Tables } from '../tables.js';
 import { MemoryDisk } from './memory-disk.js';
 import type { MemoryFaults, ReadFault, WriteFault } from './memory-faults.js';
+import { ServerMemory } from './server-memory.js';
 
 export interface MemoryStoreOptions {
   readonly partitionCount: number;
@@ -68,12 +69,15 @@ class DiskAccess {
   readonly #disk: MemoryDisk;
   readonly #generation: number;
   readonly #isServer: boolean;
+  /** What it knows of a server. */
+  readonly memory: ServerMemory | undefined;
   #closed = false;
 
   constructor(disk: MemoryDisk, isServer: boolean) {
     this.#disk = disk;
     this.#generation = disk.generation;
     this.#isServer = isServer;
+    this.memory = isServer ? new ServerMemory(disk) : undefined;
   }
 
   get isOpen(): boolean {
@@ -85,6 +89,8 @@ class DiskAccess {
       throw new StoreFailure('store-closed', 'this memory store is closed, or its disk crashed');
     if (this.#disk.isDown)
       throw new OperatingError('storage-unavailable', 'the server of the store does not answer');
+    const halted = this.memory?.halted();
+    if (halted !== undefined) throw halted;
     return this.#disk;
   }
 
@@ -152,6 +158,8 @@ class WriteQueue {
       if (fault?.type === 'refuse') return refused('storage', fault.detail);
       const disk = connection();
       if (disk === undefined) return unknown('the store is gone');
+      const halted = this.#access.memory?.halted();
+      if (halted !== undefined) return refused('storage', halted.message);
       if (disk.halted) return unknown('the disk failed');
       const refusal = apply(disk);
       if (refusal !== undefined) return refusal;
@@ -187,6 +195,7 @@ function memoryJournal(access: DiskAccess, faults: MemoryFaults): Journal {
   return {
     async append(group: GroupAppend): Promise<AppendResult> {
       const result = await queue.write((disk) => disk.append(group), faults.append?.(group));
+      if (result.type === 'done') access.memory?.noteAppended(group);
       return result.type === 'done' ? { type: 'appended' } : result;
     },
     read(partition: number, from: number, limits: ReadLimits): Promise<readonly StoredEntry[]> {
@@ -244,6 +253,7 @@ function memoryOwnership(access: DiskAccess, faults: MemoryFaults): Ownership {
         const taken = disk.take(partition, nonce);
         disk.write();
         disk.flush();
+        access.memory?.noteTaken(partition, taken);
         return taken;
       });
     },
