@@ -31,13 +31,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: 'left.epoch >= right.epoch',
   },
   {
-    name: "appends do not look at the head's hash",
-    breaks: 'I3: an entry follows another one than it was written after',
-    file: 'persistence/append-check',
-    find: 'if (!sameHash(entry.previousHash, stored.head.hash)) {',
-    replace: 'if (entry.position < 0) {',
-  },
-  {
     name: 'a follower names no predecessor',
     breaks: 'I2, I5: a group goes in whose predecessor is lost',
     file: 'runtime/commit/group',
