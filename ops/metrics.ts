@@ -7,6 +7,7 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { ActivityMetrics } from '../runtime/activity/activity-caller.js';
 import type { Counters } from '../runtime/counters.js';
+import type { SagaCount } from '../runtime/operator/saga-census.js';
 import type { ShardMetrics } from '../runtime/shard-thread.js';
 import { registerActivities } from './activity-metrics.js';
 import type { EventLoopDelay } from './event-loop-delay.js';
@@ -25,6 +26,8 @@ export interface MetricsSources {
   readonly activeConnections: () => number;
   readonly shards: () => Promise<readonly ShardMetrics[]>;
   readonly activities: () => readonly ActivityMetrics[];
+  /** Sagas that are not done, of every partition. */
+  readonly openSagas: () => Promise<readonly SagaCount[]>;
   readonly mainLoopDelay: () => EventLoopDelay;
   /** Actor kind → the module that declares it, for the label `service`, and whether it is a saga. */
   readonly kinds: ReadonlyMap<string, { readonly module: string; readonly isSaga: boolean }>;
@@ -40,15 +43,17 @@ export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
   // One question to the shards per page, whatever the number of metrics that read the answer.
   let shards: readonly ShardMetrics[] = [];
+  let openSagas: readonly SagaCount[] = [];
   collectDefaultMetrics({ register: registry });
   registerBuild(registry, sources.build);
   registerHttp(registry, sources);
   registerShards(registry, sources, () => shards);
+  registerOpenSagas(registry, () => openSagas);
   registerActivities(registry, sources.activities);
   return {
     contentType: registry.contentType,
     text: async () => {
-      shards = await sources.shards();
+      [shards, openSagas] = await Promise.all([sources.shards(), sources.openSagas()]);
       return await registry.metrics();
     },
   };
@@ -176,6 +181,30 @@ function registerEvents(registry: Registry, kinds: MetricsSources['kinds'], shar
       add({ event_type: event, service: kinds.get(kind)?.module ?? 'runtime' }, count);
     }
   });
+}
+
+function registerOpenSagas(registry: Registry, openSagas: () => readonly SagaCount[]): void {
+  const help =
+    'Sagas that are not done, by what they are busy with and by age, as of the last sweep of the tables.';
+  gauge(registry, 'troupe_open_sagas', help, ['type', 'state', 'step', 'age'], (set) => {
+    for (const { kind: type, state, step, age, count } of summed(openSagas(), 'age'))
+      set({ type, state, step, age }, count);
+  });
+  gauge(registry, 'troupe_parked_sagas', 'Sagas that wait for an operator.', ['type', 'step'], (set) => {
+    const parked = openSagas().filter(({ isParked }) => isParked);
+    for (const { kind: type, step, count } of summed(parked, 'step')) set({ type, step }, count);
+  });
+}
+
+/** Counts of several partitions put together, by all their labels or by kind and step alone. */
+function summed(counts: readonly SagaCount[], by: 'age' | 'step'): readonly SagaCount[] {
+  const sums = new Map<string, SagaCount>();
+  for (const line of counts) {
+    const { kind, state, step, age, count } = line;
+    const label = by === 'age' ? JSON.stringify([kind, state, step, age]) : JSON.stringify([kind, step]);
+    sums.set(label, { ...line, count: count + (sums.get(label)?.count ?? 0) });
+  }
+  return [...sums.values()];
 }
 
 /** Shards count events by `kind/Event`. */

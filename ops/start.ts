@@ -9,12 +9,15 @@
  */
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { isOperatingError } from '../actors/model/errors.js';
 import type { Module } from '../actors/model/module.js';
 import { createGateway, type Gateway, type GatewaySettings, type RateSettings } from '../gateway/gateway.js';
 import type { Health } from '../gateway/system-endpoints.js';
 import type { Transport } from '../gateway/transport.js';
 import { createUwsTransport } from '../gateway/uws-server.js';
 import type { Clock, Random, Report } from '../runtime/clock.js';
+import type { OperationClient } from '../runtime/operator/operation.js';
+import type { SagaCount } from '../runtime/operator/saga-census.js';
 import type { ShardPhase } from '../runtime/shard.js';
 import type { ArchiveOptions } from './archiving.js';
 import type { NodeFacts } from './banner.js';
@@ -193,11 +196,26 @@ function nodeMetrics(parts: MetricsParts): Metrics & { readonly rate: RateWindow
     rate,
     activeConnections: active,
     shards: () => opened.system.metrics(),
+    openSagas: () => openSagas(opened.system.operations),
     activities: () => opened.activities.metrics(),
     mainLoopDelay: measureEventLoopDelay(),
     kinds: kindsOf(modules),
   });
   return { ...metrics, rate };
+}
+
+/** None at all while a partition does not answer: the page shows the rest, and a part would look like a drop. */
+async function openSagas(operations: OperationClient): Promise<readonly SagaCount[]> {
+  // A count is recorded nowhere: it needs no command id.
+  const scraper = { principal: 'metrics', commandId: '' };
+  const partitions = Array.from({ length: operations.partitionCount }, (_, partition) => partition);
+  const ask = (partition: number) => operations.ask(partition, 'sagas.count', undefined, scraper);
+  try {
+    return (await Promise.all(partitions.map(ask))).flat();
+  } catch (error) {
+    if (!isOperatingError(error)) throw error;
+    return [];
+  }
 }
 
 function kindsOf(modules: readonly Module[]): MetricsSources['kinds'] {

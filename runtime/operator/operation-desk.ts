@@ -13,6 +13,7 @@ import { listActors, listParked, showActor, unparkActor } from './actor-operatio
 import { listLetters, replayLetters, skipLetter } from './letter-operations.js';
 import type { Answer, Ask, OperationName } from './operation.js';
 import type { OperationGround, Operator } from './operation-ground.js';
+import { countSagas } from './saga-census.js';
 import { findSagas, listOpenSagas, listRecentSagas, lookAtSagas } from './saga-operations.js';
 import { listTimers, moveTimer } from './timer-operations.js';
 
@@ -41,6 +42,7 @@ const handlers: { readonly [N in OperationName]: Handler<N> } = {
   'actors.unpark': unparkActor,
   'sagas.open': listOpenSagas,
   'sagas.recent': listRecentSagas,
+  'sagas.count': countSagas,
   'sagas.look': lookAtSagas,
   'sagas.find': findSagas,
   'letters.list': listLetters,

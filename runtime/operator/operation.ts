@@ -11,6 +11,7 @@
 import type { ActorFacts, ActorName, ActorPage, ListActors } from './actor-operations.js';
 import type { LetterPage, LetterView, ListLetters, Replay, TakeLetter } from './letter-operations.js';
 import type { Operator } from './operation-ground.js';
+import type { SagaCount } from './saga-census.js';
 import type {
   ListOpenSagas,
   ListRecentSagas,
@@ -38,6 +39,7 @@ export interface Operations {
   'sagas.recent': { readonly ask: ListRecentSagas; readonly answer: RecentSagaPage };
   'sagas.look': { readonly ask: LookAtSagas; readonly answer: readonly SagaLine[] };
   'sagas.find': { readonly ask: { readonly id: string }; readonly answer: readonly SagaLine[] };
+  'sagas.count': { readonly ask: undefined; readonly answer: readonly SagaCount[] };
   'letters.skip': { readonly ask: TakeLetter; readonly answer: LetterView };
 }
 

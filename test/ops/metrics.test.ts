@@ -42,6 +42,7 @@ async function page(sources: Partial<MetricsSources>): Promise<Map<string, numbe
     activeConnections: () => 0,
     shards: async () => [],
     activities: () => [],
+    openSagas: async () => [],
     mainLoopDelay: () => ({ meanMs: 0, p99Ms: 0, maxMs: 0 }),
     kinds: new Map([
       ['account', { module: 'banking', isSaga: false }],
@@ -92,6 +93,29 @@ t.test('a histogram is cumulative, in seconds, and ends with +Inf', async (t) =>
   t.equal(bucket('+Inf'), 5);
   const sum = lines.get('http_request_duration_seconds_sum{method="GET",endpoint="/x"}') ?? 0;
   t.ok(Math.abs(sum - 1000.00665) < 1e-6);
+});
+
+t.test('open sagas are summed over partitions by what they do and how old they are', async (t) => {
+  const line = {
+    kind: 'payment_transfer',
+    state: 'running',
+    step: 'risk',
+    age: '5m',
+    isParked: false,
+  } as const;
+  const parked = { ...line, state: 'failed', step: 'reserve', isParked: true } as const;
+  const openSagas = async () => [
+    { ...line, count: 2 },
+    { ...line, count: 3 },
+    { ...line, age: '1m', count: 1 },
+    { ...parked, count: 1 },
+    { ...parked, age: 'older', count: 1 },
+  ];
+  const lines = await page({ openSagas });
+  const labels = 'type="payment_transfer",state="running",step="risk"';
+  t.equal(lines.get(`troupe_open_sagas{${labels},age="5m"}`), 5);
+  t.equal(lines.get(`troupe_open_sagas{${labels},age="1m"}`), 1);
+  t.equal(lines.get('troupe_parked_sagas{type="payment_transfer",step="reserve"}'), 2);
 });
 
 t.test('a shard that counted shows under its number, and asking twice counts nothing twice', async (t) => {

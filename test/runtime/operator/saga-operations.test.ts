@@ -65,6 +65,24 @@ t.test(
   },
 );
 
+t.test('a census counts what the table holds, by step and age', async (t) => {
+  const system = await TestSystem.start({ modules, partitionCount: 1 });
+  for (const id of ['j1', 'j2', 'j3']) await start(system, id);
+  await system.swept();
+  await system.clock.advance(100_000);
+  await start(system, 'j4');
+  await system.swept();
+  const counts = await system.clock.settled(
+    system.system.operations.ask(0, 'sagas.count', undefined, operator),
+  );
+  const line = { kind: 'journey', state: 'running', step: 'first', isParked: false };
+  t.same(counts, [
+    { ...line, age: '5m', count: 3 },
+    { ...line, age: '1m', count: 1 },
+  ]);
+  await system.stop();
+});
+
 t.test('a saga that starts and ends between two sweeps never reaches the table', async (t) => {
   const system = await TestSystem.start({ modules });
   await start(system, 'quick', 1);
