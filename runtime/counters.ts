@@ -21,6 +21,8 @@ export interface Counters {
   failures: number;
   messages: number;
   timersFired: number;
+  /** Begun, repeats after a crash included. */
+  activities: number;
   groups: number;
   entries: number;
   events: number;
@@ -48,6 +50,7 @@ export function newCounters(): Counters {
     failures: 0,
     messages: 0,
     timersFired: 0,
+    activities: 0,
     groups: 0,
     entries: 0,
     events: 0,

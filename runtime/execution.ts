@@ -8,7 +8,13 @@
  */
 
 import { isActorId, partitionOf } from '../actors/model/address.js';
-import type { Acceptance, DecideContext, Decision } from '../actors/model/aggregate.js';
+import type {
+  Acceptance,
+  AggregateDefinition,
+  DecideContext,
+  Decision,
+  TaggedReply,
+} from '../actors/model/aggregate.js';
 import { pack } from '../actors/model/codec.js';
 import type { Contract, EventOf } from '../actors/model/contract.js';
 import type { Caller, MessageOrder, Outcome, Rejection, TimerOrder, Trail } from '../actors/model/message.js';
@@ -25,6 +31,7 @@ import {
   type Cause,
   causeCommand,
   causeMessage,
+  onwardTrail,
   type StoredLetter,
   type StoredMessage,
   type StoredTimer,
@@ -37,7 +44,7 @@ import type { LetterBox } from './letters/letter-box.js';
 import { queuedLetter, toLetter } from './letters/letter-record.js';
 import { itemMessage, type MessageItem } from './link/link-protocol.js';
 import { noteSent } from './partition.js';
-import type { TimerDesk } from './timer/timer-desk.js';
+import type { LiveTimer, TimerDesk } from './timer/timer-desk.js';
 
 /** Where a command comes from and where its outcome goes. */
 export interface Origin {
@@ -68,6 +75,8 @@ export interface Executed {
 /** Names are part of a table key: printable, and of bounded length. */
 const timerNamePattern = /^[\x20-\x7e]{1,256}$/;
 
+type OnReply = NonNullable<AggregateDefinition<Contract, unknown>['onReply']>;
+
 /** Called when an `evolve` threw; the activation must be loaded again before it is used. */
 export type OnBroken = (activation: Activation) => void;
 
@@ -78,6 +87,7 @@ export class Executor {
   readonly #deliver: (item: MessageItem) => void;
   readonly #onBroken: OnBroken;
   readonly #markDirty: (activation: Activation) => void;
+  readonly #beginActivity: (timer: LiveTimer) => void;
 
   constructor(options: {
     readonly domain: Domain;
@@ -87,6 +97,8 @@ export class Executor {
     readonly deliver: (item: MessageItem) => void;
     readonly onBroken: OnBroken;
     readonly markDirty: (activation: Activation) => void;
+    /** The order of an activity is durable. */
+    readonly beginActivity: (timer: LiveTimer) => void;
   }) {
     this.#domain = options.domain;
     this.#committer = options.committer;
@@ -94,6 +106,7 @@ export class Executor {
     this.#deliver = options.deliver;
     this.#onBroken = options.onBroken;
     this.#markDirty = options.markDirty;
+    this.#beginActivity = options.beginActivity;
   }
 
   /** Runs a command on a ready activation. */
@@ -128,13 +141,39 @@ export class Executor {
     if (onReply === undefined)
       return this.refuse(activation, failureOutcome('internal', 'The actor takes no replies.'), origin, now);
     this.#domain.enter(activation);
+    return this.#reply(activation, onReply, { tag, outcome }, origin, now);
+  }
+
+  /**
+   * A reply whose consequences are past a bound is not consumed silently: the actor decides once more, told that failure
+   * in place of the reply.
+   */
+  #reply(
+    activation: Activation,
+    onReply: OnReply,
+    reply: TaggedReply,
+    origin: Origin,
+    now: number,
+  ): Executed {
     let acceptance: Acceptance<Contract, undefined, unknown>;
     try {
-      acceptance = onReply(activation.state, { tag, outcome }, new Context(activation, now, origin));
+      acceptance = onReply(activation.state, reply, new Context(activation, now, origin));
     } catch (cause) {
       return this.refuse(activation, this.#thrown(activation, 'onReply', cause, origin), origin, now);
     }
-    return this.#accept(activation, acceptance, undefined, origin, now);
+    const isTentative = reply.isUnrecorded !== true;
+    const executed = this.#accept(activation, acceptance, undefined, origin, now, isTentative);
+    const { outcome } = executed;
+    if (!isTentative || outcome[0] !== outcomeFailure) return executed;
+    if (activation.phase !== 'ready') return this.refuse(activation, outcome, origin, now);
+    const failure: Outcome = { type: 'failure', code: outcome[1], detail: outcome[2] };
+    return this.#reply(
+      activation,
+      onReply,
+      { tag: reply.tag, outcome: failure, isUnrecorded: true },
+      origin,
+      now,
+    );
   }
 
   /** Reads a ready activation. A rejection is an outcome like any other. */
@@ -218,12 +257,14 @@ export class Executor {
     command: CommandEntry | undefined,
     origin: Origin,
     now: number,
+    isTentative = false,
   ): Executed {
     const { limits } = this.#domain;
     const events = acceptance.events ?? noEvents;
     const eventCount = events.length;
     let orders: readonly MessageOrder[] = acceptance.messages ?? noOrders;
-    if (eventCount > limits.eventsPerCommandMax) return this.refuse(activation, tooMany, origin, now);
+    if (eventCount > limits.eventsPerCommandMax)
+      return this.#refused(activation, tooMany, origin, now, isTentative);
     // Arrays of their final size and loops by index: this runs a dozen times per transfer, and what it leaves behind for
     // the collector is what a transfer costs.
     const stored: unknown[] = eventCount === 0 ? none : new Array<unknown>(eventCount * 2);
@@ -241,22 +282,19 @@ export class Executor {
         if (entry.reactions.length > 0)
           orders = [...orders, ...reactionsTo(entry, event, activation, now, origin)];
       }
-      if (orders.length > limits.messagesPerCommandMax) return this.refuse(activation, tooMany, origin, now);
+      if (orders.length > limits.messagesPerCommandMax)
+        return this.#refused(activation, tooMany, origin, now, isTentative);
       messages = this.#storedMessages(orders);
       timers =
         acceptance.timers === undefined
           ? noStoredTimers
           : acceptance.timers.map((timer) => this.#storedTimer(activation, timer, now));
     } catch (cause) {
-      return this.refuse(
-        activation,
-        this.#thrown(activation, command?.name ?? 'onReply', cause, origin),
-        origin,
-        now,
-      );
+      const thrown = this.#thrown(activation, command?.name ?? 'onReply', cause, origin);
+      return this.#refused(activation, thrown, origin, now, isTentative);
     }
     const tooLarge = this.#tooLarge(stored, messages, timers);
-    if (tooLarge !== undefined) return this.refuse(activation, tooLarge, origin, now);
+    if (tooLarge !== undefined) return this.#refused(activation, tooLarge, origin, now, isTentative);
     let state = activation.state;
     let outcome: StoredOutcome;
     try {
@@ -273,7 +311,7 @@ export class Executor {
     } catch (cause) {
       this.#thrown(activation, command?.name ?? 'onReply', cause, origin);
       if (events.length > 0) this.#onBroken(activation);
-      return this.refuse(activation, failureOutcome('internal', 'The actor failed.'), origin, now);
+      return this.#refused(activation, actorFailed, origin, now, isTentative);
     }
     const isRecorded = origin.mustRecord || stored.length > 0 || messages.length > 0 || timers.length > 0;
     if (isRecorded)
@@ -296,6 +334,18 @@ export class Executor {
       for (const entry of entries) this.#count(entry.label);
     }
     return { outcome, recorded: isRecorded, version: activation.version };
+  }
+
+  /** `isTentative`: nothing is recorded yet, the caller has another answer. */
+  #refused(
+    activation: Activation,
+    outcome: StoredOutcome,
+    origin: Origin,
+    now: number,
+    isTentative: boolean,
+  ): Executed {
+    if (!isTentative) return this.refuse(activation, outcome, origin, now);
+    return { outcome, recorded: false, version: activation.version };
   }
 
   /** Appends the record to the partition's share and hands out its messages and timers. */
@@ -350,14 +400,21 @@ export class Executor {
     if (origin.cause[0] === causeMessage) {
       partition.consume(origin.cause[1], origin.cause[2], origin.cause[3]);
     }
+    let trail: StoredTrail | undefined;
     if (sent !== 0) {
-      const trail = onwardTrail(origin.trail, origin.commandId);
+      trail = onwardTrail(origin.trail, origin.commandId);
       for (let index = 0; index < messageCount; index++) {
         const message = sent[index + 1] as StoredMessage;
         this.#send(activation, share.position, firstOrdinal + index, now, message, trail);
       }
     }
-    for (const timer of timers) this.#timers.apply(partition, activation.kind.schemaId, activation.id, timer);
+    for (const timer of timers) {
+      if (timer.length !== 1) trail ??= onwardTrail(origin.trail, origin.commandId);
+      const { kind, id } = activation;
+      const activity = this.#timers.apply(partition, kind.schemaId, id, timer, trail ?? origin.trail);
+      if (activity !== undefined)
+        group.afterDurable.push({ run: () => this.#beginActivity(activity), refuse: () => undefined });
+    }
   }
 
   #storedMessages(orders: readonly MessageOrder[]): StoredMessage[] {
@@ -489,6 +546,7 @@ class Context implements DecideContext {
   }
 }
 
+const actorFailed = failureOutcome('internal', 'The actor failed.');
 const tooMany = failureOutcome('command-too-large', 'Too many events or messages.');
 const commandTooLarge = failureOutcome('command-too-large', 'The command produced too much.');
 const eventTooLarge = failureOutcome('event-too-large', 'An event is too large.');
@@ -545,11 +603,6 @@ function withOrdinal(
   if (reply !== undefined) sent[count] = reply;
   // Every slot is filled above: a number, then messages.
   return sent as [number, ...StoredMessage[]];
-}
-
-/** The trail of what a command sends on: same correlation, caused by that command. */
-export function onwardTrail(trail: StoredTrail, commandId: string): StoredTrail {
-  return [trail[0] === 0 ? commandId : trail[0], commandId, trail[2], trail[3]];
 }
 
 export function isRejection(value: unknown): value is Rejection {

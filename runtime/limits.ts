@@ -45,6 +45,8 @@ export interface Limits {
   readonly callDeadlineMs: number;
   /** Filter in front of the recorded outcomes, all generations together: 16 bits an id. */
   readonly filterBytes: number;
+  /** Activities of one shard under way; the others wait in their order. */
+  readonly activitiesMax: number;
   /** A throwing `evolve` or recovery, or a hung or ended thread, is a strike; at this many their actor is parked. */
   readonly strikesMax: number;
   /** Strikes are forgotten when the next one comes later than this. */
@@ -88,6 +90,7 @@ export const defaultLimits: Limits = {
   appendDeadlineMs: 5_000,
   callDeadlineMs: 10_000,
   filterBytes: 64 * 1_048_576,
+  activitiesMax: 256,
   strikesMax: 3,
   strikeMemoryMs: 600_000,
   lettersMax: 10_000,

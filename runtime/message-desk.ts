@@ -6,10 +6,16 @@ import type { Caller, Outcome } from '../actors/model/message.js';
 import type { Activation } from './actor/activation.js';
 import type { ActivationDesk } from './actor/activation-desk.js';
 import type { CancelTimer } from './clock.js';
-import { failureOutcome, outcomeRejection, outcomeReply, type StoredOutcome } from './commit/outcome.js';
+import {
+  failureOutcome,
+  outcomeFailure,
+  outcomeRejection,
+  outcomeReply,
+  type StoredOutcome,
+} from './commit/outcome.js';
 import { causeMessage, causeTimer, type StoredTrail } from './commit/record.js';
 import type { Domain } from './domain.js';
-import type { Executor, Origin } from './execution.js';
+import type { Executed, Executor, Origin } from './execution.js';
 import { messageId } from './history.js';
 import type { Channel, ChannelHub } from './link/channel-hub.js';
 import type { MessageItem } from './link/link-protocol.js';
@@ -18,6 +24,10 @@ import type { LiveTimer, TimerDesk } from './timer/timer-desk.js';
 const timersPerTurn = 256;
 /** A wall clock may be set: a timer that is farther away is looked at again after this. */
 const timerLookMs = 1_000;
+/** Due timers whose actors are being loaded; past it the next wait, so that a restart after an outage loads in portions. */
+const timersLoadingMax = 1_024;
+/** A saga whose timer's command failed (what it decided was past a bound) looks again after this. */
+const wakeAgainMs = 60_000;
 
 export interface MessageDeskHost {
   /** Runs as a turn of the shard. */
@@ -34,6 +44,8 @@ export class MessageDesk {
   readonly #timers: TimerDesk;
   readonly #host: MessageDeskHost;
   #timerDueAt = Number.POSITIVE_INFINITY;
+  /** Due timers that wait for their actors to be loaded. */
+  #loadingCount = 0;
   #cancelTimer: CancelTimer | undefined;
 
   constructor(parts: {
@@ -100,14 +112,14 @@ export class MessageDesk {
   }
 
   /** Runs a stored command. One that this program no longer has is refused, so that it holds up nobody else. */
-  #runStored(activation: Activation, schema: number, stored: readonly unknown[], origin: Origin): void {
+  #runStored(activation: Activation, schema: number, stored: readonly unknown[], origin: Origin): Executed {
     try {
       const { entry, fields } = this.#domain.kinds.command(activation.kind, schema, stored);
-      this.#executor.command(activation, entry, fields, origin);
+      return this.#executor.command(activation, entry, fields, origin);
     } catch (cause) {
       if (!isOperatingError(cause) || cause.code !== 'schema-unknown') throw cause;
       this.#domain.report('error', 'command-unknown', { kind: activation.kind.name, message: cause.message });
-      this.#executor.refuse(activation, failureOutcome(cause.code, cause.message), origin);
+      return this.#executor.refuse(activation, failureOutcome(cause.code, cause.message), origin);
     }
   }
 
@@ -123,7 +135,8 @@ export class MessageDesk {
 
   /** Sees to it that the next due timer fires. Called at the end of a turn. */
   armTimer(): void {
-    const dueAt = this.#timers.nextDueAt;
+    const isFull = this.#loadingCount >= timersLoadingMax;
+    const dueAt = isFull ? Number.POSITIVE_INFINITY : this.#timers.nextDueAt;
     if (dueAt === this.#timerDueAt) return;
     this.#cancelTimer?.();
     this.#timerDueAt = dueAt;
@@ -141,26 +154,46 @@ export class MessageDesk {
       const activation = kind === undefined ? undefined : this.#activations.obtain(kind, timer.id);
       if (activation === undefined) continue;
       if (activation.phase === 'loading') {
-        activation.waiting.push({ run: () => this.#fire(activation, timer), refuse: () => undefined });
+        this.#fireLoaded(activation, timer);
       } else {
         this.#fire(activation, timer);
       }
     }
   }
 
+  #fireLoaded(activation: Activation, timer: LiveTimer): void {
+    this.#loadingCount++;
+    activation.waiting.push({
+      run: () => {
+        this.#loadingCount--;
+        this.#fire(activation, timer);
+      },
+      refuse: () => {
+        this.#loadingCount--;
+      },
+    });
+  }
+
   #fire(activation: Activation, timer: LiveTimer): void {
     // A parked actor keeps its timers: they stand in the table and fire after it was mended.
     if (activation.phase === 'parked' || !this.#timers.fired(timer)) return;
     this.#domain.counters.timersFired++;
-    const commandId = `timer.${timer.id}.${timer.name}.${timer.dueAt}`;
-    this.#runStored(activation, timer.schema, timer.fields, {
-      cause: [causeTimer, timer.name, timer.dueAt],
-      time: timer.dueAt,
-      caller: { principal: '', roles: [], internal: true },
-      trail: [0, 0, '', 0],
-      commandId,
+    const { id, name, dueAt, schema, fields, trail } = timer;
+    const origin: Origin = {
+      cause: [causeTimer, name, dueAt],
+      time: dueAt,
+      caller: { principal: trail[2], roles: [], internal: true },
+      trail,
+      commandId: `timer.${id}.${name}.${dueAt}`,
       mustRecord: true,
-    });
+    };
+    const { outcome } = this.#runStored(activation, schema, fields, origin);
+    if (outcome[0] === outcomeFailure && activation.kind.isSaga && activation.phase === 'ready') {
+      // A live saga is never without its timer.
+      this.#executor.record(activation, origin, outcome, [
+        [name, this.#domain.now + wakeAgainMs, schema, fields],
+      ]);
+    }
     this.#host.changed(activation);
   }
 }

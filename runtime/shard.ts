@@ -14,6 +14,7 @@ import { partitionOf } from '../actors/model/address.js';
 import { isOperatingError } from '../actors/model/errors.js';
 import type { Store } from '../persistence/store.js';
 import type { Activities } from './activity/activities.js';
+import { ActivityDesk } from './activity/activity-desk.js';
 import { ActivationDesk } from './actor/activation-desk.js';
 import type { StruckActor } from './actor/strike-book.js';
 import { CallDesk } from './call-desk.js';
@@ -108,6 +109,7 @@ export class Shard {
   readonly #opener: PartitionOpener;
   readonly #executor: Executor;
   readonly #calls: CallDesk;
+  readonly #activities: ActivityDesk;
   readonly #operations: OperationDesk;
   readonly #tail: TailDesk;
   /** The newest announcement of each partition of other shards. */
@@ -160,7 +162,23 @@ export class Shard {
       deliver: (item) => void this.#hub.deliver(item),
       onBroken: (activation) => this.#activations.broken(activation),
       markDirty: (activation) => this.#activations.dirtyRows(activation.partition).mark(activation),
+      beginActivity: (timer) => this.#activities.begin(timer),
     });
+    this.#activities = new ActivityDesk(
+      {
+        domain: this.#domain,
+        executor: this.#executor,
+        timers: this.#timers,
+        activities: options.activities,
+      },
+      {
+        turn: (run) => {
+          if (this.#phase === 'open' || this.#phase === 'stopping') this.#turn(run);
+        },
+        obtain: (kind, id) => this.#activations.obtain(kind, id),
+        changed: (activation) => this.#calls.changed(activation),
+      },
+    );
     this.#calls = new CallDesk(this.#domain, this.#executor, this.#entries, {
       obtain: (kind, id) => this.#activations.obtain(kind, id),
       answer: (answer, group) => this.#answer(answer, group),
@@ -479,6 +497,7 @@ export class Shard {
 
   #opened(): void {
     for (const item of this.#announced.values()) this.#routes.opened(item);
+    this.#activities.beginAll();
     this.#sweeper.wake();
     void this.#opener.coverSegments();
   }

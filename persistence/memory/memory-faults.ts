@@ -44,6 +44,11 @@ export class FaultScript implements MemoryFaults {
     this.#appends.push(fault);
   }
 
+  /** True when every append put in here has come. */
+  get isSpent(): boolean {
+    return this.#appends.length === 0;
+  }
+
   onNextCommit(fault: WriteFault | undefined): void {
     this.#commits.push(fault);
   }

@@ -85,6 +85,11 @@ export function recordKind(bytes: Uint8Array): number {
   return first === 0xcc ? second : second * 256 + (bytes[3] ?? 0);
 }
 
+/** The trail of what a command sends on, or does later: same correlation, caused by that command. */
+export function onwardTrail(trail: StoredTrail, commandId: string): StoredTrail {
+  return [trail[0] === 0 ? commandId : trail[0], commandId, trail[2], trail[3]];
+}
+
 /** Events in a record. */
 export function eventCount(record: StoredRecord): number {
   return record[8] === 0 ? 0 : record[8].length / 2;

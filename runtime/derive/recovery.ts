@@ -13,11 +13,18 @@ import { unpack } from '../../actors/model/codec.js';
 import { OperatingError } from '../../actors/model/errors.js';
 import { EntryReader, hashEntry, noHash, sameHash } from '../../persistence/entry.js';
 import type { EntryHash } from '../../persistence/journal.js';
-import { causeCommand, causeTimer, forEachMessage, type StoredRecord } from '../commit/record.js';
+import {
+  causeCommand,
+  causeTimer,
+  forEachMessage,
+  onwardTrail,
+  type StoredRecord,
+} from '../commit/record.js';
 import type { FilterGenerations } from '../deduplication/filter-generations.js';
 import { OutcomeLedger } from '../deduplication/outcome-ledger.js';
 import type { Domain } from '../domain.js';
 import type { EntrySource } from '../entry-source.js';
+import { causeId } from '../history.js';
 import { letterTable } from '../letters/letter-box.js';
 import { foldLetter } from '../letters/letter-record.js';
 import { noteSent, Partition } from '../partition.js';
@@ -144,7 +151,10 @@ function replay(
     if (cause[0] === causeCommand && cause[2] !== 0) partition.ledger.note(cause[1], reader.position, at);
     if (cause[0] === causeTimer) timers.consume(partition, kindSchemaId, id, cause[1], cause[2]);
     foldLetter(partition.letters, record, at);
-    if (record[10] !== 0) for (const timer of record[10]) timers.apply(partition, kindSchemaId, id, timer);
+    if (record[10] !== 0) {
+      const trail = onwardTrail(record[6], causeId(record));
+      for (const timer of record[10]) timers.apply(partition, kindSchemaId, id, timer, trail);
+    }
   }
 }
 

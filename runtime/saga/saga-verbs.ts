@@ -102,7 +102,10 @@ export function childAnswer({
   return { type: 'failure', code: 'child-aborted', detail, isUnsure: true };
 }
 
-/** What came of an activity. Only `outcome-unknown` may have taken effect (A2 of `activity.ts`). */
+/**
+ * What came of an activity. Only `outcome-unknown` may have taken effect (A2 of `activity.ts`); `unrecorded` has: what it
+ * resulted in was past a bound.
+ */
 export function activityAnswer({
   type,
   value,
@@ -116,7 +119,7 @@ export function activityAnswer({
 }): TaskAnswer {
   if (type === 'result') return { type: 'reply', reply: value };
   if (type === 'rejected') return { type: 'rejection', code, detail, isUnsure: false };
-  return { type: 'failure', code, detail, isUnsure: code === 'outcome-unknown' };
+  return { type: 'failure', code, detail, isUnsure: type === 'unrecorded' || code === 'outcome-unknown' };
 }
 
 export function linkOf({

@@ -5,11 +5,12 @@
  *     then applies the tail, where the last word about a name wins.
  * D2  A timer is gone once the record it fired is in a group; a crash before that fires it again, with the same cause.
  *     Between leaving the queue and that record it stands in `#firing`, and sweeps go on keeping its row.
+ *     One that falls due with the outcome of an activity stands in `#ordered` from its order on (`activity-desk.ts`).
  * D3  A timer set and cancelled between two sweeps never reaches the table: nearly every saga's.
  */
 import { pack, unpack } from '../../actors/model/codec.js';
 import type { TableDelete, TablePut } from '../../persistence/tables.js';
-import type { StoredTimer } from '../commit/record.js';
+import type { StoredTimer, StoredTrail } from '../commit/record.js';
 import type { Partition } from '../partition.js';
 import { type DueTimer, TimerQueue } from './timer-queue.js';
 
@@ -23,6 +24,10 @@ export interface LiveTimer {
   readonly dueAt: number;
   readonly schema: number;
   readonly fields: readonly unknown[];
+  /** Of the command that set it: what it fires goes on under the same correlation. */
+  readonly trail: StoredTrail;
+  /** Falls due with the outcome of the activity that its fields name. */
+  readonly isActivity: boolean;
   /** True once a row of it, of this or an earlier setting, has been given to a sweep. */
   isStored: boolean;
 }
@@ -34,14 +39,46 @@ type TimerRow = readonly [
   dueAt: number,
   schema: number,
   fields: readonly unknown[],
+  trail?: StoredTrail,
+  isActivity?: 0 | 1,
 ];
+
+/** Of timers that were stored before trails were. */
+const noTrail: StoredTrail = [0, 0, '', 0];
 
 export class TimerDesk {
   readonly #queue = new TimerQueue<LiveTimer>();
   readonly #firing = new Map<string, LiveTimer>();
+  /** Activities ordered whose outcome is not recorded. */
+  readonly #ordered = new Map<string, LiveTimer>();
 
   get count(): number {
     return this.#queue.size;
+  }
+
+  /** Activities ordered whose outcome is not recorded, in the order in which they were. */
+  *activities(): Iterable<LiveTimer> {
+    yield* [...this.#ordered.values()];
+  }
+
+  /** Every timer, in no order. */
+  *values(): Iterable<LiveTimer> {
+    yield* this.#queue.values();
+    yield* this.#firing.values();
+    yield* this.#ordered.values();
+  }
+
+  /** True while a timer that left the queue, or an activity, still stands. */
+  isFiring(timer: LiveTimer): boolean {
+    return this.#under(timer).get(keyOfTimer(timer)) === timer;
+  }
+
+  #under(timer: LiveTimer): Map<string, LiveTimer> {
+    return timer.isActivity ? this.#ordered : this.#firing;
+  }
+
+  #standing(key: string): LiveTimer | undefined {
+    return this.#queue.get(key)?.timer ?? this.#firing.get(key) ?? this.#ordered.get(key);
   }
 
   /** The earliest timers that `admits` lets through, with their keys; order and cost as `TimerQueue.earliest` says. */
@@ -67,26 +104,57 @@ export class TimerDesk {
     return this.#queue.nextDueAt;
   }
 
-  apply(partition: Partition, kindSchemaId: number, id: string, timer: StoredTimer): void {
+  /** Returns the timer when it is an activity's. `trail`: of what the command that sets it sends on. */
+  apply(
+    partition: Partition,
+    kindSchemaId: number,
+    id: string,
+    timer: StoredTimer,
+    trail: StoredTrail,
+  ): LiveTimer | undefined {
     const key = keyOf(partition, kindSchemaId, id, timer[0]);
     const isStored = this.#isStored(partition, key);
     this.#firing.delete(key);
+    this.#ordered.delete(key);
     if (timer.length === 1) {
       this.#queue.cancel(key);
       markGone(partition, key, isStored);
-      return;
+      return undefined;
     }
     const [name, dueAt, schema, fields] = timer;
+    const isActivity = timer[4] === 1;
     partition.dirtyTimers.set(key, isStored);
-    this.#queue.set(key, dueAt, { partition, kindSchemaId, id, name, dueAt, schema, fields, isStored });
+    return this.#add(key, {
+      partition,
+      kindSchemaId,
+      id,
+      name,
+      dueAt,
+      schema,
+      fields,
+      trail,
+      isActivity,
+      isStored,
+    });
+  }
+
+  #add(key: string, timer: LiveTimer): LiveTimer | undefined {
+    if (!timer.isActivity) {
+      this.#queue.set(key, timer.dueAt, timer);
+      return undefined;
+    }
+    this.#queue.cancel(key);
+    this.#ordered.set(key, timer);
+    return timer;
   }
 
   /** Removes a timer that fired, unless it has been set again since. */
   consume(partition: Partition, kindSchemaId: number, id: string, name: string, dueAt: number): void {
     const key = keyOf(partition, kindSchemaId, id, name);
-    if (this.#queue.get(key)?.dueAt !== dueAt) return;
+    if (this.#standing(key)?.dueAt !== dueAt) return;
     markGone(partition, key, this.#isStored(partition, key));
     this.#queue.cancel(key);
+    this.#ordered.delete(key);
   }
 
   /** Up to `max` timers due at `now`, in due order. Each must be given to `fired` when its command runs. */
@@ -99,8 +167,8 @@ export class TimerDesk {
   /** True when the timer still stands: its command runs now, and its record takes it off. False: it was cancelled or set anew. */
   fired(timer: LiveTimer): boolean {
     const key = keyOfTimer(timer);
-    if (this.#firing.get(key) !== timer) return false;
-    this.#firing.delete(key);
+    if (!this.isFiring(timer)) return false;
+    this.#under(timer).delete(key);
     markGone(timer.partition, key, timer.isStored);
     return true;
   }
@@ -113,7 +181,7 @@ export class TimerDesk {
     const puts: TablePut[] = [];
     const deletes: TableDelete[] = [];
     for (const key of partition.dirtyTimers.keys()) {
-      const timer = this.#queue.get(key)?.timer ?? this.#firing.get(key);
+      const timer = this.#standing(key);
       const rowKey = key.slice(key.indexOf('/') + 1);
       if (timer === undefined) {
         deletes.push({ table: timerTable, key: rowKey });
@@ -125,6 +193,8 @@ export class TimerDesk {
           timer.dueAt,
           timer.schema,
           timer.fields,
+          timer.trail,
+          timer.isActivity ? 1 : 0,
         ];
         timer.isStored = true;
         puts.push({ table: timerTable, key: rowKey, value: Buffer.from(pack(row)) });
@@ -136,8 +206,9 @@ export class TimerDesk {
 
   /** Takes a stored row back in at recovery. */
   load(partition: Partition, value: Uint8Array): void {
-    const [kindSchemaId, id, name, dueAt, schema, fields] = unpack(value) as TimerRow;
-    this.#queue.set(keyOf(partition, kindSchemaId, id, name), dueAt, {
+    const row = unpack(value) as TimerRow;
+    const [kindSchemaId, id, name, dueAt, schema, fields, trail = noTrail, isActivity = 0] = row;
+    this.#add(keyOf(partition, kindSchemaId, id, name), {
       partition,
       kindSchemaId,
       id,
@@ -145,19 +216,21 @@ export class TimerDesk {
       dueAt,
       schema,
       fields,
+      trail,
+      isActivity: isActivity === 1,
       isStored: true,
     });
   }
 
   clear(): void {
     this.#firing.clear();
+    this.#ordered.clear();
     this.#queue.clear();
   }
 
   /** True when the table may hold a row under `key`. */
   #isStored(partition: Partition, key: string): boolean {
-    const timer = this.#queue.get(key)?.timer ?? this.#firing.get(key);
-    return timer?.isStored ?? partition.dirtyTimers.get(key) ?? false;
+    return this.#standing(key)?.isStored ?? partition.dirtyTimers.get(key) ?? false;
   }
 }
 

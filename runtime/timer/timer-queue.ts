@@ -105,6 +105,11 @@ export class TimerQueue<Timer> {
     return found;
   }
 
+  /** Every timer, in no order. */
+  *values(): Iterable<Timer> {
+    for (const { timer } of this.#heap) yield timer;
+  }
+
   clear(): void {
     this.#heap.length = 0;
     this.#byKey.clear();

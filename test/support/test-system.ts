@@ -11,6 +11,7 @@ import { MemoryDisk } from '../../persistence/memory/memory-disk.js';
 import { FaultScript, type MemoryFaults } from '../../persistence/memory/memory-faults.js';
 import { createMemoryStore } from '../../persistence/memory/memory-store.js';
 import type { Store } from '../../persistence/store.js';
+import type { Activities } from '../../runtime/activity/activities.js';
 import type { StruckActor } from '../../runtime/actor/strike-book.js';
 import type { ActorAnswer, ActorRequest } from '../../runtime/actor-client.js';
 import { ActorSystem } from '../../runtime/actor-system.js';
@@ -38,6 +39,8 @@ export interface TestSystemOptions {
   /** Stands between the runtime and the store: for reads that wait. */
   readonly storeAs?: (store: Store) => Store;
   readonly seed?: number;
+  /** What does the activities of the modules. */
+  readonly activities?: Activities;
 }
 
 export interface Report {
@@ -128,7 +131,11 @@ export class TestSystem {
         ...(options.struck === undefined ? {} : { struck: options.struck }),
         // The filter of a shard would be 64 MB that are zeroed at every start.
         limits: { filterBytes: 65_536, ...options.limits },
-        startShards: inThreadShards({ ...shared, onFatal: (code) => fatal.push(code) }),
+        startShards: inThreadShards({
+          ...shared,
+          onFatal: (code) => fatal.push(code),
+          ...(options.activities === undefined ? {} : { activities: options.activities }),
+        }),
       }),
     );
     return new TestSystem({ system, disk, store, clock, script, reports, fatal, options });

@@ -12,6 +12,7 @@ import { TimerDesk } from '../../../runtime/timer/timer-desk.js';
 
 const kind = 7;
 const schema = 3;
+const trail = ['c', 0, 'alice', 0] as const;
 
 async function openPartition(): Promise<Partition> {
   const store = createMemoryStore({ partitionCount: 1 });
@@ -53,9 +54,9 @@ t.test('D3: a timer set and cancelled between two sweeps writes and deletes no r
   const desk = new TimerDesk();
   const partition = await openPartition();
   const table = new TimerTable();
-  desk.apply(partition, kind, 's-1', ['wake', 10, schema, []]);
-  desk.apply(partition, kind, 's-1', ['wake', 20, schema, []]);
-  desk.apply(partition, kind, 's-1', ['wake']);
+  desk.apply(partition, kind, 's-1', ['wake', 10, schema, []], trail);
+  desk.apply(partition, kind, 's-1', ['wake', 20, schema, []], trail);
+  desk.apply(partition, kind, 's-1', ['wake'], trail);
   table.sweep(desk, partition);
   t.equal(table.rows.size + table.deletes, 0);
 });
@@ -65,7 +66,7 @@ t.test('D1: a timer that a sweep has written is deleted once it is cancelled or 
     const desk = new TimerDesk();
     const partition = await openPartition();
     const table = new TimerTable();
-    desk.apply(partition, kind, 's-1', ['wake', 10, schema, [1]]);
+    desk.apply(partition, kind, 's-1', ['wake', 10, schema, [1]], trail);
     table.sweep(desk, partition);
     t.equal(table.rows.size, 1);
     if (fires) {
@@ -76,7 +77,7 @@ t.test('D1: a timer that a sweep has written is deleted once it is cancelled or 
       t.equal(timer !== undefined && desk.fired(timer), true);
       t.equal(timer !== undefined && desk.fired(timer), false, 'once');
     } else {
-      desk.apply(partition, kind, 's-1', ['wake']);
+      desk.apply(partition, kind, 's-1', ['wake'], trail);
     }
     table.sweep(desk, partition);
     t.equal(table.rows.size, 0);
@@ -90,9 +91,9 @@ t.test('D2: a timer that is cancelled or set anew while it waits to fire does no
   ] as const) {
     const desk = new TimerDesk();
     const partition = await openPartition();
-    desk.apply(partition, kind, 's-1', ['wake', 10, schema, []]);
+    desk.apply(partition, kind, 's-1', ['wake', 10, schema, []], trail);
     const [timer] = desk.takeDue(10, 1);
-    desk.apply(partition, kind, 's-1', order);
+    desk.apply(partition, kind, 's-1', order, trail);
     t.equal(timer !== undefined && desk.fired(timer), false);
     t.same(dueNames(desk), left);
   }
@@ -115,19 +116,20 @@ t.test('D1: after any course, table and records together give the timers that we
       const table = new TimerTable();
       let { desk } = reopened(partition, table);
       /** Records since the last sweep, as recovery reads them. */
-      let tail: (() => void)[] = [];
-      const note = (record: () => void): void => {
+      let tail: (() => unknown)[] = [];
+      const note = (record: () => unknown): void => {
         tail.push(record);
       };
       for (const act of actions) {
         if (act.type === 'set') {
           live.set(act.id, act.dueAt);
-          const apply = (): void => desk.apply(partition, kind, act.id, ['wake', act.dueAt, schema, []]);
+          const apply = (): unknown =>
+            desk.apply(partition, kind, act.id, ['wake', act.dueAt, schema, []], trail);
           apply();
           note(apply);
         } else if (act.type === 'cancel') {
           live.delete(act.id);
-          const apply = (): void => desk.apply(partition, kind, act.id, ['wake']);
+          const apply = (): unknown => desk.apply(partition, kind, act.id, ['wake'], trail);
           apply();
           note(apply);
         } else if (act.type === 'fire') {
