@@ -15,7 +15,8 @@ import type { CompiledRoute } from './compiled-route.js';
 import { entityTag, ifNoneMatchHolds, parsePreferWait } from './conditions.js';
 import { errorPlace } from './error-place.js';
 import type { HttpExchange } from './http-exchange.js';
-import type { Refused, Serve } from './own-route.js';
+import { jsonText } from './json-text.js';
+import type { Refused, Serve, StreamAnswer } from './own-route.js';
 import type { Problem } from './problem.js';
 import { type Admitted, type InputSettings, type RequestInput, readInput } from './request-input.js';
 
@@ -56,7 +57,7 @@ export class ActorExchange {
       return;
     }
     const { route, serve } = admitted.route;
-    if (serve !== undefined) return this.#serve(exchange, admitted.route, serve, input.request);
+    if (serve !== undefined) return this.#serve(exchange, admitted, serve, input.request);
     // `plan` is declared for a body of the route's own type, which the input's check has just proved.
     const planned = route.plan(input.request as RouteRequest<never>);
     if (planned.type === 'rejection')
@@ -65,7 +66,12 @@ export class ActorExchange {
   }
 
   /** A route of the gateway's own. */
-  #serve(exchange: HttpExchange, route: CompiledRoute, serve: Serve, request: RouteRequest): void {
+  #serve(
+    exchange: HttpExchange,
+    { route, expiresAtMs }: Admitted,
+    serve: Serve,
+    request: RouteRequest,
+  ): void {
     const failed = (error: unknown): void => {
       if (isOperatingError(error)) return exchange.refuse(failureProblem(error.code, error.message));
       this.#parts.report('error', 'request-failed', {
@@ -75,12 +81,13 @@ export class ActorExchange {
       });
       exchange.refuse({ code: 'internal' });
     };
-    serve(request)
+    serve(request, { lastEventId: exchange.request.lastEventId, expiresAtMs })
       .then((answer) => {
+        if ('type' in answer && answer.type === 'stream') return giveStream(exchange, answer);
         if ('type' in answer) return exchange.refuse(plannedProblem(route.route, answer));
         const headers: string[] = [];
         pushRouteHeaders(headers, answer, route.operation);
-        exchange.json(answer.status, JSON.stringify(answer.body, bigintsAsText), headers);
+        exchange.json(answer.status, jsonText(answer.body), headers);
       })
       .catch(failed);
   }
@@ -185,8 +192,15 @@ function giveReply(exchange: HttpExchange, asked: Asked, answer: ActorAnswer & {
   if (asked.waitApplied !== undefined) headers.push('preference-applied', `wait=${asked.waitApplied}`);
   pushRouteHeaders(headers, answered, route.operation);
   const isOpen = route.isGeneric || call.type === 'history';
-  const body = isOpen ? JSON.stringify(answered.body, bigintsAsText) : JSON.stringify(answered.body);
+  const body = isOpen ? jsonText(answered.body) : JSON.stringify(answered.body);
   exchange.json(answered.status, body, headers);
+}
+
+function giveStream(exchange: HttpExchange, { contentType, run, abandon }: StreamAnswer): void {
+  // Proxies must neither keep what goes by nor wait for its end.
+  const stream = exchange.stream(contentType, ['cache-control', 'no-store', 'x-accel-buffering', 'no']);
+  if (stream === undefined) abandon();
+  else run(stream);
 }
 
 function isNotModified({ request }: HttpExchange, { route, call }: Asked, version: number): boolean {
@@ -202,11 +216,6 @@ function pushRouteHeaders(headers: string[], answered: RouteAnswer, operation: s
     if (lineBreak.test(value)) throw new TypeError(`a header of ${operation} holds a line break`);
     headers.push(name.toLowerCase(), value);
   }
-}
-
-/** Bodies made of actors' own data may hold whole numbers that JSON has no exact form for. */
-function bigintsAsText(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? value.toString() : value;
 }
 
 function plannedProblem(route: Route, { code, detail, status }: Refused): Problem {

@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto';
 import type { Module } from '../actors/model/module.js';
 import type { ActorClient } from '../runtime/actor-client.js';
 import type { Clock, Report } from '../runtime/clock.js';
+import type { EventFeed } from '../runtime/feed/event-feed.js';
 import type { OperationClient } from '../runtime/operator/operation.js';
 import { ActorExchange } from './actor-exchange.js';
 import { actorRoutes } from './actor-routes.js';
@@ -15,6 +16,9 @@ import { Authenticator, type TokenKey } from './authentication.js';
 import { compileOwnRoute, compileRoute } from './compiled-route.js';
 import type { AllowedOrigins } from './cors.js';
 import { errorPlace } from './error-place.js';
+import type { StreamTimes } from './feed/event-stream.js';
+import { feedRoutes } from './feed/feed-routes.js';
+import { OpenStreams } from './feed/open-streams.js';
 import { BodyFingerprint, FreshCommandIds } from './idempotency.js';
 import { operatorRoutes } from './operator/operator-routes.js';
 import type { OwnRoute } from './own-route.js';
@@ -52,6 +56,10 @@ export interface GatewaySettings {
   readonly inFlightMax?: number;
   /** Default 65,536. */
   readonly bodyBytesMax?: number;
+  /** Default: a heartbeat every 5 s, 30 s for a client that does not read. */
+  readonly streamTimes?: Partial<StreamTimes>;
+  /** Default 50. */
+  readonly streamsPerPrincipalMax?: number;
 }
 
 export interface GatewayCallbacks extends SystemCallbacks {
@@ -63,6 +71,8 @@ export interface GatewayParts {
   readonly client: ActorClient;
   /** Absent: no routes for operators. */
   readonly operations?: OperationClient;
+  /** Absent: no routes over all events. */
+  readonly feed?: EventFeed;
   readonly transport: Transport;
   readonly settings: GatewaySettings;
   readonly callbacks: GatewayCallbacks;
@@ -81,25 +91,30 @@ export interface Gateway {
 
 export const inFlightMaxDefault = 10_000;
 export const bodyBytesMaxDefault = 65_536;
+/** uWS closes a connection on which nothing moves for 10 s. */
+const heartbeatMsDefault = 5_000;
+const stallMsDefault = 30_000;
 const minuteMs = 60_000;
 
 export function createGateway({
   modules,
   client,
   operations,
+  feed,
   transport,
   settings,
   callbacks,
   clock,
   report,
 }: GatewayParts): Gateway {
+  const streams = new OpenStreams(settings.streamsPerPrincipalMax);
+  const times = { heartbeatMs: heartbeatMsDefault, stallMs: stallMsDefault, ...settings.streamTimes };
+  const ownRoutes = [
+    ...(operations === undefined ? [] : operatorRoutes({ operations, client, modules })),
+    ...(feed === undefined ? [] : feedRoutes({ feed, streams, times, clock, report })),
+  ];
   const pipeline = new RequestPipeline({
-    table: tableOf(
-      modules,
-      operations === undefined ? [] : operatorRoutes({ operations, client, modules }),
-      callbacks,
-      report,
-    ),
+    table: tableOf(modules, ownRoutes, callbacks, report),
     actors: new ActorExchange({
       client,
       sagaKinds: new Set(modules.flatMap((module) => (module.sagas ?? []).map((saga): string => saga.name))),
@@ -120,7 +135,11 @@ export function createGateway({
   });
   return {
     listen: (host, port) => transport.listen(host, port, pipeline),
-    close: () => transport.close(),
+    close: () => {
+      const closed = transport.close();
+      streams.close();
+      return closed;
+    },
     get inFlightCount() {
       return pipeline.inFlightCount;
     },

@@ -1,14 +1,14 @@
 /**
  * One request on its way to its one answer: what was found out about it so far, and how the answer is put together.
  *
- * W1  Every exchange ends in exactly one of `json`, `refuse`, `send`; a second one is dropped.
+ * W1  Every exchange ends in exactly one of `json`, `refuse`, `send`, `stream`; a second one is dropped.
  * W2  Every answer carries the trace id, and what rate limit and origin ask for.
  */
 import { errorEntry } from '../actors/model/errors.js';
 import { type AllowedOrigins, pushCorsHeaders } from './cors.js';
 import { type Problem, problemContentType, problemReply } from './problem.js';
 import { pushRateHeaders, type RateLimiter, type RateVerdict } from './rate-limit.js';
-import type { TransportExchange, TransportRequest } from './transport.js';
+import type { TransportExchange, TransportRequest, TransportStream } from './transport.js';
 
 export interface ExchangeContext {
   readonly origins: AllowedOrigins;
@@ -69,14 +69,29 @@ export class HttpExchange {
     if (this.#done) return;
     this.#done = true;
     const all = body === '' ? [] : ['content-type', contentType];
+    this.#pushOwnHeaders(all, headers);
+    this.#out.send({ status, headers: all, body });
+    this.#context.ended(this, status);
+  }
+
+  /** A body that goes on; undefined when there is nobody to answer any more. It counts as answered when it begins. */
+  stream(contentType: string, headers: readonly string[]): TransportStream | undefined {
+    if (this.#done) return undefined;
+    this.#done = true;
+    const all = ['content-type', contentType];
+    this.#pushOwnHeaders(all, headers);
+    const stream = this.#out.stream({ status: 200, headers: all });
+    this.#context.ended(this, 200);
+    return stream;
+  }
+
+  #pushOwnHeaders(all: string[], headers: readonly string[]): void {
     all.push('x-trace-id', this.traceId);
     if (this.traceparent !== '') all.push('traceparent', this.traceparent);
     if (this.#limiter !== undefined && this.#verdict !== undefined)
       pushRateHeaders(all, this.#limiter, this.#verdict);
     if (this.request.origin !== '') pushCorsHeaders(all, this.request.origin, this.#context.origins);
     for (const each of headers) all.push(each);
-    this.#out.send({ status, headers: all, body });
-    this.#context.ended(this, status);
   }
 }
 

@@ -6,11 +6,29 @@
  */
 import type { Rejection } from '../actors/model/message.js';
 import type { Route, RouteAnswer, RouteRequest } from '../actors/model/route.js';
+import type { TransportStream } from './transport.js';
 
 /** A no; with its status where an actor's contract gave it. */
 export type Refused = Rejection & { readonly status?: number };
 
-export type Serve = (request: RouteRequest) => Promise<RouteAnswer | Refused>;
+/** What a stream needs of a request beside what every route is told. */
+export interface Sent {
+  /** The field `Last-Event-ID`; empty when there is none. */
+  readonly lastEventId: string;
+  /** When the caller's credentials end, Unix ms. */
+  readonly expiresAtMs: number;
+}
+
+/** An answer that goes on. Exactly one of the two functions runs, once. */
+export interface StreamAnswer {
+  readonly type: 'stream';
+  readonly contentType: string;
+  readonly run: (stream: TransportStream) => void;
+  /** There is nobody to answer any more. */
+  readonly abandon: () => void;
+}
+
+export type Serve = (request: RouteRequest, sent: Sent) => Promise<RouteAnswer | Refused | StreamAnswer>;
 
 export interface OwnRoute
   extends Pick<Route, 'method' | 'path' | 'access' | 'body' | 'query' | 'summary' | 'rejections'> {

@@ -26,6 +26,8 @@ export interface Admitted {
   /** Path segments that stand for parameters, as sent. */
   readonly values: readonly string[];
   readonly caller: Caller;
+  /** When the caller's credentials end, Unix ms; never where none are needed. */
+  readonly expiresAtMs: number;
 }
 
 export interface InputSettings {

@@ -174,7 +174,12 @@ export class RequestPipeline implements TransportHandler {
 
   #public(exchange: HttpExchange, route: CompiledRoute, values: readonly string[]): void {
     this.#limitAddress(exchange, () =>
-      this.#parts.actors.run(exchange, { route, values, caller: anonymous }),
+      this.#parts.actors.run(exchange, {
+        route,
+        values,
+        caller: anonymous,
+        expiresAtMs: Number.POSITIVE_INFINITY,
+      }),
     );
   }
 
@@ -211,8 +216,7 @@ export class RequestPipeline implements TransportHandler {
           : (this.#rateProblem(exchange, verified.caller) ?? roleProblem(route, verified.caller));
       if (problem !== undefined) exchange.refuse(problem);
       // A code is always a problem, so there is a caller here.
-      else if (typeof verified !== 'string')
-        this.#parts.actors.run(exchange, { route, values, caller: verified.caller });
+      else if (typeof verified !== 'string') this.#parts.actors.run(exchange, { route, values, ...verified });
     });
   }
 

@@ -22,6 +22,7 @@ export interface RequestHeaders {
   readonly prefer: string;
   readonly traceparent: string;
   readonly correlationId: string;
+  readonly lastEventId: string;
   readonly origin: string;
   readonly requestedMethod: string;
   /** Name of a field that came twice although it may stand only once, else `''`. */
@@ -53,6 +54,22 @@ export interface TransportExchange {
   /** True once the client has left: the answer will reach nobody. */
   readonly aborted: boolean;
   send(answer: TransportAnswer): void;
+  /** Begins an answer whose body comes in chunks; undefined when there is nobody to answer any more. */
+  stream(head: Omit<TransportAnswer, 'body'>): TransportStream | undefined;
+}
+
+/** The body of an answer that goes on until one of the two ends it. */
+export interface TransportStream {
+  /** False: the client does not keep up; the chunk will still be sent, and no other may follow before `onReady`. */
+  write(chunk: string): boolean;
+  /** Runs once, when the client has read what was written. */
+  onReady(run: () => void): void;
+  /** Runs once, when nothing can be written any more; at once when that is so already. */
+  onGone(run: () => void): void;
+  /** Ends the body and closes the connection once everything is written. */
+  end(): void;
+  /** Closes the connection at once, whatever is not written yet. */
+  cut(): void;
 }
 
 export interface TransportHandler {

@@ -27,7 +27,9 @@ import type {
   TransportExchange,
   TransportHandler,
   TransportRequest,
+  TransportStream,
 } from './transport.js';
+import { UwsStream } from './uws-stream.js';
 
 /** The part of the package that this file uses. */
 interface UwsPackage {
@@ -175,6 +177,7 @@ class UwsExchange implements TransportExchange {
   readonly #transport: UwsTransport;
   readonly #res: HttpResponse;
   #done = false;
+  #stream: UwsStream | undefined;
   aborted = false;
   isHead = false;
 
@@ -186,6 +189,7 @@ class UwsExchange implements TransportExchange {
 
   abort(): void {
     this.aborted = true;
+    this.#stream?.aborted();
     if (this.#done) return;
     this.#done = true;
     this.#transport.settle();
@@ -198,6 +202,18 @@ class UwsExchange implements TransportExchange {
     this.#transport.settle();
   }
 
+  stream({ status, headers }: Omit<TransportAnswer, 'body'>): TransportStream | undefined {
+    if (this.#done) return undefined;
+    if (this.isHead) {
+      this.send({ status, headers, body: '' });
+      return undefined;
+    }
+    this.#done = true;
+    this.#res.cork(() => this.#writeHead(status, headers));
+    this.#stream = new UwsStream(this.#res, () => this.#transport.settle());
+    return this.#stream;
+  }
+
   sendAndClose(answer: TransportAnswer): void {
     this.#done = true;
     this.#write(answer, true);
@@ -207,16 +223,20 @@ class UwsExchange implements TransportExchange {
   #write({ status, headers, body }: TransportAnswer, close: boolean): void {
     const res = this.#res;
     res.cork(() => {
-      res.writeStatus(statusLines[status] ?? `${status} Status`);
-      for (let index = 0; index < headers.length; index += 2) {
-        // Both indexes are inside: names and values come in pairs.
-        res.writeHeader(headers[index]!, headers[index + 1]!);
-      }
+      this.#writeHead(status, headers);
       const isBodiless = this.isHead || status === 204 || status === 304;
       if (!isBodiless) res.end(body, close);
       else if (close) res.endWithoutBody(0, true);
       else this.#endWithoutBody(status, body);
     });
+  }
+
+  #writeHead(status: number, headers: readonly string[]): void {
+    this.#res.writeStatus(statusLines[status] ?? `${status} Status`);
+    for (let index = 0; index < headers.length; index += 2) {
+      // Both indexes are inside: names and values come in pairs.
+      this.#res.writeHeader(headers[index]!, headers[index + 1]!);
+    }
   }
 
   /** Never with a length: given one, this uWS waits for the body, and given `undefined` it announces 2^63 bytes. */
@@ -248,6 +268,7 @@ class UwsRequest implements TransportRequest {
   prefer = '';
   traceparent = '';
   correlationId = '';
+  lastEventId = '';
   origin = '';
   requestedMethod = '';
   repeated = '';
@@ -305,6 +326,9 @@ class UwsRequest implements TransportRequest {
         break;
       case 'x-correlation-id':
         this.correlationId = value;
+        break;
+      case 'last-event-id':
+        this.lastEventId = value;
         break;
       case 'transfer-encoding':
         // Present is what counts, whatever it names.

@@ -112,6 +112,7 @@ async function openGateway(options: NodeOptions, material: GatewayMaterial): Pro
     modules,
     client: opened.system,
     operations: opened.system.operations,
+    feed: opened.system.feed,
     transport,
     settings,
     callbacks: {
