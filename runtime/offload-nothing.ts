@@ -1,0 +1,2 @@
+/** The task that does nothing; see `wake` in offload.ts. */
+export default function nothing(): void {}
