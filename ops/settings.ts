@@ -220,6 +220,19 @@ export const settings = {
   smsTokenFile: providerSecret('sms-token-file', 'the bearer token for --sms'),
   push: provider('push', 'webhook that sends push messages', ['https', 'http']),
   pushTokenFile: providerSecret('push-token-file', 'the bearer token for --push'),
+  riskModel: file<string | undefined>({
+    name: 'risk-model',
+    default: () => undefined,
+    defaultText: 'none',
+    doc: 'JavaScript file whose default export scores a transfer from 0 to 1; it judges every transfer',
+  }),
+  riskThreshold: value({
+    name: 'risk-threshold',
+    form: wholeNumber(0, 101),
+    default: () => 80,
+    defaultText: '80',
+    doc: 'score in percent from which a transfer is refused; 101 refuses none',
+  }),
   simulatorLatencyMs: value({
     name: 'simulator-latency',
     form: wholeNumber(0, 60_000),

@@ -56,24 +56,28 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { config, clock, random, report, onFatal } = options;
   // First, because nothing else is worth doing on a version of Node that it has no binary for.
   const transport = await orRefuse(createUwsTransport());
-  const moduleUrl =
-    config.app === undefined
-      ? new URL('../actors/app.js', import.meta.url).href
-      : pathToFileURL(config.app).href;
+  const moduleUrl = config.app === undefined ? defaultApp(config) : pathToFileURL(config.app).href;
   const modules = await orRefuse(loadModuleFile(moduleUrl));
   const key = await orRefuse(loadSigningKey(config));
   const fingerprintSecret = await orRefuse(loadFingerprintSecret(config.dataDirectory));
-  const adapters = await orRefuse(loadProviders({ config, clock, random, modules, moduleUrl }));
+  const providers = await orRefuse(loadProviders({ config, clock, random, modules, moduleUrl }));
   const { partitions, durability, shards, memoryBudgetBytes } = config;
   const storeUrl = storeUrlOf(config);
-  const opened = await patiently(clock, () =>
+  const system = await patiently(clock, () =>
     openSystem({
-      adapters,
+      adapters: providers.adapters,
       ...{ modules, moduleUrl, storeUrl, partitions, durability, shards, memoryBudgetBytes },
       ...{ directory: config.dataDirectory, redis: redisOptionsOf(config), archive: archiveOf(config) },
       ...{ clock, random, report, onFatal },
     }),
   );
+  const opened: OpenedSystem = {
+    ...system,
+    stop: async () => {
+      await system.stop();
+      await providers.close();
+    },
+  };
   try {
     const settings: GatewaySettings = {
       production: config.mode === 'production',
@@ -87,6 +91,12 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     await opened.stop();
     throw refusalOr(error);
   }
+}
+
+/** See actors/app.ts. */
+function defaultApp({ riskModel }: Config): string {
+  const { href } = new URL('../actors/app.js', import.meta.url);
+  return riskModel === undefined ? href : `${href}?risk-model`;
 }
 
 interface GatewayMaterial {

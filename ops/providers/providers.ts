@@ -7,15 +7,19 @@
  * V2  Secrets come from files, are never shown, and go only where the provider's own setting points.
  */
 import { readFile } from 'node:fs/promises';
+import { pathToFileURL } from 'node:url';
 import type { Adapters, AnyAdapter, Port } from '../../actors/model/activity.js';
 import type { Module } from '../../actors/model/module.js';
 import { pushPort, smsPort } from '../../actors/providers/message-ports.js';
 import { paymentPort } from '../../actors/providers/payment-port.js';
+import { riskModelPort } from '../../actors/providers/risk-model-port.js';
 import { shippingPort } from '../../actors/providers/shipping-port.js';
 import type { Clock, Random } from '../../runtime/clock.js';
+import { createOffload } from '../../runtime/offload.js';
 import { loadAdapters } from '../module-file.js';
 import { type Config, type SettingKey, settings } from '../settings.js';
 import { httpAdapter } from './http-adapter.js';
+import { pooledRiskModel } from './risk-model.js';
 import { type ProvidedPort, simulatedProviders } from './simulated-providers.js';
 import { smtpAdapter } from './smtp-sender.js';
 
@@ -27,14 +31,32 @@ export interface ProvidersOptions {
   readonly moduleUrl: string;
 }
 
+export interface Providers {
+  readonly adapters: Adapters;
+  /** Call it when the last activity has ended. */
+  close(): Promise<void>;
+}
+
 /** Rejects with a message for the person who starts the process. */
-export async function loadProviders(options: ProvidersOptions): Promise<Adapters> {
-  const adapters = { ...(await configuredProviders(options)), ...(await loadAdapters(options.moduleUrl)) };
+export async function loadProviders(options: ProvidersOptions): Promise<Providers> {
+  const { riskModel, riskThreshold: thresholdPercent } = options.config;
+  const offload = riskModel === undefined ? undefined : createOffload({ threads: riskModelThreads });
+  const adapters: Record<string, AnyAdapter> = {
+    ...(await configuredProviders(options)),
+    ...(await loadAdapters(options.moduleUrl)),
+  };
+  if (offload !== undefined && riskModel !== undefined) {
+    const model = pathToFileURL(riskModel);
+    adapters[riskModelPort.name] = pooledRiskModel({ model, thresholdPercent, offload });
+  }
   for (const { name } of options.modules.flatMap(({ ports = [] }) => ports)) {
     if (adapters[name] === undefined) throw new Error(missing(name));
   }
-  return adapters;
+  return { adapters, close: async () => await offload?.close() };
 }
+
+/** Beside shards and gateway: a model that is the bottleneck belongs on machines of its own, behind HTTP. */
+const riskModelThreads = 1;
 
 const httpPorts: readonly Port[] = [paymentPort, shippingPort, smsPort, pushPort];
 
@@ -123,6 +145,7 @@ async function readToken(setting: string, file: string | undefined): Promise<str
 }
 
 function missing(port: string): string {
+  if (port === riskModelPort.name) return 'port risk-model has no adapter: give --risk-model FILE';
   if (port === 'email' || httpPorts.some(({ name }) => name === port)) {
     return `port ${port} has no provider: give --${port} ADDRESS, or --${port} simulator to charge and send nothing`;
   }

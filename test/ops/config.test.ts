@@ -59,6 +59,8 @@ t.test('with nothing given every setting has its documented default', async (t) 
     smsTokenFile: undefined,
     push: undefined,
     pushTokenFile: undefined,
+    riskModel: undefined,
+    riskThreshold: 80,
     simulatorLatencyMs: 0,
     simulatorSuccess: 100,
     rateLimits: true,
