@@ -36,6 +36,7 @@ import {
   answerTail,
   type CallItem,
   type ConsumedItem,
+  itemCommand,
   itemConsumed,
   itemOpened,
   itemOperation,
@@ -51,6 +52,7 @@ import {
 import { OutboundRoutes } from './link/outbound-routes.js';
 import { MessageDesk } from './message-desk.js';
 import { OperationDesk } from './operator/operation-desk.js';
+import { OutsidePace } from './outside-pace.js';
 import { noteConsumed } from './partition.js';
 import { PartitionOpener } from './partition-opener.js';
 import { TimerDesk } from './timer/timer-desk.js';
@@ -122,8 +124,7 @@ export class Shard {
   #inTurn = false;
   #isContinuing = false;
   #acceptsWrites = true;
-  /** The tables lag too far; looked at once per group. */
-  #isBehind = false;
+  readonly #pace: OutsidePace;
   #reopenAttempts = 0;
   /** Called after the next turn. */
   readonly #turnWaiters: (() => void)[] = [];
@@ -218,6 +219,12 @@ export class Shard {
     this.#tail = new TailDesk(this.#domain, {
       answer: (answer) => this.#host.answer(answer),
       turn: (run) => this.#turn(run),
+    });
+    this.#pace = new OutsidePace({
+      clock: options.clock,
+      limits: options.limits,
+      lag: () => this.#tableLag(),
+      resume: () => this.#turn(() => undefined),
     });
     this.#committer = this.#newCommitter(1);
     this.#sweeper = this.#newSweeper();
@@ -371,6 +378,7 @@ export class Shard {
       if (this.#activations.runWaiting()) continue;
       const next = this.#queued[this.#queuedNext];
       if (next === undefined) break;
+      if (next.item[0] === itemCommand && this.#phase === 'open' && !this.#pace.admits()) break;
       this.#queuedNext++;
       this.#calls.take(next.item, next.receivedAt);
     }
@@ -478,7 +486,7 @@ export class Shard {
       partition.ledger.note(commandId, position, this.#domain.now);
       this.#calls.settled(commandId);
     }
-    this.#isBehind = this.#tableLag() > this.#domain.limits.tableLagEntriesMax;
+    this.#pace.look();
     this.#release(group);
     this.#tail.durable(group.entries);
     this.#sweeper.wake();
@@ -670,9 +678,7 @@ export class Shard {
   #refusal(): { readonly code: string; readonly detail: string } | undefined {
     if (this.#phase === 'stopping') return { code: 'shutting-down', detail: 'The node is stopping.' };
     if (!this.#acceptsWrites) return { code: 'storage-unavailable', detail: 'The disk is nearly full.' };
-    // Sweeps catch up without a group becoming durable.
-    if (this.#isBehind) this.#isBehind = this.#tableLag() > this.#domain.limits.tableLagEntriesMax;
-    if (this.#isBehind) {
+    if (this.#pace.refuses()) {
       return { code: 'storage-behind', detail: 'The tables are too far behind the log.' };
     }
     return undefined;

@@ -17,6 +17,7 @@ import { actorRowKey, actorTable, encodeActorRow, encodeFoldedRow } from '../act
 import type { CancelTimer } from '../clock.js';
 import type { Domain } from '../domain.js';
 import type { Kind } from '../kind-table.js';
+import { hurriedShare } from '../outside-pace.js';
 import type { Partition } from '../partition.js';
 import { encodeOpenSaga, isListed, openSagaKey, openSagaTable } from '../saga/open-saga-row.js';
 import type { TimerDesk } from '../timer/timer-desk.js';
@@ -283,9 +284,9 @@ export class Sweeper {
     return count;
   }
 
-  /** Past half of the allowed lag, sweeps follow each other without a pause. */
+  /** Sweeps follow each other without a pause. */
   #isBehind(): boolean {
-    const allowed = this.#domain.limits.tableLagEntriesMax / 2;
+    const allowed = this.#domain.limits.tableLagEntriesMax * hurriedShare;
     let lag = 0;
     for (const partition of this.#domain.owned()) lag += partition.tableLag;
     return lag > allowed;

@@ -2,9 +2,10 @@
 import t from 'tap';
 import { commandCall, queryCall } from '../../actors/model/call.js';
 import { gate } from '../../persistence/memory/memory-faults.js';
+import { pauseMsAt } from '../../runtime/outside-pace.js';
 import { counterContract } from '../support/counter-module.js';
 import { scanJournal } from '../support/journal-scan.js';
-import { idsOn, TestSystem } from '../support/test-system.js';
+import { type Ask, idsOn, TestSystem } from '../support/test-system.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 
 const add = (id: string, amount = 1) => commandCall(counterContract, id, 'add', { amount });
@@ -202,6 +203,59 @@ t.test(
     t.match(ask.answer, { type: 'reply', reply: { total: 1 } });
   },
 );
+
+t.test('tableLagEntriesMax: past half of it sweeps follow each other without a pause', async (t) => {
+  for (const [tableLagEntriesMax, isHurried] of [
+    [100, false],
+    [30, true],
+  ] as const) {
+    const limits = { tableLagEntriesMax, sweepPeriodMs: 4_000, sweepBuckets: 4 };
+    const system = await TestSystem.start({ partitionCount: 1, limits });
+    for (let index = 0; index < 20; index++) await system.ask(add(`a${index}`));
+    await system.clock.advance(1_500);
+    t.equal((await system.metrics())[0]?.tableLagEntries === 0, isHurried, `of ${tableLagEntriesMax}`);
+    await system.swept();
+    await system.stop();
+  }
+});
+
+t.test(
+  'tableLagEntriesMax: past four fifths of it commands are taken some at a time, with growing pauses',
+  async (t) => {
+    const tableLagEntriesMax = 100;
+    const system = await TestSystem.start({ partitionCount: 1, limits: { tableLagEntriesMax } });
+    const held = gate();
+    system.script.onNextCommit({ type: 'delay', at: 'request', until: held.promise });
+    const answered = (asks: readonly Ask[]) => asks.filter(({ answer }) => answer?.type === 'reply').length;
+    for (let index = 0; index < 80; index++) t.equal((await system.ask(add('a'))).type, 'reply');
+    const early = Array.from({ length: 40 }, () => system.submit(add('a')));
+    await system.clock.settle();
+    t.equal(answered(early), 40, 'not yet');
+    const late = Array.from({ length: 40 }, () => system.submit(add('a')));
+    const read = system.submit(get('b'));
+    await system.clock.settle();
+    t.equal(answered(late), 16);
+    t.equal(read.answer, undefined, 'it was asked after them');
+    await system.clock.advance(pauseMsAt(0.83) + 1);
+    t.equal(answered(late), 32);
+    held.open();
+    await system.swept();
+    t.equal(answered(late), 40);
+    t.equal(read.answer?.type, 'reply');
+    const after = Array.from({ length: 40 }, () => system.submit(add('a')));
+    await system.clock.settle();
+    t.equal(answered(after), 40, 'the tables have caught up');
+    await system.stop();
+  },
+);
+
+t.test('the pause grows from a millisecond to fifty, and is nought up to four fifths', async (t) => {
+  t.same(
+    [0, 0.5, 0.8, 0.9, 1, 5].map((share) => Math.round(pauseMsAt(share))),
+    [0, 0, 0, 26, 50, 50],
+  );
+  t.ok(pauseMsAt(0.801) >= 1);
+});
 
 t.test(
   'tableLagEntriesMax: commands are refused until the tables have caught up, reads are not',
