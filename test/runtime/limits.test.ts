@@ -236,7 +236,7 @@ t.test(
     await system.clock.settle();
     t.equal(answered(late), 16);
     t.equal(read.answer, undefined, 'it was asked after them');
-    await system.clock.advance(pauseMsAt(0.83) + 1);
+    await system.clock.advance(pauseMsAt(0.81) + 1);
     t.equal(answered(late), 32);
     held.open();
     await system.swept();
