@@ -129,7 +129,12 @@ export class Executor {
     }
     if (isRejection(decision)) {
       this.#domain.counters.rejections++;
-      return this.refuse(activation, [outcomeRejection, decision.code, decision.detail], origin, now);
+      return this.refuse(
+        activation,
+        [outcomeRejection, decision.code, decision.detail],
+        naming(command, origin),
+        now,
+      );
     }
     return this.#accept(activation, decision, command, origin, now);
   }
@@ -603,6 +608,13 @@ function withOrdinal(
   if (reply !== undefined) sent[count] = reply;
   // Every slot is filled above: a number, then messages.
   return sent as [number, ...StoredMessage[]];
+}
+
+/** The origin of a rejected command from outside with the command in it: its outcome will not say which one it was. */
+function naming({ schemaId }: CommandEntry, origin: Origin): Origin {
+  const { cause } = origin;
+  if (cause[0] !== causeCommand) return origin;
+  return { ...origin, cause: [causeCommand, cause[1], cause[2], schemaId] };
 }
 
 export function isRejection(value: unknown): value is Rejection {

@@ -1,13 +1,9 @@
 /**
  * Pages of sagas over all partitions: those not done by their table, oldest first; all of them by the log, newest first.
- *
- * G1  A saga is shown on one page only and in the order of starts: of what a partition has found nothing is shown that a
- *     saga not yet found by another one would come before.
- * G2  Every page makes progress, also an empty one: each request reads a bounded stretch of the log.
  */
-import type { LogPlace } from '../../runtime/operator/log-walk.js';
 import type { Operator } from '../../runtime/operator/operation-ground.js';
-import type { ListOpenSagas, RecentSagaPage, SagaName } from '../../runtime/operator/saga-operations.js';
+import type { ListOpenSagas, SagaName } from '../../runtime/operator/saga-operations.js';
+import { isLogCursor, type LogCursor, mergedPage } from './log-pages.js';
 import { askAll, cursorText, type OperatorParts } from './operator-parts.js';
 
 export interface SagaPage {
@@ -16,24 +12,15 @@ export interface SagaPage {
 }
 
 export type OpenCursor = readonly ['open', key: string];
-/** By partition: where to go on; null where the log has no more. */
-export type RecentCursor = readonly [
-  'recent',
-  ...places: (readonly [position: number, index: number] | null)[],
-];
+export type RecentCursor = readonly ['recent', LogCursor];
 export type SagaCursor = OpenCursor | RecentCursor;
 
 export function isSagaCursor(value: unknown): value is SagaCursor {
-  if (!Array.isArray(value)) return false;
-  const [type, ...rest] = value as unknown[];
-  if (type === 'open') return rest.length === 1 && typeof rest[0] === 'string';
-  const isPlace = (place: unknown) =>
-    Array.isArray(place) &&
-    place.length === 2 &&
-    place.every((each) => Number.isSafeInteger(each) && each >= 0);
-  return type === 'recent' && rest.every((place) => place === null || isPlace(place));
+  if (!Array.isArray(value) || value.length !== 2) return false;
+  return value[0] === 'open' ? typeof value[1] === 'string' : value[0] === 'recent' && isLogCursor(value[1]);
 }
 
+/** Nothing is shown that a partition that was not looked through might come before. */
 export async function openSagas(
   parts: OperatorParts,
   ask: Omit<ListOpenSagas, 'after'>,
@@ -54,37 +41,12 @@ export async function openSagas(
 
 export async function recentSagas(
   parts: OperatorParts,
-  ask: { readonly kind: string | undefined; readonly limit: number },
+  { kind, limit }: { readonly kind: string | undefined; readonly limit: number },
   cursor: RecentCursor | undefined,
   operator: Operator,
 ): Promise<SagaPage> {
-  const { operations } = parts;
-  const [, ...places] = cursor ?? ['recent'];
-  const pages = await Promise.all(
-    Array.from({ length: operations.partitionCount }, (_, partition): Promise<RecentSagaPage> => {
-      const place = places[partition];
-      if (place === null) return Promise.resolve({ sagas: [], next: null, reachedAt: 0 });
-      const from: LogPlace | undefined =
-        place === undefined ? undefined : { position: place[0], index: place[1] };
-      return operations.ask(partition, 'sagas.recent', { ...ask, from }, operator);
-    }),
+  const { items, next } = await mergedPage(parts, cursor?.[1], limit, (partition, from) =>
+    parts.operations.ask(partition, 'sagas.recent', { kind, limit, from }, operator),
   );
-  const horizon = Math.max(0, ...pages.map(({ next, reachedAt }) => (next === null ? 0 : reachedAt)));
-  const found = pages
-    .flatMap(({ sagas }, partition) => sagas.map((saga) => ({ ...saga, partition })))
-    .filter(({ startedAt }) => startedAt >= horizon)
-    .sort((left, right) => right.startedAt - left.startedAt || left.partition - right.partition);
-  const sagas = found.slice(0, ask.limit);
-  const shown = new Map<number, number>();
-  for (const { partition } of sagas) shown.set(partition, (shown.get(partition) ?? 0) + 1);
-  const next = pages.map((page, partition) => placeAfter(page, shown.get(partition) ?? 0));
-  const isEnd = next.every((place) => place === null);
-  return { sagas, nextCursor: isEnd ? null : cursorText(['recent', ...next]) };
-}
-
-/** Where a partition goes on when the first `shownCount` of what it found were shown: they are in its order. */
-function placeAfter({ sagas, next }: RecentSagaPage, shownCount: number): readonly [number, number] | null {
-  const unshown = sagas[shownCount];
-  if (unshown !== undefined) return [unshown.position, unshown.index + 1];
-  return next === null ? null : [next.position, next.index];
+  return { sagas: items, nextCursor: next === null ? null : cursorText(['recent', next]) };
 }

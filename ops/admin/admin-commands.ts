@@ -3,6 +3,7 @@
  */
 import type { Command } from 'commander';
 import { addActors } from './actors.js';
+import { addAudit } from './audit.js';
 import { addDeadLetters } from './dead-letters.js';
 import { addSagas } from './sagas.js';
 import { addTimers } from './timers.js';
@@ -12,4 +13,5 @@ export function addAdmin(program: Command, exit: (code: number) => void): void {
   addTimers(program, exit);
   addDeadLetters(program, exit);
   addActors(program, exit);
+  addAudit(program, exit);
 }

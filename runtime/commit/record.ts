@@ -11,9 +11,10 @@
  */
 import type { StoredOutcome } from './outcome.js';
 
-/** Why the record was written. Outside: `[0, commandId, fingerprint or 0]`. */
+/** Why the record was written. */
 export type Cause =
-  | readonly [type: typeof causeCommand, commandId: string, fingerprint: string | 0]
+  /** From outside. The command's schema stands only where the outcome does not tell it: with a rejection. */
+  | readonly [type: typeof causeCommand, commandId: string, fingerprint: string | 0, schema?: number]
   /** The message's place at its source. */
   | readonly [type: typeof causeMessage, source: number, position: number, ordinal: number]
   | readonly [type: typeof causeTimer, name: string, dueAt: number];

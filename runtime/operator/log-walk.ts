@@ -43,8 +43,8 @@ export async function walkLog(
   visitor: {
     /** By catalogue number of the kind: records of other kinds are not even decoded. */
     readonly admits: (kindSchemaId: number) => boolean;
-    /** `stop`: this record was not taken, the next walk begins with it. */
-    readonly visit: (record: WalkedRecord) => 'on' | 'stop';
+    /** `stop`: this record was not taken, the next walk begins with it. `end`: nothing older is wanted. */
+    readonly visit: (record: WalkedRecord) => 'on' | 'stop' | 'end';
   },
 ): Promise<WalkEnd> {
   let place: LogPlace = from ?? { position: partition.durable, index: Number.MAX_SAFE_INTEGER };
@@ -67,8 +67,9 @@ export async function walkLog(
         if (!visitor.admits(recordKind(stored))) continue;
         const record = unpack(stored) as StoredRecord;
         const walked = { record, position, index, at: reader.time + record[4] };
-        if (visitor.visit(walked) === 'stop')
-          return { next: { position, index: index + 1 }, reachedAt: walked.at };
+        const said = visitor.visit(walked);
+        if (said === 'end') return { next: null, reachedAt: 0 };
+        if (said === 'stop') return { next: { position, index: index + 1 }, reachedAt: walked.at };
       }
     }
     entries += chunk.length;
@@ -100,4 +101,18 @@ async function readChunk(
     if (!isOperatingError(cause) || cause.code !== 'journal-gap') throw cause;
   }
   return chunk;
+}
+
+/** Where a walk that wants nothing later than `at` (Unix ms) begins: looks at some twenty entries. */
+export async function placeAt(domain: Domain, partition: Partition, at: number): Promise<LogPlace> {
+  let low = 0;
+  let high = partition.durable;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    const [entry] = await readChunk(domain, partition.number, middle, middle);
+    // What was trimmed is older than anything that is asked for.
+    if (entry === undefined || new EntryReader(entry.bytes).time <= at) low = middle;
+    else high = middle - 1;
+  }
+  return { position: low, index: Number.MAX_SAFE_INTEGER };
 }

@@ -10,6 +10,7 @@ import {
 } from '../link/link-protocol.js';
 import type { Partition } from '../partition.js';
 import { listActors, listParked, showActor, unparkActor } from './actor-operations.js';
+import { listAudit } from './audit.js';
 import { listLetters, replayLetters, skipLetter } from './letter-operations.js';
 import type { Answer, Ask, OperationName } from './operation.js';
 import type { OperationGround, Operator } from './operation-ground.js';
@@ -43,6 +44,7 @@ const handlers: { readonly [N in OperationName]: Handler<N> } = {
   'sagas.open': listOpenSagas,
   'sagas.recent': listRecentSagas,
   'sagas.count': countSagas,
+  'audit.list': listAudit,
   'sagas.look': lookAtSagas,
   'sagas.find': findSagas,
   'letters.list': listLetters,

@@ -9,6 +9,7 @@
  * O3  An answer leaves once everything it was computed from is durable. A change is a journal record with its principal.
  */
 import type { ActorFacts, ActorName, ActorPage, ListActors } from './actor-operations.js';
+import type { AuditPage, ListAudit } from './audit.js';
 import type { LetterPage, LetterView, ListLetters, Replay, TakeLetter } from './letter-operations.js';
 import type { Operator } from './operation-ground.js';
 import type { SagaCount } from './saga-census.js';
@@ -40,6 +41,7 @@ export interface Operations {
   'sagas.look': { readonly ask: LookAtSagas; readonly answer: readonly SagaLine[] };
   'sagas.find': { readonly ask: { readonly id: string }; readonly answer: readonly SagaLine[] };
   'sagas.count': { readonly ask: undefined; readonly answer: readonly SagaCount[] };
+  'audit.list': { readonly ask: ListAudit; readonly answer: AuditPage };
   'letters.skip': { readonly ask: TakeLetter; readonly answer: LetterView };
 }
 

@@ -61,11 +61,12 @@ export interface ListRecentSagas {
 }
 
 export interface RecentSaga extends SagaName, LogPlace {
-  readonly startedAt: number;
+  /** Of its start, Unix ms. */
+  readonly at: number;
 }
 
 export interface RecentSagaPage {
-  readonly sagas: readonly RecentSaga[];
+  readonly items: readonly RecentSaga[];
   /** Where to go on; null when the log has no more. */
   readonly next: LogPlace | null;
   /** Unix ms: every saga that started later has been found. */
@@ -158,19 +159,19 @@ export async function listRecentSagas(
   const wanted = new Map<number, string>();
   for (const { name, schemaId, isSaga } of domain.kinds.kinds)
     if (isSaga && (kind === undefined || kind === name)) wanted.set(schemaId, name);
-  const sagas: RecentSaga[] = [];
-  if (wanted.size === 0) return { sagas, next: null, reachedAt: 0 };
+  const items: RecentSaga[] = [];
+  if (wanted.size === 0) return { items, next: null, reachedAt: 0 };
   const { next, reachedAt } = await walkLog(domain, partition, from, {
     admits: (schemaId) => wanted.has(schemaId),
     visit: ({ record, position, index, at }) => {
       // The first events of an actor: its start.
       if (record[2] !== 0 || record[8] === 0) return 'on';
-      if (sagas.length === limit) return 'stop';
-      sagas.push({ kind: wanted.get(record[0]) ?? '', id: record[1], position, index, startedAt: at });
+      if (items.length === limit) return 'stop';
+      items.push({ kind: wanted.get(record[0]) ?? '', id: record[1], position, index, at });
       return 'on';
     },
   });
-  return { sagas, next, reachedAt };
+  return { items, next, reachedAt };
 }
 
 /** Each of them as it stands; those that never started are left out. */

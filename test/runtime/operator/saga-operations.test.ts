@@ -109,7 +109,7 @@ t.test('a walk stops at its bound and goes on from there, past thousands of othe
   for (;;) {
     const ask = { from, kind: undefined, limit: 1 };
     const page = await system.clock.settled(system.system.operations.ask(0, 'sagas.recent', ask, operator));
-    found.push(...page.sagas.map(({ id }) => id));
+    found.push(...page.items.map(({ id }) => id));
     walks++;
     if (page.next === null) break;
     t.ok(from === undefined || page.next.position <= from.position);
