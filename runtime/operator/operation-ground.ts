@@ -55,23 +55,30 @@ export function withActor<Result>(
   });
 }
 
+export interface Change {
+  readonly operator: Operator;
+  readonly verb: OperationVerb;
+  /** Of what the change is about, so that its story goes on under one id. Default: the change begins a story. */
+  readonly correlationId?: string | 0;
+}
+
 /** Records a change that an operator makes beside an actor's own commands, with who made it. */
 export function recordChange(
   { domain, executor }: OperationGround,
   activation: Activation,
-  { operator, verb }: { readonly operator: Operator; readonly verb: OperationVerb },
+  { operator, verb, correlationId }: Change,
   timers: readonly StoredTimer[],
 ): void {
   const outcome = [outcomeReply, domain.kinds.operationSchema(verb), []] as const;
-  executor.record(activation, originOf(operator), outcome, timers);
+  executor.record(activation, originOf(operator, correlationId), outcome, timers);
 }
 
-export function originOf({ principal, commandId }: Operator): Origin {
+export function originOf({ principal, commandId }: Operator, correlationId: string | 0 = 0): Origin {
   return {
     cause: [causeCommand, commandId, 0],
     time: 0,
     caller: { principal, roles: [], internal: true },
-    trail: [0, 0, principal, 0],
+    trail: [correlationId, 0, principal, 0],
     commandId,
     mustRecord: true,
   };

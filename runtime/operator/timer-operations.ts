@@ -84,7 +84,7 @@ export function moveTimer(
         dueAt === undefined
           ? ([ask.name] as const)
           : ([ask.name, dueAt, timer.schema, timer.fields] as const);
-      recordChange(ground, activation, { operator, verb }, [change]);
+      recordChange(ground, activation, { operator, verb, correlationId: timer.trail[0] }, [change]);
     }
     return viewOf(ground.domain.kinds, timer, key);
   });
