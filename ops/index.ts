@@ -10,6 +10,7 @@ import type { BreakerMetrics, StateChangeListener } from '../runtime/activity/br
 import type { Report } from '../runtime/clock.js';
 import type { ArchiveOptions } from './archiving.js';
 import { createInProcessClient, type InProcessClient } from './in-process-client.js';
+import { createInProcessEvents, type InProcessEvents } from './in-process-events.js';
 import { createReport } from './logger.js';
 import { loadModuleFile } from './module-file.js';
 import { openSystem } from './open-system.js';
@@ -31,6 +32,12 @@ export type {
   WaitOptions,
 } from './in-process-client.js';
 
+export type {
+  EventHandler,
+  EventSubscription,
+  EventsOptions,
+  InProcessEvents,
+} from './in-process-events.js';
 export { type HttpProvider, httpAdapter } from './providers/http-adapter.js';
 export type { SimulatorSettings } from './providers/simulator.js';
 export { type SmtpProvider, smtpAdapter } from './providers/smtp-sender.js';
@@ -67,7 +74,7 @@ export interface SystemOptions {
   readonly onFatal?: (error: unknown) => void;
 }
 
-export interface System extends InProcessClient {
+export interface System extends InProcessClient, InProcessEvents {
   /** Row 161, for each circuit: one per activity that has a breaker, named `port.activity`. */
   circuits(): readonly BreakerMetrics[];
   /** Told of every change of a circuit (row 160). Returns what takes the listener off again. */
@@ -117,6 +124,7 @@ export async function createSystem(options: SystemOptions): Promise<System> {
   });
   return {
     ...client,
+    ...createInProcessEvents(system.feed, report),
     circuits: () => activities.metrics().flatMap(({ breaker }) => breaker ?? []),
     onCircuitChange: (listener) => activities.onStateChange(listener),
     stop,

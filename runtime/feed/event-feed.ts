@@ -2,13 +2,14 @@
  * All events of a system as one feed: where it ends, pages of it, and subscriptions to it. Reads the journal and what
  * the shards have just made durable; keeps no data of its own.
  */
-import { OperatingError } from '../../actors/model/errors.js';
+import { isOperatingError, OperatingError } from '../../actors/model/errors.js';
 import type { Journal } from '../../persistence/journal.js';
 import type { Clock } from '../clock.js';
 import type { KindTable } from '../kind-table.js';
 import type { Limits } from '../limits.js';
 import type { TailAnswer } from '../link/link-protocol.js';
 import { EventFilter, type EventSelection } from './event-filter.js';
+import { refuseCut } from './feed-lane.js';
 import {
   decodePosition,
   encodePosition,
@@ -172,12 +173,15 @@ export class EventFeed {
   }
 
   async #entry(partition: number, position: number, durableTo: number): Promise<OpenedEntry> {
-    const limits = { entriesMax: 1, bytesMax: 1, durableTo };
-    const [stored] = await this.#options.journal.read(partition, position, limits);
-    if (stored?.position === position) return new OpenedEntry(stored.bytes);
-    throw new OperatingError(
-      'resync-required',
-      `Partition ${partition} no longer holds position ${position}.`,
-    );
+    const { journal } = this.#options;
+    try {
+      const [stored] = await journal.read(partition, position, { entriesMax: 1, bytesMax: 1, durableTo });
+      if (stored !== undefined) return new OpenedEntry(stored.bytes);
+    } catch (cause) {
+      if (!isOperatingError(cause) || cause.code !== 'journal-gap') throw cause;
+      await refuseCut(journal, partition, position);
+      throw cause;
+    }
+    throw new OperatingError('journal-gap', `Partition ${partition} has no entry at position ${position}.`);
   }
 }

@@ -2,6 +2,7 @@
  * One partition's log under a reader of the feed: entries in order, opened as they are needed, and the next wanted event.
  */
 import { isOperatingError, OperatingError } from '../../actors/model/errors.js';
+import { firstPosition } from '../../persistence/first-position.js';
 import type { Journal } from '../../persistence/journal.js';
 import type { EventFilter } from './event-filter.js';
 import type { FeedPlace } from './feed-position.js';
@@ -105,20 +106,23 @@ export class FeedLane {
     }
     if (recent.length > 0) return recent;
     const entriesMax = Math.min(readLimits.entriesMax, this.#head - this.#unread + 1);
-    const limits = { ...readLimits, entriesMax, durableTo: this.#head };
     try {
+      const limits = { ...readLimits, entriesMax, durableTo: this.#head };
       const stored = await journal.read(this.partition, this.#unread, limits);
-      if (stored[0]?.position !== this.#unread) throw this.#cut();
       return stored.map(({ bytes }) => new OpenedEntry(bytes));
     } catch (cause) {
-      throw isOperatingError(cause) && cause.code === 'journal-gap' ? this.#cut() : cause;
+      if (isOperatingError(cause) && cause.code === 'journal-gap')
+        await refuseCut(journal, this.partition, this.#unread);
+      throw cause;
     }
   }
+}
 
-  #cut(): OperatingError {
-    return new OperatingError(
-      'resync-required',
-      `Partition ${this.partition} no longer holds its log from position ${this.#unread} on.`,
-    );
-  }
+/** Rejects with `resync-required` when the log was trimmed up to that position, and nobody kept what was there. */
+export async function refuseCut(journal: Journal, partition: number, position: number): Promise<void> {
+  if (position >= (await firstPosition(journal, partition))) return;
+  throw new OperatingError(
+    'resync-required',
+    `Partition ${partition} no longer holds its log from position ${position} on.`,
+  );
 }

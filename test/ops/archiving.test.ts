@@ -58,6 +58,12 @@ for (const shards of [0, 2]) {
           [7, 1, 2, 3, 4, 5].map((amount) => ({ amount })),
           `${what}: the events of an actor that nobody asked for long`,
         );
+        const feed = await system.events({ actor: { kind: counterContract, id: 'old' }, limit: 6 });
+        t.match(
+          feed.events.map(({ event }) => event.data),
+          [7, 1, 2, 3, 4, 5].map((amount) => ({ amount })),
+          `${what}: the same events in the feed, from its start`,
+        );
         const repeat = await system.call(
           counterContract,
           'old',

@@ -214,6 +214,25 @@ t.test('a server that stops ends its streams and does not wait for their clients
   t.match(stream.messages.at(-1), { event: 'end', data: { code: 'shutting-down' } });
 });
 
+t.test('W85 a client whose place in the log is gone is told so, and goes on at the end', async (t) => {
+  const server = await FeedServer.start(t);
+  for (let count = 0; count < 4; count++) await server.counter('a', 'add', { amount: 1 });
+  for (let partition = 0; partition < 4; partition++) await server.store.journal.trim(partition, 4);
+  const stream = await server.stream('?from=start');
+  await stream.until(() => stream.messages.length === 2);
+  t.match(stream.messages[1], {
+    event: 'resync',
+    data: { code: 'resync-required', position: stream.lastEventId },
+  });
+  await server.counter('a', 'add', { amount: 1 });
+  await stream.until(() => stream.events.length === 1);
+  t.match(stream.events, [{ data: { stream_version: 5 } }]);
+  stream.close();
+  const again = await server.stream('?from=start', { lastEventId: stream.messages[1]?.id ?? '' });
+  await again.until(() => again.events.length === 1);
+  again.close();
+});
+
 t.test('HEAD tells about a stream and opens none', async (t) => {
   const server = await FeedServer.start(t);
   const authorization = await server.token('olga', 'admin');

@@ -6,6 +6,7 @@ import { createGateway, type Gateway, type GatewaySettings } from '../../../gate
 import { createUwsTransport } from '../../../gateway/uws-server.js';
 import { systemClock, systemRandom } from '../../../ops/system-clock.js';
 import { createMemoryStore } from '../../../persistence/memory/memory-store.js';
+import type { Store } from '../../../persistence/store.js';
 import type { ActorAnswer } from '../../../runtime/actor-client.js';
 import { ActorSystem } from '../../../runtime/actor-system.js';
 import { inThreadShards } from '../../../runtime/in-thread-shards.js';
@@ -26,13 +27,15 @@ export interface FeedServerOptions {
 
 export class FeedServer {
   readonly system: ActorSystem;
+  readonly store: Store;
   readonly gateway: Gateway;
   readonly port: number;
   readonly reported: readonly string[];
   #commandCount = 0;
 
-  private constructor(parts: Pick<FeedServer, 'system' | 'gateway' | 'port' | 'reported'>) {
+  private constructor(parts: Pick<FeedServer, 'system' | 'store' | 'gateway' | 'port' | 'reported'>) {
     this.system = parts.system;
+    this.store = parts.store;
     this.gateway = parts.gateway;
     this.port = parts.port;
     this.reported = parts.reported;
@@ -79,7 +82,7 @@ export class FeedServer {
       await system.stop();
       await store.close();
     });
-    return new FeedServer({ system, gateway, port, reported });
+    return new FeedServer({ system, store, gateway, port, reported });
   }
 
   async token(user: string, role: string, lifetimeSeconds = 600): Promise<string> {

@@ -326,3 +326,23 @@ t.test('a partition that does not answer makes an error, not a silent part', asy
   await t.rejects(system.clock.settled(system.system.feed.position()), { code: 'partition-silent' });
   await system.stop();
 });
+
+t.test('where the log was cut and nobody kept it, that is said, and the rest can be read', async (t) => {
+  const system = await TestSystem.start();
+  for (let count = 0; count < 5; count++) for (const id of ids) await system.ask(add(id));
+  const { feed } = system.system;
+  const middle = await system.clock.settled(feed.position());
+  for (const id of ids) await system.ask(add(id));
+  await system.store.journal.trim(0, 5);
+  await t.rejects(page(system), { code: 'resync-required' });
+  await t.rejects(page(system, { from: { time: 0 } }), { code: 'resync-required' });
+  t.equal((await page(system, { from: { token: middle.token } })).events.length, 4);
+  const subscription = await system.clock.settled(feed.subscribe({}, 'start'));
+  await t.rejects(system.clock.settled(subscription.next()), { code: 'resync-required' });
+  subscription.moveTo(await system.clock.settled(feed.end()));
+  const next = subscription.next();
+  await system.ask(add(ids[0]));
+  t.match(await system.clock.settled(next), { events: [{ event: { streamVersion: 7 } }] });
+  subscription.close();
+  await system.stop();
+});
