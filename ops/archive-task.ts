@@ -1,4 +1,5 @@
 /** A task for a pool of threads: packs one segment of a partition, reading the log in a store that it opens for itself. */
+import os from 'node:os';
 import { Archive } from '../persistence/archive/archive.js';
 import { archiveSegment, type SegmentOrder } from '../persistence/archive/archive-segment.js';
 import type { FileRange } from '../persistence/archive/journal-file.js';
@@ -19,10 +20,19 @@ export default async function run({
   directory,
   order,
 }: ArchiveTask): Promise<FileRange | undefined> {
+  yieldToOthers();
   const reader = await openStoreReader(address, systemClock);
   try {
     return await archiveSegment(reader.journal, new Archive(directory), order);
   } finally {
     await reader.close();
   }
+}
+
+/** Enough below everybody else to give way, high enough to keep up with a server that is always busy. */
+const niceness = 5;
+
+/** On Linux 0 is the thread that asks; elsewhere it would be the whole process. */
+function yieldToOthers(): void {
+  if (process.platform === 'linux') os.setPriority(0, niceness);
 }

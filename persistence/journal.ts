@@ -83,9 +83,16 @@ export interface Journal {
   read(partition: number, from: number, limits: ReadLimits): Promise<readonly StoredEntry[]>;
   head(partition: number): Promise<Head>;
   /**
-   * Gives up entries before `below`, for good: reading them is a `journal-gap` from then on. Keeps the last entry in any case, and
-   * may keep some more. Resolves when the store has taken it; a trim that fails leaves a log that still begins somewhere
-   * and has no gap after that. Whoever calls has made sure that nobody needs them any more.
+   * Gives up the entries before each cut, for good: reading them is a `journal-gap` from then on. Keeps the last entry of a log in
+   * any case, and may keep some more. Resolves when the store has taken it; a trim that fails leaves logs that still begin
+   * somewhere and have no gap after that. Whoever calls has made sure that nobody needs the entries any more.
+   * All partitions in one call: an embedded store keeps them in the order in which they were written.
    */
-  trim(partition: number, below: number): Promise<void>;
+  trim(cuts: readonly Cut[]): Promise<void>;
+}
+
+/** A partition's entries before `below` are to go. */
+export interface Cut {
+  readonly partition: number;
+  readonly below: number;
 }

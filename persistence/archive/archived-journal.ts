@@ -10,7 +10,7 @@ export function archivedJournal(journal: Journal, archive: Archive): Journal {
   return {
     ...archivedReader(journal, archive),
     append: (group) => journal.append(group),
-    trim: (partition, below) => journal.trim(partition, below),
+    trim: (cuts) => journal.trim(cuts),
   };
 }
 

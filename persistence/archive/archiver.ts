@@ -10,7 +10,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import type { Journal } from '../journal.js';
+import type { Cut, Journal } from '../journal.js';
 import type { StoreClock } from '../store-clock.js';
 import type { StoreReport } from '../store-report.js';
 import type { Tables } from '../tables.js';
@@ -65,12 +65,16 @@ export class Archiver {
     await this.#round;
   }
 
-  /** Packs and trims what is due now. `start` does this again and again. */
+  /** Packs and trims what is due now, a segment of each partition at a time. `start` does this again and again. */
   async run(): Promise<void> {
-    for (let partition = 0; partition < this.#parts.partitionCount; partition++) {
-      while (!this.#isStopped && (await this.#packNext(partition)));
-      if (!this.#isStopped) await this.#trim(partition);
-    }
+    let packed = 0;
+    do {
+      packed = 0;
+      for (let partition = 0; partition < this.#parts.partitionCount && !this.#isStopped; partition++) {
+        if (await this.#packNext(partition)) packed++;
+      }
+      if (!this.#isStopped) await this.#trim();
+    } while (packed > 0 && !this.#isStopped);
   }
 
   #after(delayMs: number): void {
@@ -98,7 +102,6 @@ export class Archiver {
     const { from, bytes } = range;
     this.#ends.set(partition, range.to);
     report('debug', 'segment-archived', { partition, from, to: range.to, bytes });
-    await this.#trim(partition);
     return true;
   }
 
@@ -112,13 +115,21 @@ export class Archiver {
     return (bytes / Math.max(1, entries.length)) * pending >= this.#parts.segmentBytes;
   }
 
-  async #trim(partition: number): Promise<void> {
-    const { tables, journal } = this.#parts;
-    const { position } = await tables.checkpoint(partition);
-    const below = Math.min(position, this.#end(partition) + 1);
-    if (below <= (this.#trimmed.get(partition) ?? 1) || !(await this.#follows(partition))) return;
-    await journal.trim(partition, below);
-    this.#trimmed.set(partition, below);
+  /** Of all partitions at once: the store keeps them in the order in which they were written. */
+  async #trim(): Promise<void> {
+    const { tables, journal, partitionCount } = this.#parts;
+    const cuts: Cut[] = [];
+    for (let partition = 0; partition < partitionCount; partition++) {
+      const end = this.#end(partition);
+      if (end === 0 || end < (this.#trimmed.get(partition) ?? 1)) continue;
+      const { position } = await tables.checkpoint(partition);
+      const below = Math.min(position, end + 1);
+      if (below > (this.#trimmed.get(partition) ?? 1) && (await this.#follows(partition)))
+        cuts.push({ partition, below });
+    }
+    if (cuts.length === 0) return;
+    await journal.trim(cuts);
+    for (const { partition, below } of cuts) this.#trimmed.set(partition, below);
   }
 
   #end(partition: number): number {

@@ -4,7 +4,7 @@
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { inflateRaw } from 'node:zlib';
+import { brotliDecompress } from 'node:zlib';
 import type { ReadLimits, StoredEntry } from '../journal.js';
 import {
   type BlockPlace,
@@ -27,8 +27,8 @@ import {
   trailerBytes,
 } from './journal-file.js';
 
-const inflate = promisify(inflateRaw);
-/** Inflated blocks kept: a walk through a history comes back to its neighbourhood. */
+const expand = promisify(brotliDecompress);
+/** Expanded blocks kept: a walk through a history comes back to its neighbourhood. */
 const blocksKept = 4;
 
 export class JournalFileReader {
@@ -109,8 +109,8 @@ export class JournalFileReader {
     try {
       return await withFile(this.file, async (handle) => {
         const frame = await readAt(handle, place.offset, place.bytes);
-        const { deflated, contentBytes } = decodeBlock(decodeFrame(frameBlock, frame), place);
-        return splitContent(await inflate(deflated, { maxOutputLength: contentBytes }), place);
+        const { compressed, contentBytes } = decodeBlock(decodeFrame(frameBlock, frame), place);
+        return splitContent(await expand(compressed, { maxOutputLength: contentBytes }), place);
       });
     } catch (error) {
       this.#kept.delete(place);

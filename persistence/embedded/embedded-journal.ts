@@ -18,6 +18,7 @@ import {
 import { hashEntry, sameHash } from '../entry.js';
 import type {
   AppendResult,
+  Cut,
   EntryAppend,
   EntryIdentity,
   Fence,
@@ -34,7 +35,7 @@ import { type BlockFate, type Condition, fateOf, type SentBlock, sendBlock } fro
 import { EntryLocator } from './entry-locator.js';
 import { encodeFenceRecord, type FenceHead } from './fence-record.js';
 import { indexKey, type LogEnvironment, logKey } from './log-environment.js';
-import { trimLog } from './log-trimmer.js';
+import { trimLogs } from './log-trimmer.js';
 import { PartitionLedger, type PartitionState } from './partition-ledger.js';
 import { blockOf, encodeBlock, sequencesPerBlock } from './sequence-tail.js';
 import type { WriteDoor } from './write-door.js';
@@ -106,12 +107,12 @@ export class EmbeddedJournal implements Journal {
     return this.#durableHead(partition, stored) ?? this.#flushed(stored);
   }
 
-  async trim(partition: number, below: number): Promise<void> {
-    assertPartition(partition, this.#partitionCount);
+  async trim(cuts: readonly Cut[]): Promise<void> {
+    for (const { partition } of cuts) assertPartition(partition, this.#partitionCount);
     // Not the space guard: what is given up makes room.
     if (this.#door.closed !== undefined) throw new StoreFailure('store-broken', this.#door.closed);
     try {
-      await this.#door.enter(trimLog(this.#environment, this.#clock, partition, below));
+      await this.#door.enter(trimLogs(this.#environment, this.#clock, cuts));
     } catch (error) {
       this.#door.shut('a write failed; the process must be restarted');
       throw error;

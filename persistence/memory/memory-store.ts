@@ -9,7 +9,7 @@
 import { OperatingError } from '../../actors/model/errors.js';
 import { assertNonce, assertPartition, type Refusal, refused, sameFence } from '../append-check.js';
 import { noHash } from '../entry.js';
-import type { AppendResult, GroupAppend, Head, Journal, ReadLimits, StoredEntry } from '../journal.js';
+import type { AppendResult, Cut, GroupAppend, Head, Journal, ReadLimits, StoredEntry } from '../journal.js';
 import { journalGap } from '../journal-gap.js';
 import type { Ownership } from '../ownership.js';
 import type { Store } from '../store.js';
@@ -219,9 +219,8 @@ function memoryJournal(access: DiskAccess, faults: MemoryFaults): Journal {
         return { position, hash: disk.entry(partition, position)?.hash ?? noHash };
       });
     },
-    async trim(partition: number, below: number): Promise<void> {
-      assertPartition(partition, access.open().partitionCount);
-      access.open().trim(partition, below);
+    async trim(cuts: readonly Cut[]): Promise<void> {
+      for (const { partition, below } of cuts) access.open().trim(partition, below);
     },
   };
 }

@@ -6,6 +6,7 @@ import { assertGroup, assertPartition, type PartitionOwner, refused, refuseEntry
 import { noHash, sameHash } from '../entry.js';
 import type {
   AppendResult,
+  Cut,
   EntryIdentity,
   GroupAppend,
   Head,
@@ -87,7 +88,11 @@ export class RedisJournal implements Journal {
   }
 
   /** By position, never by length. A step at a time, because Redis does nothing else meanwhile. */
-  async trim(partition: number, below: number): Promise<void> {
+  async trim(cuts: readonly Cut[]): Promise<void> {
+    for (const cut of cuts) await this.#trimLog(cut);
+  }
+
+  async #trimLog({ partition, below }: Cut): Promise<void> {
     const { position: head } = await this.head(partition);
     const end = Math.min(below, head);
     const log = this.#keys.log(partition);

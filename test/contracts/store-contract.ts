@@ -78,14 +78,14 @@ export function storeContract(driver: StoreDriver): void {
       for (let count = 0; count < 300; count++) await owner.append([0, 1]);
       const before = await store.journal.read(0, 200, all);
       const untouched = await store.journal.read(1, 1, all);
-      await store.journal.trim(0, 200);
+      await store.journal.trim([{ partition: 0, below: 200 }]);
       for (const from of [1, 100])
         await t.rejects(store.journal.read(0, from, all), { code: 'journal-gap' }, `from ${from}`);
       t.same(await store.journal.read(0, 200, all), before);
       t.same(await store.journal.read(1, 1, all), untouched, 'other partitions are whole');
       await owner.append([0]);
-      await store.journal.trim(0, 200);
-      await store.journal.trim(0, 10);
+      await store.journal.trim([{ partition: 0, below: 200 }]);
+      await store.journal.trim([{ partition: 0, below: 10 }]);
       t.equal((await store.journal.read(0, 200, all)).length, 102, 'a trim of what is gone changes nothing');
       const other = await place.open();
       t.equal(
@@ -100,15 +100,19 @@ export function storeContract(driver: StoreDriver): void {
 
   rule('the last entry is never trimmed, and an empty log has nothing to trim', async (t, _place, store) => {
     const owner = await LogWriter.take(store, [0]);
-    await store.journal.trim(0, 1_000);
+    await store.journal.trim([{ partition: 0, below: 1_000 }]);
     t.same(await store.journal.read(0, 1, all), []);
     for (let count = 0; count < 128; count++) await owner.append([0]);
-    await store.journal.trim(0, 1_000);
+    await store.journal.trim([{ partition: 0, below: 1_000 }]);
     t.same(positions(await store.journal.read(0, 128, all)), [128]);
     sameHead(t, await store.journal.head(0), owner.head(0));
     await owner.append([0]);
     t.equal((await store.journal.read(0, 128, all)).length, 2);
-    await t.rejects(store.journal.trim(8, 1), { name: 'RangeError' }, 'no such partition');
+    await t.rejects(
+      store.journal.trim([{ partition: 8, below: 1 }]),
+      { name: 'RangeError' },
+      'no such partition',
+    );
   });
 
   rule('a group over many partitions is in every one of them', async (t, _place, store) => {

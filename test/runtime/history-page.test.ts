@@ -145,7 +145,7 @@ function withHollow(store: Store, position: number): Store {
     journal: {
       append: (group) => journal.append(group),
       head: (partition) => journal.head(partition),
-      trim: (partition, below) => journal.trim(partition, below),
+      trim: (cuts) => journal.trim(cuts),
       read: async (partition, from, limits) =>
         (await journal.read(partition, from, limits)).map((stored) =>
           stored.position === position ? { ...stored, bytes: hollow(stored.bytes) } : stored,
