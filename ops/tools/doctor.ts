@@ -4,6 +4,8 @@
  * D1  It looks only, at little of each partition, and takes seconds on any store; `journal verify` reads everything.
  * D2  Every finding says what to do.
  */
+import type { Archive } from '../../persistence/archive/archive.js';
+import { whyNotFollowing } from '../../persistence/archive/archive-segment.js';
 import { hashEntry, sameHash } from '../../persistence/entry.js';
 import { firstPosition } from '../../persistence/first-position.js';
 import type { EntryHash, Head } from '../../persistence/journal.js';
@@ -21,7 +23,10 @@ export interface Finding {
 export interface PartitionState {
   readonly partition: number;
   readonly epoch: number;
+  /** Lowest position that can be read, in the log or in the archive. */
   readonly first: number;
+  /** Last position in the archive; 0 when nothing is. */
+  readonly archived: number;
   readonly head: number;
   readonly checkpoint: number;
   /** Entries that the tables lack: what a start has to replay. */
@@ -38,7 +43,7 @@ export interface Diagnosis {
   readonly findings: readonly Finding[];
 }
 
-export async function diagnose(reader: StoreReader): Promise<Diagnosis> {
+export async function diagnose(reader: StoreReader, archive: Archive): Promise<Diagnosis> {
   const findings: Finding[] = [];
   const owner = await reader.owner();
   const numbers = Array.from({ length: reader.partitionCount }, (_, partition) => partition);
@@ -52,9 +57,12 @@ export async function diagnose(reader: StoreReader): Promise<Diagnosis> {
     const first = await firstPosition(reader.journal, partition);
     const epoch = (await reader.observe(partition))?.epoch ?? 0;
     const lag = Math.max(0, head.position - checkpoint.position);
-    partitions.push({ partition, epoch, first, head: head.position, checkpoint: checkpoint.position, lag });
+    const archived = archive.end(partition);
+    const place = { partition, epoch, first, archived, head: head.position };
+    partitions.push({ ...place, checkpoint: checkpoint.position, lag });
     findings.push(...(await endFindings(reader, partition, head)));
     findings.push(...(await checkpointFindings(reader, partition, { head, checkpoint, first })));
+    findings.push(...(await archiveFindings(reader, archive, partition)));
   }
   const lag = partitions.reduce((sum, each) => sum + each.lag, 0);
   if (lag > defaultLimits.tableLagEntriesMax / 2) findings.push(lagFinding(lag));
@@ -82,12 +90,13 @@ export function diagnosisText(diagnosis: Diagnosis): string {
     `owner       ${owner ?? 'nobody: stopped'}`,
     `size        ${sizes.join(', ')}; ${bytesText(free_bytes)} free`,
     '',
-    'partition  epoch       from         head   checkpoint      lag',
-    ...partitions.map(({ partition, epoch, first, head, checkpoint, lag }) =>
+    'partition  epoch       from     archived         head   checkpoint      lag',
+    ...partitions.map(({ partition, epoch, first, archived, head, checkpoint, lag }) =>
       [
         String(partition).padStart(9),
         String(epoch).padStart(6),
         countText(first).padStart(10),
+        countText(archived).padStart(12),
         countText(head).padStart(12),
         countText(checkpoint).padStart(12),
         countText(lag).padStart(8),
@@ -134,6 +143,18 @@ async function checkpointFindings(
 
 const wentBack =
   'What was acknowledged after that point is missing. Bring the newer log back if there is one; otherwise the loss must be accepted by a person.';
+
+async function archiveFindings(reader: StoreReader, archive: Archive, partition: number): Promise<Finding[]> {
+  const why = await whyNotFollowing(reader.journal, archive, partition).catch(messageOf);
+  if (why === undefined) return [];
+  const advice =
+    'Nothing is archived or trimmed meanwhile. Give the store its own archive (--archive-directory), or move this one away if it is not wanted.';
+  return [{ severity: 'warning', what: why, advice }];
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
 
 function lagFinding(lag: number): Finding {
   return {

@@ -2,10 +2,12 @@
  * What the tools' commands do once their options are read. Loaded when one of them runs, so that `troupe token` needs no store.
  */
 import path from 'node:path';
+import { Archive } from '../../persistence/archive/archive.js';
 import { copyStore } from '../../persistence/open-store.js';
 import { createOffload } from '../../runtime/offload.js';
 import { exitCodes } from '../exit-codes.js';
 import type { Config } from '../settings.js';
+import { archiveDirectoryOf } from '../store-options.js';
 import { diagnose, diagnosisText, isDamaged } from './doctor.js';
 import { type ReadOptions, readJournal, type TailOptions, tailJournal } from './journal-read.js';
 import { findingsText, type PartitionFindings, verifyJournal } from './journal-verify.js';
@@ -67,7 +69,7 @@ export interface PlainOptions {
 export async function runDoctor(config: Config, options: PlainOptions): Promise<number> {
   const output = new Output();
   return await withReader(config, async (reader) => {
-    const diagnosis = await diagnose(reader);
+    const diagnosis = await diagnose(reader, new Archive(archiveDirectoryOf(config)));
     await output.line(options.json === true ? jsonText(diagnosis) : diagnosisText(diagnosis));
     return soundness(!isDamaged(diagnosis));
   });

@@ -217,7 +217,8 @@ t.test('a server that stops ends its streams and does not wait for their clients
 t.test('W85 a client whose place in the log is gone is told so, and goes on at the end', async (t) => {
   const server = await FeedServer.start(t);
   for (let count = 0; count < 4; count++) await server.counter('a', 'add', { amount: 1 });
-  for (let partition = 0; partition < 4; partition++) await server.store.journal.trim(partition, 4);
+  for (let partition = 0; partition < 4; partition++)
+    await server.store.journal.trim([{ partition, below: 4 }]);
   const stream = await server.stream('?from=start');
   await stream.until(() => stream.messages.length === 2);
   t.match(stream.messages[1], {

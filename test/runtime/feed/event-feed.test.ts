@@ -333,7 +333,7 @@ t.test('where the log was cut and nobody kept it, that is said, and the rest can
   const { feed } = system.system;
   const middle = await system.clock.settled(feed.position());
   for (const id of ids) await system.ask(add(id));
-  await system.store.journal.trim(0, 5);
+  await system.store.journal.trim([{ partition: 0, below: 5 }]);
   await t.rejects(page(system), { code: 'resync-required' });
   await t.rejects(page(system, { from: { time: 0 } }), { code: 'resync-required' });
   t.equal((await page(system, { from: { token: middle.token } })).events.length, 4);
