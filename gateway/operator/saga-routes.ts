@@ -8,6 +8,7 @@ import { type Rejection, reject } from '../../actors/model/message.js';
 import { limitOf, pageRejections } from '../../actors/model/page-query.js';
 import type { RouteAnswer, RouteRequest } from '../../actors/model/route.js';
 import { isFinal, type SagaState, type SagaVerb, sagaVerbs } from '../../actors/model/saga.js';
+import type { SagaStep } from '../../actors/model/saga-step.js';
 import type { SagaLine, SagaName } from '../../runtime/operator/saga-operations.js';
 import { contractOf } from '../../runtime/saga/saga-contract.js';
 import { sagaTimeline, type TimelineStep } from '../../runtime/saga/saga-timeline.js';
@@ -180,16 +181,28 @@ async function detail(parts: OperatorParts, line: SagaLine, request: RouteReques
   const current = isOver
     ? undefined
     : { step: summary.step, isCompensating: summary.state === 'compensating' };
-  const definition = definitionOf(parts, kind);
-  const undoable = new Set(definition?.steps.flatMap((step) => ('undo' in step ? [step.name] : [])) ?? []);
+  const undoable = undoableSteps(definitionOf(parts, kind)?.steps ?? []);
   return {
     ...lineJson(line),
     definition_name: status.definition_name,
     step_results: status.step_results.map((result) => ({ ...result, timestamp: isoTime(result.timestamp) })),
-    compensation_steps: status.step_results.flatMap(({ step }) => (undoable.has(step) ? [step] : [])),
+    // A step for each of a list has a result for each: `reserve[0]`.
+    compensation_steps: status.step_results.flatMap(({ step }) =>
+      undoable.has(step.split('[')[0] ?? '') ? [step] : [],
+    ),
     timeout_at: isoTime(deadlineAt),
     timeline: sagaTimeline(events, current).map(timelineJson),
   };
+}
+
+/** Names of the steps that can be taken back, those in groups with them. */
+function undoableSteps(steps: readonly SagaStep[]): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const step of steps) {
+    if ('parallel' in step) for (const name of undoableSteps(step.parallel)) names.add(name);
+    else if ('undo' in step || ('each' in step && 'undo' in step.step)) names.add(step.name);
+  }
+  return names;
 }
 
 function definitionOf({ modules }: OperatorParts, kind: string) {

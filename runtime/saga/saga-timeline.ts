@@ -67,6 +67,7 @@ export function sagaTimeline(
     switch (type) {
       case 'SagaStarted':
       case 'SagaCompensating':
+      case 'SagaResumed':
         turnedAt = at;
         break;
       case 'StepBegun':

@@ -32,4 +32,29 @@ export const journey = defineSaga({
   ],
 });
 
-export default [counterModule(), defineModule({ name: 'journeys', aggregates: [], sagas: [journey] })];
+/** Its second leg is always refused; what it takes back then goes to `back`, which a test may have parked. */
+export const detour = defineSaga({
+  name: 'detour',
+  version: 1,
+  roles: ['customer'],
+  input: Type.Object({ back: Type.String() }),
+  events: {},
+  steps: [
+    {
+      name: 'first',
+      attemptsMax: 1,
+      call: ({ sagaId }) => send(counterContract, 'leg-1', 'receive', { from: sagaId, sequence: 1 }),
+      undo: ({ sagaId, input }) =>
+        send(counterContract, input.back, 'receive', { from: sagaId, sequence: 2 }),
+    },
+    {
+      name: 'second',
+      call: ({ sagaId }) => send(counterContract, 'leg-2', 'receive', { from: sagaId, sequence: -1 }),
+    },
+  ],
+});
+
+export default [
+  counterModule(),
+  defineModule({ name: 'journeys', aggregates: [], sagas: [journey, detour] }),
+];
