@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import t from 'tap';
 import { isFinal, type SagaDefinition } from '../../../actors/model/saga.js';
+import { forEach } from '../../../actors/model/saga-step.js';
 import { payload, plain, sagaOf, undoable } from './saga-fixtures.js';
 import { SagaWorld } from './saga-world.js';
 
@@ -15,6 +16,7 @@ const reminderFromMs = 1_000;
 
 /** Timeouts and delays in the range of the deadline, so that it strikes at every point. */
 const quick = { timeoutMs: 30, retryDelayMs: 10 };
+const once = { ...quick, attemptsMax: 1 };
 const brief = { timeoutMs: 7, retryDelayMs: 50 };
 
 const shapes: Readonly<Record<string, SagaDefinition>> = {
@@ -35,6 +37,55 @@ const shapes: Readonly<Record<string, SagaDefinition>> = {
     40,
   ),
   'nothing to take back': sagaOf([plain('only', quick)], 50),
+  'a group between two steps': sagaOf(
+    [
+      undoable('first', once),
+      { name: 'group', parallel: [undoable('left', once), undoable('right', { ...once, optional: true })] },
+      plain('last', once),
+    ],
+    40,
+  ),
+  'a group past the pivot': sagaOf(
+    [
+      undoable('first', once),
+      plain('credit', { ...once, pivot: true }),
+      { name: 'group', parallel: [plain('left', once), plain('right', once)] },
+    ],
+    40,
+  ),
+  'items, two at a time': sagaOf(
+    [
+      forEach({
+        name: 'each',
+        each: () => ['x', 'y', 'z'],
+        concurrencyMax: 2,
+        step: {
+          ...once,
+          call: ({ item }) => ({ kind: 'account', id: item, command: 'do', payload: {} }),
+          undo: ({ item }) => ({ kind: 'account', id: item, command: 'undo', payload: {} }),
+        },
+      }),
+      plain('last', once),
+    ],
+    40,
+  ),
+  'an activity beside a command': sagaOf(
+    [
+      {
+        name: 'group',
+        parallel: [
+          {
+            name: 'pay',
+            activity: () => ({ type: 'activity', port: 'p', activity: 'pay', input: {} }),
+            undo: () => ({ type: 'activity', port: 'p', activity: 'repay', input: {} }),
+          },
+          undoable('check', once),
+        ],
+      },
+      plain('last', once),
+    ],
+    40,
+  ),
 };
 
 for (const [name, definition] of Object.entries(shapes)) {
@@ -98,19 +149,29 @@ function next(world: SagaWorld): SagaWorld[] {
 function checkEnd(world: SagaWorld): void {
   const { effects, sent, types, state, saga } = world;
   const { steps, pivot } = saga.plan;
+  const stepOf = (tag: string) => {
+    const step = steps[saga.plan.indexOf.get(tag.replace(/\[.*/, '')) ?? -1];
+    assert(step !== undefined, `${tag} is a step`);
+    return step;
+  };
   const ends = types.filter((type) => ['SagaCompleted', 'SagaCompensated', 'SagaFailed'].includes(type));
   assert.equal(ends.length, 1, 'M1: one end');
   const undos = [...new Set(sent.filter((tag) => tag.startsWith('undo:')))];
-  const order = undos.map((tag) => saga.plan.indexOf.get(tag.slice('undo:'.length)) ?? -1);
+  const order = undos.map((tag) => stepOf(tag.slice('undo:'.length)).stage);
   const descending = order.toSorted((left, right) => right - left);
   assert.deepEqual(order, descending, 'M3: highest step first');
-  const pivotName = steps[pivot]?.name;
+  const pivotName = steps.find((step) => step.stage === pivot)?.name;
   const pastPivot = pivotName !== undefined && effects.includes(pivotName);
   if (pastPivot) {
     assert.deepEqual(undos, [], 'M3: nothing is undone once the pivot is done');
     assert.notEqual(state, 'compensated');
   }
-  for (const { tag, undoTag, undo, optional } of steps) {
+  const items = steps.flatMap(({ name, items: list }) =>
+    list === undefined ? [name] : [0, 1, 2].map((index) => `${name}[${index}]`),
+  );
+  for (const tag of items) {
+    const { undo, optional } = stepOf(tag);
+    const undoTag = `undo:${tag}`;
     const done = effects.filter((effect) => effect === tag).length;
     const undone = effects.filter((effect) => effect === undoTag).length;
     assert(done <= 1 && undone <= 1, 'effects happen once');

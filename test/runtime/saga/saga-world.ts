@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import type { Acceptance, DecideContext } from '../../../actors/model/aggregate.js';
 import type { Contract } from '../../../actors/model/contract.js';
 import type { Caller, MessageOrder, Outcome } from '../../../actors/model/message.js';
-import { isFinal, type SagaDefinition, type SagaStatus } from '../../../actors/model/saga.js';
+import type { SagaDefinition, SagaStatus } from '../../../actors/model/saga.js';
 import { isLive, type SagaInstance } from '../../../runtime/saga/saga-instance.js';
 import { type CompiledSaga, compileSaga } from '../../../runtime/saga/saga-machine.js';
 import { dueAt } from '../../../runtime/saga/saga-timing.js';
@@ -20,7 +20,9 @@ export interface LoggedEvent {
 
 export const startTime = 1_000_000;
 export const alice: Caller = { principal: 'alice', roles: ['customer'], internal: false };
-const runtimeCaller: Caller = { principal: 'alice', roles: [], internal: true };
+const activityKind = 'activity';
+export const root: Caller = { principal: 'root', roles: ['admin'], internal: false };
+export const runtimeCaller: Caller = { principal: 'alice', roles: [], internal: true };
 
 export class SagaWorld {
   readonly saga: CompiledSaga;
@@ -33,6 +35,8 @@ export class SagaWorld {
   sent: string[] = [];
   /** Tags of messages that took effect, in order. */
   effects: string[] = [];
+  /** Messages that ask for no answer. */
+  told: MessageOrder[] = [];
   timerAt: number | undefined;
 
   constructor(definition: SagaDefinition | CompiledSaga) {
@@ -75,6 +79,22 @@ export class SagaWorld {
     this.#answer(tag, { type: 'failure', code, detail });
   }
 
+  /** Answers an activity with an outcome of its own. */
+  outcome(
+    tag: string,
+    outcome: { readonly type: string; readonly code?: string; readonly value?: unknown },
+  ): void {
+    this.#take(tag);
+    this.#perform(tag, { value: null, code: '', detail: '', ...outcome });
+  }
+
+  /** A command from outside or from another actor; what it answers. */
+  tell(command: string, input: unknown = {}, caller: Caller = alice): unknown {
+    const decision = this.saga.decide[command]?.(this.instance, input, this.context(caller));
+    assert(decision !== undefined, `there is a command ${command}`);
+    return 'type' in decision ? decision : this.#accept(decision);
+  }
+
   /** Hands over an answer that no message of this world asked for. */
   strayAnswer(tag: string, outcome: Outcome): void {
     this.#deliver(tag, outcome);
@@ -108,6 +128,7 @@ export class SagaWorld {
     copy.pending = [...this.pending];
     copy.sent = [...this.sent];
     copy.effects = [...this.effects];
+    copy.told = [...this.told];
     copy.timerAt = this.timerAt;
     return copy;
   }
@@ -156,11 +177,31 @@ export class SagaWorld {
   }
 
   #answer(tag: string, outcome: Outcome): void {
+    const { kind } = this.#take(tag);
+    if (outcome.type === 'reply') this.effects.push(tag);
+    if (kind !== activityKind) return this.#deliver(tag, outcome);
+    if (outcome.type === 'reply') {
+      this.#perform(tag, { type: 'result', value: outcome.reply, code: '', detail: '' });
+    } else {
+      const { code, detail } = outcome;
+      this.#perform(tag, {
+        type: outcome.type === 'rejection' ? 'rejected' : 'failed',
+        value: null,
+        code,
+        detail,
+      });
+    }
+  }
+
+  #take(tag: string): MessageOrder {
     const index = this.pending.findIndex((message) => message.tag === tag);
     assert(index >= 0, `${tag} is under way`);
-    this.pending.splice(index, 1);
-    if (outcome.type === 'reply') this.effects.push(tag);
-    this.#deliver(tag, outcome);
+    const [message] = this.pending.splice(index, 1);
+    return message as MessageOrder;
+  }
+
+  #perform(tag: string, outcome: object): void {
+    this.tell('performed', { tag, ...outcome }, runtimeCaller);
   }
 
   #deliver(tag: string, outcome: Outcome): void {
@@ -171,7 +212,7 @@ export class SagaWorld {
 
   #accept(acceptance: Acceptance<Contract, unknown, SagaInstance>): unknown {
     const { events = [], messages = [], timers = [], reply } = acceptance;
-    const wasFinal = isFinal(this.state);
+    const wasLive = this.state === 'pending' || isLive(this.instance);
     for (const { type, data } of events) {
       this.log.push({ type, data: structuredClone(data), at: this.now });
       const evolve = this.saga.evolve[type];
@@ -180,17 +221,28 @@ export class SagaWorld {
     }
     for (const message of messages) {
       const { tag } = message;
-      assert(tag !== undefined);
+      if (tag === undefined) {
+        this.told.push(message);
+        continue;
+      }
       const underWay = this.pending.some((other) => other.tag === tag);
       assert(!underWay, `M2: ${tag} is not sent again while it is under way`);
       this.pending.push(message);
       this.sent.push(tag);
     }
     for (const timer of timers) {
+      if (timer.type === 'perform') {
+        const { name, activity, input } = timer;
+        const underWay = this.pending.some((other) => other.tag === name);
+        assert(!underWay, `M2: ${name} is not begun again while it is under way`);
+        this.pending.push({ kind: activityKind, id: '', command: activity, payload: input, tag: name });
+        this.sent.push(name);
+        continue;
+      }
       assert.equal(timer.name, 'wake');
       this.timerAt = timer.type === 'set' ? timer.dueAt : undefined;
     }
-    assert(!wasFinal || (events.length === 0 && messages.length === 0), 'M1: nothing follows the end');
+    assert(wasLive || (events.length === 0 && messages.length === 0), 'M1: nothing follows the end');
     this.#check();
     return typeof reply === 'function' ? reply(this.instance, this.log.length) : reply;
   }
