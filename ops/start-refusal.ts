@@ -63,6 +63,7 @@ const refusedCodes: ReadonlySet<string> = new Set([
   'store-went-back',
   'schema-changed',
   'schema-unknown',
+  'saga-version-missing',
   'transport-unavailable',
   'journal-damaged',
   'journal-gap',

@@ -53,6 +53,16 @@ export interface EventEntry {
   readonly reactions: readonly Reaction[];
 }
 
+/** What a saga is beside an aggregate. */
+export interface SagaFacts {
+  /** An instance in one line. */
+  readonly summary: (state: unknown) => SagaSummary;
+  /** How long one should take. */
+  readonly deadlineMs: number;
+  /** Versions of its definition that instances can go on under. */
+  readonly versions: ReadonlySet<number>;
+}
+
 export interface Kind {
   readonly name: string;
   readonly index: number;
@@ -66,10 +76,7 @@ export interface Kind {
   readonly eventByName: ReadonlyMap<string, EventEntry>;
   readonly snapshot: SnapshotForm<unknown>;
   readonly isSaga: boolean;
-  /** Present for a saga: its instances in one line, and how long one should take. */
-  readonly saga:
-    | { readonly summary: (state: unknown) => SagaSummary; readonly deadlineMs: number }
-    | undefined;
+  readonly saga: SagaFacts | undefined;
 }
 
 /** Changes that an operator makes beside the commands of contracts; a record names them where a reply's schema stands. */
@@ -276,9 +283,9 @@ function compileKind(
   };
 }
 
-function sagaFacts({ summary, plan }: CompiledSaga): Kind['saga'] {
+function sagaFacts({ summary, plan, versions }: CompiledSaga): SagaFacts {
   // An activation's state is that of its kind.
-  return { summary: summary as (state: unknown) => SagaSummary, deadlineMs: plan.deadlineMs };
+  return { summary: summary as SagaFacts['summary'], deadlineMs: plan.deadlineMs, versions };
 }
 
 /** The function for one name; a module in plain JavaScript may lack it, which is said at start and not at the first call. */

@@ -55,6 +55,7 @@ import { OperationDesk } from './operator/operation-desk.js';
 import { OutsidePace } from './outside-pace.js';
 import { noteConsumed } from './partition.js';
 import { PartitionOpener } from './partition-opener.js';
+import { refuseMissingVersions } from './saga/saga-versions.js';
 import { TimerDesk } from './timer/timer-desk.js';
 
 /** Bytes of entries kept for actors that are folded after a recovery. */
@@ -266,6 +267,7 @@ export class Shard {
   /** Takes the partitions and recovers them. Resolves when the shard serves. */
   async open(): Promise<void> {
     await this.#opener.open();
+    refuseMissingVersions(this.#domain.kinds, this.#timers.values());
     this.#enter('open');
     this.#watchSpace();
     this.#turn(() => this.#opened());

@@ -171,6 +171,11 @@ const entries = {
   'history-too-long': { status: 422, title: 'The history is too long for this request', retry: 'never' },
   'schema-unknown': { status: 500, title: 'A stored form is not known to this program', retry: 'never' },
   'schema-changed': { status: 500, title: 'A field list changed under an old version', retry: 'never' },
+  'saga-version-missing': {
+    status: 500,
+    title: 'A saga is under way under a definition that no module has',
+    retry: 'never',
+  },
   'bytes-damaged': { status: 500, title: 'Stored bytes cannot be decoded', retry: 'never' },
   'journal-gap': { status: 500, title: 'The journal has a gap', retry: 'never' },
   'journal-damaged': { status: 500, title: 'The journal is damaged', retry: 'never' },

@@ -137,7 +137,8 @@ function behaviourOf(plan: SagaPlan, planOf: PlanOf): Behaviour {
   };
 }
 
-const wakeTimer = 'wake';
+/** The one timer of a live instance. */
+export const wakeTimer = 'wake';
 const noTimers: readonly TimerOrder[] = [];
 const cancelWake: readonly TimerOrder[] = [{ type: 'cancel', name: wakeTimer }];
 const noEffects: Accepted = { reply: undefined };

@@ -27,6 +27,8 @@ export function signalled(
     return reject('signal-unknown', `Saga ${plan.definition.name} waits for no signal ${signal}`);
   }
   if (Object.hasOwn(instance.signals, signal)) return undefined;
+  // One that comes from an event, late, has nobody to tell.
+  if (instance.state !== 'running' && ctx.caller.internal) return undefined;
   if (instance.state !== 'running') return reject('too-late', `Saga ${ctx.id} waits for no signal any more`);
   const draft = moves.draft(instance, ctx);
   draft.emit({ type: 'SignalReceived', data: { signal, payload } });

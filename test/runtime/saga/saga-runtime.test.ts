@@ -5,7 +5,7 @@ import Type from 'typebox';
 import { defineAggregate } from '../../../actors/model/aggregate.js';
 import type { HistoryReply, RecordedEvent } from '../../../actors/model/call.js';
 import { defineContract, send } from '../../../actors/model/contract.js';
-import { defineModule } from '../../../actors/model/module.js';
+import { type AnySaga, defineModule, type Module } from '../../../actors/model/module.js';
 import { defineSaga, type SagaStatus } from '../../../actors/model/saga.js';
 import { TestSystem } from '../../support/test-system.js';
 
@@ -57,6 +57,27 @@ const job = defineSaga({
   ],
   events: {},
 });
+
+const longJob = { ...job, steps: [{ name: 'nap', sleepMs: 60_000 }, ...job.steps] } as typeof job;
+const nextJob = (versions: readonly AnySaga[]) =>
+  defineSaga({
+    name: 'job',
+    version: 2,
+    versions,
+    input: Type.Object({ desk: Type.String() }),
+    steps: [
+      {
+        name: 'other',
+        call: ({ input }) => send(desk, input.desk, 'work', { what: 'other', characters: 0 }),
+      },
+    ],
+    upcast: { 1: ([name]) => ({ desk: name as string }) },
+    events: {},
+  });
+
+function jobs(saga: AnySaga): Module[] {
+  return [defineModule({ name: 'jobs', aggregates: [deskAggregate], sagas: [saga] })];
+}
 
 const modules = [defineModule({ name: 'jobs', aggregates: [deskAggregate], sagas: [job] })];
 
@@ -114,5 +135,39 @@ t.test(
       reply: ['do', 'undo'],
     });
     await system.stop();
+  },
+);
+
+t.test(
+  'a start without the definition of a live saga is refused, naming it; with it the saga goes on',
+  async (t) => {
+    throwsLeft = 0;
+    for (const isSwept of [false, true]) {
+      let system = await TestSystem.start({ modules: jobs(longJob), shardCount: 2 });
+      const payload = { desk: 'd1', characters: 1 };
+      await system.ask({ type: 'command', kind: 'job', id: 'long', command: 'start', payload });
+      if (isSwept) await system.swept();
+      await t.rejects(system.crash({ modules: jobs(nextJob([])) }), {
+        code: 'saga-version-missing',
+        message: /job version 1: long\)/,
+      });
+      system = await system.crash({ modules: jobs(nextJob([longJob])) });
+      await system.ask({
+        type: 'command',
+        kind: 'job',
+        id: 'new',
+        command: 'start',
+        payload: { desk: 'd2' },
+      });
+      await system.clock.advance(70_000);
+      t.match(await status(system, 'long'), {
+        state: 'completed',
+        step_results: [{ step: 'nap' }, { step: 'do' }],
+      });
+      t.match(await status(system, 'new'), { state: 'completed', step_results: [{ step: 'other' }] });
+      system = await system.crash({ modules: jobs(nextJob([])) });
+      t.equal((await status(system, 'long')).state, 'completed', 'nothing needs the old definition any more');
+      await system.stop();
+    }
   },
 );

@@ -1,0 +1,149 @@
+/** Timers by the thousand: none early, none missing, none twice, whatever happens in between; and commands have their turn. */
+import t from 'tap';
+import Type from 'typebox';
+import { defineAggregate } from '../../actors/model/aggregate.js';
+import { commandCall } from '../../actors/model/call.js';
+import { defineContract } from '../../actors/model/contract.js';
+import { defineModule } from '../../actors/model/module.js';
+import { SeededRandom } from '../support/seeded-random.js';
+import { TestSystem } from '../support/test-system.js';
+
+const alarm = defineContract({
+  kind: 'alarm',
+  events: {
+    Set: { version: 1, schema: Type.Object({ count: Type.Integer() }) },
+    Rang: { version: 1, schema: Type.Object({ name: Type.String(), late: Type.Integer() }) },
+  },
+  commands: {
+    set: { version: 1, input: Type.Object({ delays: Type.Array(Type.Integer()) }), reply: Type.Null() },
+    ring: {
+      version: 1,
+      input: Type.Object({ name: Type.String(), dueAt: Type.Integer() }),
+      reply: Type.Null(),
+      internal: true,
+    },
+  },
+  queries: {
+    get: {
+      input: Type.Null(),
+      reply: Type.Object({ names: Type.Array(Type.String()), late: Type.Array(Type.Integer()) }),
+    },
+  },
+  rejections: {},
+});
+
+const alarmAggregate = defineAggregate(alarm, {
+  initial: () => ({ names: [] as string[], late: [] as number[] }),
+  decide: {
+    set: (_state, { delays }, { now }) => ({
+      events: [{ type: 'Set', data: { count: delays.length } }],
+      reply: null,
+      timers: delays.map((delay, index) => {
+        const name = `t${index}`;
+        const dueAt = now + delay;
+        return { type: 'set' as const, name, dueAt, command: 'ring', payload: { name, dueAt } };
+      }),
+    }),
+    ring: (_state, { name, dueAt }, { now }) => ({
+      events: [{ type: 'Rang', data: { name, late: now - dueAt } }],
+      reply: null,
+    }),
+  },
+  evolve: {
+    Set: (state) => state,
+    Rang: (state, { name, late }) => {
+      state.names.push(name);
+      state.late.push(late);
+      return state;
+    },
+  },
+  read: { get: ({ names, late }) => ({ names, late }) },
+  snapshot: { version: 1 },
+});
+
+const modules = [defineModule({ name: 'alarms', aggregates: [alarmAggregate] })];
+
+/** What each of them has rung. */
+async function rangIn(system: TestSystem, ids: readonly string[]) {
+  const answers = ids.map((id) =>
+    system.submit({ type: 'query', kind: 'alarm', id, query: 'get', payload: null }),
+  );
+  const found: { names: string[]; late: number[] }[] = [];
+  for (const ask of answers) {
+    const answer = await system.answered(ask);
+    if (answer.type !== 'reply') throw new Error(JSON.stringify(answer));
+    found.push(answer.reply as { names: string[]; late: number[] });
+  }
+  return found;
+}
+
+t.test('I11: 10,000 timers over crashes and clock jumps: none early, none missing, none twice', async (t) => {
+  const random = new SeededRandom(7);
+  let system = await TestSystem.start({ modules, shardCount: 2 });
+  const ids = Array.from({ length: 100 }, (_, index) => `a${index}`);
+  for (const id of ids) {
+    const delays = Array.from({ length: 100 }, () => 1_000 + random.below(60_000));
+    system.submit(commandCall(alarm, id, 'set', { delays }));
+  }
+  await system.clock.advance(100);
+  for (let life = 0; life < 6; life++) {
+    await system.clock.advance(4_000 + random.below(6_000));
+    if (life % 2 === 0) await system.swept();
+    if (life === 3) system.clock.setWallClock(system.clock.now() - 3_600_000);
+    system = await system.crash({ kind: life % 3 === 0 ? 'process' : 'power' });
+    if (life === 4) system.clock.setWallClock(system.clock.now() + 3_600_000);
+  }
+  await system.clock.advance(120_000);
+  for (const { names, late } of await rangIn(system, ids)) {
+    t.equal(names.length, 100, 'none missing');
+    t.equal(new Set(names).size, 100, 'none twice');
+    t.ok(
+      late.every((ms) => ms >= 0),
+      'none early',
+    );
+  }
+  t.equal(
+    (await system.metrics()).reduce((sum, shard) => sum + shard.timers, 0),
+    0,
+  );
+  await system.stop();
+});
+
+t.test('10,000 timers that wait cost nothing: one look a second, and nothing is run', async (t) => {
+  const system = await TestSystem.start({ modules });
+  for (let index = 0; index < 40; index++) {
+    await system.ask(
+      commandCall(alarm, `a${index}`, 'set', { delays: new Array<number>(250).fill(3_600_000) }),
+    );
+  }
+  await system.swept();
+  await system.clock.advance(5_000);
+  const before = system.clock.steps;
+  await system.clock.advance(60_000);
+  const callbacks = system.clock.steps - before;
+  t.ok(callbacks < 400, `${callbacks} callbacks in a minute`);
+  await system.stop();
+});
+
+t.test('50,000 timers that are all due after a restart leave commands their turn', async (t) => {
+  let system = await TestSystem.start({ modules, shardCount: 1 });
+  const ids = Array.from({ length: 500 }, (_, index) => `a${index}`);
+  for (const id of ids) {
+    system.submit(commandCall(alarm, id, 'set', { delays: new Array<number>(100).fill(10_000) }));
+  }
+  await system.clock.advance(2_000);
+  await system.swept();
+  system.disk.crash('process');
+  system.clock.forget();
+  await system.clock.advance(60_000);
+  system = await system.crash();
+  const fired = async (): Promise<number> =>
+    (await system.metrics()).reduce((sum, shard) => sum + shard.counters.timersFired, 0);
+  await system.ask(commandCall(alarm, 'other', 'set', { delays: [] }));
+  const atAnswer = await fired();
+  t.ok(atAnswer < 10_000, `answered after ${atAnswer} of them`);
+  await system.clock.advance(30_000);
+  t.equal(await fired(), 50_000);
+  for (const { names } of await rangIn(system, ids)) t.equal(names.length, 100);
+  await system.stop();
+});
