@@ -13,11 +13,12 @@ import { createInProcessClient, type InProcessClient } from './in-process-client
 import { createInProcessEvents, type InProcessEvents } from './in-process-events.js';
 import { createReport } from './logger.js';
 import { loadModuleFile } from './module-file.js';
-import { openSystem } from './open-system.js';
+import { type OpenSystemOptions, openSystem } from './open-system.js';
 import { simulatedProviders } from './providers/simulated-providers.js';
 import type { SimulatorSettings } from './providers/simulator.js';
 import { secretBytesMin } from './secret-file.js';
 import { loadFingerprintSecret } from './signing-key.js';
+import { witnessFileOf } from './store-options.js';
 import { systemClock, systemRandom } from './system-clock.js';
 
 export * from '../actors/model/index.js';
@@ -61,6 +62,20 @@ export interface SystemOptions {
         readonly archive?: boolean;
         /** Of journal entries of one partition, packed into one file. Default 16 MB. */
         readonly archiveSegmentBytes?: number;
+      }
+    | {
+        readonly type: 'redis';
+        /** `redis://…` or `rediss://…` */
+        readonly url: string;
+        /** For what this node keeps beside the store: a secret, and what it last saw of the store. */
+        readonly directory: string;
+        /** One installation each. Default `troupe`. */
+        readonly prefix?: string;
+        /** Default `disk`: a server that does not flush before it acknowledges is refused. */
+        readonly durability?: 'disk' | 'none';
+        /** As of the embedded store. */
+        readonly archive?: boolean;
+        readonly archiveSegmentBytes?: number;
       };
   /** Worker threads; needs `moduleFile`. Default 0: everything on this thread. */
   readonly shards?: number;
@@ -97,17 +112,17 @@ export async function createSystem(options: SystemOptions): Promise<System> {
   const modules = options.modules ?? (moduleUrl === undefined ? [] : await loadModuleFile(moduleUrl));
   if (modules.length === 0) throw new TypeError('createSystem needs modules or a moduleFile');
   const secret =
-    store.type === 'embedded'
-      ? await loadFingerprintSecret(store.directory)
-      : systemRandom.bytes(secretBytesMin);
+    store.type === 'memory'
+      ? systemRandom.bytes(secretBytesMin)
+      : await loadFingerprintSecret(store.directory);
   const { system, activities, stop } = await openSystem({
     modules,
     adapters: options.adapters ?? {},
     moduleUrl,
-    storeUrl: store.type === 'embedded' ? `embedded:${store.directory}` : 'memory:',
+    ...placeOf(store),
     ...archiveOf(store),
     partitions,
-    durability: (store.type === 'embedded' ? store.durability : undefined) ?? 'disk',
+    durability: (store.type === 'memory' ? undefined : store.durability) ?? 'disk',
     shards,
     memoryBudgetBytes: options.memoryBudgetBytes ?? 512 * 2 ** 20,
     directory: store.type === 'embedded' ? store.directory : undefined,
@@ -132,7 +147,7 @@ export async function createSystem(options: SystemOptions): Promise<System> {
 }
 
 function archiveOf(store: NonNullable<SystemOptions['store']>): { readonly archive?: ArchiveOptions } {
-  if (store.type !== 'embedded') return {};
+  if (store.type === 'memory') return {};
   const directory = path.join(store.directory, 'archive');
   const segmentBytes = store.archiveSegmentBytes ?? 16 * 2 ** 20;
   return { archive: { directory, segmentBytes, isOn: store.archive ?? true } };
@@ -146,6 +161,19 @@ export function simulators(settings: Partial<SimulatorSettings> = {}): Adapters 
     clock: systemClock,
     random: systemRandom,
   });
+}
+
+function placeOf(store: NonNullable<SystemOptions['store']>): Pick<OpenSystemOptions, 'storeUrl' | 'redis'> {
+  switch (store.type) {
+    case 'memory':
+      return { storeUrl: 'memory:' };
+    case 'embedded':
+      return { storeUrl: `embedded:${store.directory}` };
+    case 'redis': {
+      const { prefix = 'troupe' } = store;
+      return { storeUrl: store.url, redis: { prefix, witnessFile: witnessFileOf(store.directory, prefix) } };
+    }
+  }
 }
 
 function urlOf(file: string | URL | undefined): string | undefined {

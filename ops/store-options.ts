@@ -12,12 +12,17 @@ export function storeUrlOf(config: Pick<Config, 'store' | 'dataDirectory'>): str
   return config.store === 'embedded' ? `embedded:${config.dataDirectory}` : config.store;
 }
 
+/** What a node remembers of its Redis store; see `persistence/redis/rollback-witness.ts`. */
+export function witnessFileOf(directory: string, prefix: string): string {
+  return path.join(directory, `redis-${prefix}.witness.json`);
+}
+
 export function redisOptionsOf(
   config: Pick<Config, 'dataDirectory' | 'prefix' | 'storeCaFile' | 'storeCertificateFile' | 'storeKeyFile'>,
 ): RedisOptions {
   return {
     prefix: config.prefix,
-    witnessFile: path.join(config.dataDirectory, `redis-${config.prefix}.witness.json`),
+    witnessFile: witnessFileOf(config.dataDirectory, config.prefix),
     tls: {
       caFile: config.storeCaFile,
       certificateFile: config.storeCertificateFile,

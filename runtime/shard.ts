@@ -11,7 +11,7 @@
  * Z3  After a reset a group that was in flight is settled by looking, after the epoch was raised.
  */
 import { partitionOf } from '../actors/model/address.js';
-import { isOperatingError } from '../actors/model/errors.js';
+import { isOperatingError, type OperatingErrorShape } from '../actors/model/errors.js';
 import type { Store } from '../persistence/store.js';
 import type { Activities } from './activity/activities.js';
 import { ActivityDesk } from './activity/activity-desk.js';
@@ -608,8 +608,7 @@ export class Shard {
       this.#turn(() => this.#opened());
     } catch (cause) {
       // Nobody may go on from a memory that is newer than the store: a person decides at the next start.
-      if (isOperatingError(cause) && cause.code === 'store-went-back')
-        return this.#host.onFatal(cause.code, cause);
+      if (isOperatingError(cause) && cause.code === 'store-went-back') return this.#giveUp(cause);
       this.#domain.report('error', 'reopen-failed', {
         message: cause instanceof Error ? cause.message : 'not an Error',
       });
@@ -622,6 +621,12 @@ export class Shard {
         if (this.#phase === 'reopening') void this.#reopen(reason, inFlight, firstGroup);
       });
     }
+  }
+
+  #giveUp(cause: OperatingErrorShape): void {
+    this.#phase = 'stopped';
+    for (const resolve of this.#turnWaiters.splice(0)) resolve();
+    this.#host.onFatal(cause.code, cause);
   }
 
   /** After the store would not take data, an empty entry must get through before the door opens. */

@@ -4,10 +4,9 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { freePort } from '../../bench/server-process.js';
 
 export interface RedisServerOptions {
   /** Kept after `stop`; a temporary one that goes with the server when absent. */
@@ -18,9 +17,11 @@ export interface RedisServerOptions {
 }
 
 const startTimeoutMs = 20_000;
-const pollMs = 20;
+const pollMs = 5;
 const programs = ['redis-server', 'valkey-server'];
 let found: string | undefined;
+/** To servers of this process. */
+const given = new Set<number>();
 
 /** The server's program, undefined where none is installed. */
 export function redisProgram(): string | undefined {
@@ -48,7 +49,7 @@ export class RedisServer {
   }
 
   static async start(options: RedisServerOptions = {}): Promise<RedisServer> {
-    const server = new RedisServer(options.port ?? (await freePort()), options);
+    const server = new RedisServer(options.port ?? (await quietPort()), options);
     await server.start();
     return server;
   }
@@ -120,15 +121,17 @@ export class RedisServer {
     const deadline = performance.now() + startTimeoutMs;
     while (performance.now() < deadline) {
       if (this.#child === undefined) throw new Error(`redis-server ended: ${this.#output}`);
-      if ((await ping(this.port)).startsWith('+PONG')) return;
+      // The pid, because somebody else's server may answer on that port.
+      const facts = await ask(this.port, 'INFO');
+      if (facts.includes(`process_id:${this.pid}\r\n`) && facts.includes('loading:0')) return;
       await new Promise((resolve) => setTimeout(resolve, pollMs));
     }
     throw new Error(`redis-server was not ready in ${startTimeoutMs} ms: ${this.#output}`);
   }
 }
 
-/** What the server says to a PING; nothing when it says nothing. */
-function ping(port: number): Promise<string> {
+/** What the server says to a command; nothing when it says nothing. */
+function ask(port: number, command: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
     const end = (text: string): void => {
@@ -136,8 +139,25 @@ function ping(port: number): Promise<string> {
       resolve(text);
     };
     socket.setTimeout(1_000, () => end(''));
-    socket.once('connect', () => socket.write('PING\r\n'));
+    socket.once('connect', () => socket.write(`${command}\r\n`));
     socket.once('data', (text) => end(text.toString()));
     socket.once('error', () => end(''));
   });
+}
+
+/** Below the ports that outgoing connections are given, so that it is still free when the server is started again. */
+async function quietPort(): Promise<number> {
+  for (;;) {
+    const port = 12_000 + Math.floor(Math.random() * 20_000);
+    if (given.has(port)) continue;
+    const isFree = await new Promise<boolean>((resolve) => {
+      const probe = createServer();
+      probe.once('error', () => resolve(false));
+      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+    });
+    if (isFree && !given.has(port)) {
+      given.add(port);
+      return port;
+    }
+  }
 }
