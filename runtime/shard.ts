@@ -17,7 +17,7 @@ import type { Activities } from './activity/activities.js';
 import { ActivityDesk } from './activity/activity-desk.js';
 import { ActivationDesk } from './actor/activation-desk.js';
 import type { StruckActor } from './actor/strike-book.js';
-import { CallDesk } from './call-desk.js';
+import { CallDesk } from './call/call-desk.js';
 import type { Clock, Random, Report } from './clock.js';
 import { Committer, lookFor, type RefusalReason } from './commit/committer.js';
 import { Group } from './commit/group.js';

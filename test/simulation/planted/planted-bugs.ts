@@ -12,7 +12,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'queries see what is not durable',
     breaks: 'I6: a read shows a version that is not durable',
-    file: 'runtime/call-desk',
+    file: 'runtime/call/call-desk',
     find: 'const group = Math.max(activation.touchedGroup, guardGroup);',
     replace: 'const group = 0;',
   },
@@ -75,7 +75,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'repeats do not attach',
     breaks: 'I2: parallel repeats of one key run twice',
-    file: 'runtime/call-desk',
+    file: 'runtime/call/call-desk',
     find: `if (earlier !== undefined)\n            return this.#attach(kind, earlier, item);`,
     replace: `if (earlier !== undefined && earlier.requestId === item[1])\n            return this.#attach(kind, earlier, item);`,
   },
@@ -110,7 +110,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'the body is not compared',
     breaks: 'I14: another request under the same key is answered',
-    file: 'runtime/call-desk',
+    file: 'runtime/call/call-desk',
     find: 'cause[0] === causeCommand && cause[2] === item[7]',
     replace: 'cause[0] === causeCommand',
   },

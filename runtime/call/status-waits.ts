@@ -1,0 +1,116 @@
+/**
+ * Calls that are held until their actor comes to rest, a saga until it ends: then, when their time is over, or when the
+ * node is about to stop, they are answered with the actor's `status` as it is.
+ */
+import type { Caller } from '../../actors/model/message.js';
+import type { Activation } from '../actor/activation.js';
+import { outcomeReply } from '../commit/outcome.js';
+import type { Domain } from '../domain.js';
+import type { Executor } from '../execution.js';
+import { answerStatus, type LinkAnswer } from '../link/link-protocol.js';
+import { parkedOutcome, refusal, toAnswer } from './call-answers.js';
+
+export interface StatusWaitsHost {
+  /** Gives an answer out once that group is durable. */
+  answer(answer: LinkAnswer, group: number): void;
+  /** Runs as a turn of the shard. */
+  turn(run: () => void): void;
+}
+
+export class StatusWaits {
+  readonly #domain: Domain;
+  readonly #executor: Executor;
+  readonly #host: StatusWaitsHost;
+  #holds = true;
+
+  constructor(domain: Domain, executor: Executor, host: StatusWaitsHost) {
+    this.#domain = domain;
+    this.#executor = executor;
+    this.#host = host;
+  }
+
+  /** Holds a call until the actor is at rest or the wait is over. */
+  hold(activation: Activation, requestId: number, waitMs: number, isReplay: boolean): void {
+    if (!this.#holds || waitMs === 0 || !this.isOpen(activation))
+      return this.#answer(activation, requestId, isReplay);
+    const watcher = {
+      requestId,
+      isReplay,
+      cancelTimer: this.#domain.clock.after(waitMs, () =>
+        this.#host.turn(() => {
+          const left = activation.watchers?.filter((other) => other !== watcher) ?? [];
+          activation.watchers = left.length === 0 ? undefined : left;
+          this.#answer(activation, requestId, isReplay);
+        }),
+      ),
+    };
+    if (activation.watchers === undefined) activation.watchers = [watcher];
+    else activation.watchers.push(watcher);
+  }
+
+  /** The activation's state changed: whoever waits for it to come to rest may be answered. */
+  changed(activation: Activation): void {
+    if (activation.watchers === undefined) return;
+    // Half changed by an `evolve` that threw: its waits go on once it was folded again.
+    if (activation.phase === 'loading') return;
+    if (activation.phase === 'ready' && this.isOpen(activation)) return;
+    this.#end(activation);
+  }
+
+  /** No call is held from here on. */
+  endAll(activations: Iterable<Activation>): void {
+    this.#holds = false;
+    for (const activation of activations) this.#end(activation);
+  }
+
+  /** The domain was reset: how the actors stand is not known any more. */
+  reset(activations: Iterable<Activation>): void {
+    for (const activation of activations) {
+      for (const { requestId, cancelTimer } of activation.watchers ?? []) {
+        cancelTimer();
+        const detail = 'The shard was reset while the call waited.';
+        this.#host.answer(refusal(requestId, 'outcome-unknown', detail), 0);
+      }
+      activation.watchers = undefined;
+    }
+  }
+
+  isOpen(activation: Activation): boolean {
+    try {
+      return activation.kind.definition.isOpen?.(activation.state) ?? false;
+    } catch (cause) {
+      this.#domain.report('error', 'actor-threw', {
+        kind: activation.kind.name,
+        command: 'isOpen',
+        message: cause instanceof Error ? cause.message : 'not an Error',
+      });
+      return false;
+    }
+  }
+
+  #end(activation: Activation): void {
+    const watchers = activation.watchers ?? [];
+    activation.watchers = undefined;
+    for (const { requestId, isReplay, cancelTimer } of watchers) {
+      cancelTimer();
+      this.#answer(activation, requestId, isReplay);
+    }
+  }
+
+  #answer(activation: Activation, requestId: number, isReplay: boolean): void {
+    const refuse = (code: string, detail: string) => this.#host.answer(refusal(requestId, code, detail), 0);
+    if (activation.phase === 'loading') return refuse('outcome-unknown', 'The actor is being loaded again.');
+    if (activation.phase === 'parked')
+      return this.#host.answer(toAnswer(requestId, parkedOutcome, 0, false), 0);
+    const status = activation.kind.queryByName.get('status');
+    if (status === undefined) return refuse('internal', 'The kind has no status to wait for.');
+    const outcome = this.#executor.query(activation, status, [], internalCaller);
+    const answer: LinkAnswer =
+      outcome[0] === outcomeReply
+        ? [requestId, answerStatus, outcome[2], activation.version, isReplay]
+        : toAnswer(requestId, outcome, activation.version, isReplay);
+    this.#host.answer(answer, activation.touchedGroup);
+  }
+}
+
+const internalCaller: Caller = { principal: '', roles: [], internal: true };
