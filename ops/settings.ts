@@ -220,6 +220,11 @@ export const settings = {
   smsTokenFile: providerSecret('sms-token-file', 'the bearer token for --sms'),
   push: provider('push', 'webhook that sends push messages', ['https', 'http']),
   pushTokenFile: providerSecret('push-token-file', 'the bearer token for --push'),
+  notices: {
+    ...toggle({ name: 'notices', doc: 'push a notice of each finished transfer, through --push' }),
+    default: () => false,
+    defaultText: 'off',
+  },
   riskModel: file<string | undefined>({
     name: 'risk-model',
     default: () => undefined,

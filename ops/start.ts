@@ -94,9 +94,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 }
 
 /** See actors/app.ts. */
-function defaultApp({ riskModel }: Config): string {
-  const { href } = new URL('../actors/app.js', import.meta.url);
-  return riskModel === undefined ? href : `${href}?risk-model`;
+function defaultApp({ riskModel, notices }: Config): string {
+  const app = new URL('../actors/app.js', import.meta.url);
+  if (riskModel !== undefined) app.searchParams.set('risk-model', '');
+  if (notices) app.searchParams.set('notices', '');
+  return app.href;
 }
 
 interface GatewayMaterial {

@@ -2,10 +2,12 @@
  * The bank as a module: accounts, their risk records and notices, the transfer between accounts, and the routes.
  */
 import { defineModule, type Module } from '../model/module.js';
+import { pushPort } from '../providers/message-ports.js';
 import { riskModelPort } from '../providers/risk-model-port.js';
 import { account } from './account.js';
 import { accountRoutes } from './account-routes.js';
-import { notification } from './notification.js';
+import { deliverNotice, noticeDelivery } from './notice-delivery.js';
+import { notificationAggregate } from './notification.js';
 import { paymentTransfer } from './payment-transfer.js';
 import { riskAggregate } from './risk.js';
 import { checkRiskSettings, type RiskSettings } from './risk-policy.js';
@@ -18,17 +20,24 @@ export interface BankingSettings {
   readonly risk?: RiskSettings;
   /** A risk model judges every transfer, through the port risk-model. Default false. */
   readonly hasRiskModel?: boolean;
+  /** Notices of finished transfers are delivered, through the port push. Default false. */
+  readonly deliversNotices?: boolean;
 }
 
 /** The bank under these settings. Throws on settings that make no sense. */
 export function bankingModule(settings: BankingSettings = {}): Module {
-  const { risk = {}, hasRiskModel = false } = settings;
+  const { risk = {}, hasRiskModel = false, deliversNotices = false } = settings;
   checkRiskSettings(risk);
   return defineModule({
     name: 'banking',
-    aggregates: [account, riskAggregate(risk), notification],
-    sagas: [hasRiskModel ? scoredTransfer : paymentTransfer],
-    ports: hasRiskModel ? [riskModelPort] : [],
+    aggregates: [
+      account,
+      riskAggregate(risk),
+      notificationAggregate(deliversNotices ? deliverNotice : undefined),
+    ],
+    // Deliveries under way when they were switched off still come to their end.
+    sagas: [hasRiskModel ? scoredTransfer : paymentTransfer, noticeDelivery],
+    ports: [...(hasRiskModel ? [riskModelPort] : []), ...(deliversNotices ? [pushPort] : [])],
     routes: [...accountRoutes, ...transferRoutes, ...riskRoutes],
   });
 }

@@ -1,10 +1,15 @@
 /**
  * The notices of an account, written by the last step of a transfer (row 77). Keeps the newest `noticesMax`; all of them
  * stay in the journal.
+ *
+ * N1  Nothing is delivered before the notice is durable, and no transfer waits for a delivery: where notices are
+ *     delivered, the same entry starts a saga of its own (`notice-delivery.ts`).
  */
+import type { Static } from 'typebox';
 import { defineAggregate } from '../model/aggregate.js';
-import { reject } from '../model/message.js';
-import { notificationContract } from './notification-contract.js';
+import { send } from '../model/contract.js';
+import { type MessageOrder, reject } from '../model/message.js';
+import { type DeliveryStatus, type Notice, notificationContract } from './notification-contract.js';
 
 /**
  * What a phone shows at a glance. Every transfer rewrites the row with these in it; with twenty, encoding them was a
@@ -12,58 +17,84 @@ import { notificationContract } from './notification-contract.js';
  */
 export const noticesMax = 3;
 
+type Status = Static<typeof DeliveryStatus>;
+
 /** Transfer id, template, counterparty, amount, currency, time (Unix ms): a row, because it is stored as it stands. */
-type Notice = readonly [string, string, string, string, string, number];
+type NoticeRow = readonly [string, string, string, string, string, number];
 
 export interface NotificationState {
   /** Oldest first. */
-  notices: Notice[];
+  notices: NoticeRow[];
+  /** By transfer id, of the notices above that have one. Empty where notices are not delivered. */
+  deliveries: [string, Status][];
 }
 
-export const notification = defineAggregate(notificationContract, {
-  initial: (): NotificationState => ({ notices: [] }),
+/** What starts the delivery of a notice; undefined: notices stay where they are. */
+export type Deliver = (accountId: string, notice: Static<typeof Notice>) => MessageOrder;
 
-  decide: {
-    notify: (_state, input) => ({
-      events: [{ type: 'TransferNotified', data: input }],
-      reply: { notified: true },
-    }),
-  },
+export function notificationAggregate(deliver: Deliver | undefined) {
+  return defineAggregate(notificationContract, {
+    initial: (): NotificationState => ({ notices: [], deliveries: [] }),
 
-  evolve: {
-    TransferNotified(state, data, at) {
-      state.notices.push([
-        data.transfer_id,
-        data.template,
-        data.counterparty,
-        data.amount,
-        data.currency,
-        at,
-      ]);
-      if (state.notices.length > noticesMax) state.notices.shift();
-      return state;
+    decide: {
+      notify: (_state, input, { id }) => {
+        const notified = {
+          events: [{ type: 'TransferNotified' as const, data: input }],
+          reply: { notified: true },
+        };
+        return deliver === undefined ? notified : { ...notified, messages: [deliver(id, input)] };
+      },
+      record_delivery: (_state, input) => ({
+        events: [{ type: 'DeliveryRecorded', data: input }],
+        reply: null,
+      }),
     },
-  },
 
-  read: {
-    list(state, _input, { caller }) {
-      if (!caller.internal && !caller.roles.includes('admin') && !caller.roles.includes('service')) {
-        return reject('scope-missing', 'Only a service or an admin reads notices by account');
-      }
-      return {
-        items: state.notices
-          .toReversed()
-          .map(([transfer_id, template, counterparty, amount, currency, at]) => ({
-            transfer_id,
-            template,
-            counterparty,
-            amount,
-            currency,
-            at: new Date(at).toISOString(),
-          })),
-      };
+    evolve: {
+      TransferNotified(state, data, at) {
+        const { transfer_id, template, counterparty, amount, currency } = data;
+        state.notices.push([transfer_id, template, counterparty, amount, currency, at]);
+        if (state.notices.length > noticesMax) state.notices.shift();
+        return state;
+      },
+      DeliveryRecorded(state, { transfer_id, status }) {
+        const kept = new Set(state.notices.map(([id]) => id));
+        // One that comes after its notice has gone from the list is in the journal alone.
+        state.deliveries = state.deliveries.filter(([id]) => kept.has(id) && id !== transfer_id);
+        if (kept.has(transfer_id)) state.deliveries.push([transfer_id, status]);
+        return state;
+      },
     },
-  },
 
-  snapshot: { version: 1 },
-});
+    read: {
+      list(state, _input, { caller }) {
+        if (!caller.internal && !caller.roles.includes('admin') && !caller.roles.includes('service')) {
+          return reject('scope-missing', 'Only a service or an admin reads notices by account');
+        }
+        const recorded = new Map(state.deliveries);
+        const unrecorded: Status = deliver === undefined ? 'none' : 'pending';
+        return {
+          items: state.notices
+            .toReversed()
+            .map(([transfer_id, template, counterparty, amount, currency, at]) => ({
+              ...{ transfer_id, template, counterparty, amount, currency },
+              at: new Date(at).toISOString(),
+              delivery: recorded.get(transfer_id) ?? unrecorded,
+            })),
+        };
+      },
+    },
+
+    snapshot: { version: 2 },
+  });
+}
+
+export const notification = notificationAggregate(undefined);
+
+/** The record of what became of a delivery. */
+export function recordDelivery(
+  accountId: string,
+  delivery: { readonly transfer_id: string; readonly status: Status; readonly message_id: string },
+): MessageOrder {
+  return send(notificationContract, accountId, 'record_delivery', delivery);
+}

@@ -1,9 +1,11 @@
 /** Sagas that call outside, in a whole system: on this thread and with the shards on threads of their own. */
 import path from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { accountContract } from '../../actors/banking/account-contract.js';
+import { notificationContract } from '../../actors/banking/notification-contract.js';
 import { paymentTransfer } from '../../actors/banking/payment-transfer.js';
 import type { AdapterCall, Adapters } from '../../actors/model/activity.js';
+import { reject } from '../../actors/model/message.js';
 import { createSystem, simulators } from '../../ops/index.js';
 import { pooledRiskModel } from '../../ops/providers/risk-model.js';
 import { createOffload } from '../../runtime/offload.js';
@@ -88,25 +90,19 @@ t.test('a system whose port nobody serves does not start', async (t) => {
   });
 });
 
-t.test('a risk model refuses a transfer before money moves', async (t) => {
-  const offload = createOffload({ threads: 1 });
-  t.teardown(() => offload.close());
-  const model = new URL('./fixtures/risk-models.js', import.meta.url);
+/** The bank with two accounts, and a transfer between them. */
+async function bank(t: Test, app: string, adapters: Adapters) {
   const system = await createSystem({
-    moduleFile: `${new URL('../../actors/app.js', import.meta.url)}?risk-model`,
+    moduleFile: `${new URL('../../actors/app.js', import.meta.url)}?${app}`,
     shards: 1,
     store: { type: 'embedded', directory: path.join(temporaryDirectory(t), 'data') },
-    adapters: { 'risk-model': pooledRiskModel({ model, thresholdPercent: 80, offload }) },
+    adapters,
     report: () => {},
   });
+  t.teardown(() => system.stop());
   for (const id of ['sender', 'receiver']) {
-    const account = {
-      account_type: 'checking',
-      currency: 'USD',
-      owner_id: 'ann',
-      initial_deposit: '100',
-    } as const;
-    t.match(await system.call(accountContract, id, 'open', account), { ok: true });
+    const account = { account_type: 'checking', currency: 'USD', owner_id: 'ann' } as const;
+    await system.call(accountContract, id, 'open', { ...account, initial_deposit: '100' });
   }
   const transfer = (id: string, amount: string) =>
     system.start(
@@ -118,6 +114,15 @@ t.test('a risk model refuses a transfer before money moves', async (t) => {
       },
       wait,
     );
+  return { system, transfer };
+}
+
+t.test('a risk model refuses a transfer before money moves', async (t) => {
+  const offload = createOffload({ threads: 1 });
+  t.teardown(() => offload.close());
+  const model = new URL('./fixtures/risk-models.js', import.meta.url);
+  const riskModel = pooledRiskModel({ model, thresholdPercent: 80, offload });
+  const { system, transfer } = await bank(t, 'risk-model', { 'risk-model': riskModel });
   t.match(await transfer('t1', '10'), {
     ok: true,
     reply: { state: 'completed', step_results: { 2: { step: 'risk_model', result: { score: 0.1 } } } },
@@ -133,5 +138,30 @@ t.test('a risk model refuses a transfer before money moves', async (t) => {
     ok: true,
     reply: { balance: '90.00', held: '0.00' },
   });
-  await system.stop();
 });
+
+t.test(
+  'a notice is delivered after its transfer, and a refused one costs the transfer nothing',
+  async (t) => {
+    const pushed: unknown[] = [];
+    const push = {
+      send: async (input: { device: string; text: string }) => {
+        pushed.push(input);
+        return input.text.startsWith('2') ? reject('recipient-refused', 'gone') : { message_id: 'm1' };
+      },
+    };
+    const { system, transfer } = await bank(t, 'notices', { push });
+    t.match(await transfer('t1', '10'), { reply: { state: 'completed' } });
+    t.match(await transfer('t2', '20'), { reply: { state: 'completed' } });
+    const deliveries = async () => {
+      const list = await system.query(notificationContract, 'sender', 'list', {});
+      return list.ok ? list.reply.items.map((notice) => `${notice.transfer_id} ${notice.delivery}`) : [];
+    };
+    while ((await deliveries()).some((line) => line.endsWith('pending'))) await new Promise(setImmediate);
+    t.same(await deliveries(), ['t2 failed', 't1 delivered']);
+    t.match(pushed, [
+      { device: 'account.sender', title: 'Transfer completed', text: '10 USD was transferred to receiver.' },
+      { text: '20 USD was transferred to receiver.' },
+    ]);
+  },
+);

@@ -59,6 +59,7 @@ t.test('with nothing given every setting has its documented default', async (t) 
     smsTokenFile: undefined,
     push: undefined,
     pushTokenFile: undefined,
+    notices: false,
     riskModel: undefined,
     riskThreshold: 80,
     simulatorLatencyMs: 0,
