@@ -7,6 +7,7 @@
  */
 import type { Adapters } from '../actors/model/activity.js';
 import type { Module } from '../actors/model/module.js';
+import { Archive } from '../persistence/archive/archive.js';
 import { openStore, type RedisOptions } from '../persistence/open-store.js';
 import type { Durability, Store } from '../persistence/store.js';
 import { ActivityRunner } from '../runtime/activity/activity-runner.js';
@@ -81,6 +82,7 @@ export async function openSystem(options: OpenSystemOptions): Promise<OpenedSyst
     system = await ActorSystem.start({
       modules,
       store,
+      ...(options.archive === undefined ? {} : { archive: new Archive(options.archive.directory) }),
       shardCount: Math.max(1, options.shards),
       clock,
       random,

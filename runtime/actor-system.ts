@@ -7,6 +7,7 @@
  */
 import { isActorId, partitionOf } from '../actors/model/address.js';
 import type { Module } from '../actors/model/module.js';
+import type { Archive } from '../persistence/archive/archive.js';
 import type { Store } from '../persistence/store.js';
 import type { StruckActor } from './actor/strike-book.js';
 import type { ActorAnswer, ActorClient, ActorRequest } from './actor-client.js';
@@ -38,6 +39,8 @@ export interface ActorSystemOptions {
   readonly modules: readonly Module[];
   /** Opened by the caller, who closes it after `stop`. */
   readonly store: Store;
+  /** Where the store's older entries are, if they are kept apart. */
+  readonly archive?: Archive;
   readonly shardCount: number;
   readonly clock: Clock;
   readonly random: Random;
@@ -91,6 +94,7 @@ export class ActorSystem implements ActorClient {
       partitionCount: options.store.partitionCount,
       clock: options.clock,
       limits,
+      archive: options.archive,
     });
     for (const shard of shards) {
       shard.link.receive((answers) => {

@@ -88,6 +88,11 @@ export class Archive {
     return await reader.read(partition, from, limits);
   }
 
+  /** The segment that holds a position. */
+  segmentOf(partition: number, position: number): Segment | undefined {
+    return this.#find(partition, position);
+  }
+
   #find(partition: number, position: number): Segment | undefined {
     const holds = ({ from, to }: Segment): boolean => from <= position && position <= to;
     return this.#segments.get(partition)?.find(holds) ?? this.segments(partition).find(holds);

@@ -3,11 +3,13 @@
  * the shards have just made durable; keeps no data of its own.
  */
 import { isOperatingError, OperatingError } from '../../actors/model/errors.js';
+import type { Archive } from '../../persistence/archive/archive.js';
 import type { Journal } from '../../persistence/journal.js';
 import type { Clock } from '../clock.js';
 import type { KindTable } from '../kind-table.js';
 import type { Limits } from '../limits.js';
 import type { TailAnswer } from '../link/link-protocol.js';
+import { ArchiveIndex } from './archive-index.js';
 import { EventFilter, type EventSelection } from './event-filter.js';
 import { refuseCut } from './feed-lane.js';
 import {
@@ -55,6 +57,8 @@ export interface EventFeedOptions {
   readonly partitionCount: number;
   readonly clock: Clock;
   readonly limits: Limits;
+  /** Of older entries, with an index of what is in them. */
+  readonly archive?: Archive | undefined;
 }
 
 export class EventFeed {
@@ -65,10 +69,15 @@ export class EventFeed {
   #opening = 0;
 
   constructor(options: EventFeedOptions) {
-    const { limits } = options;
+    const { limits, archive } = options;
     this.#options = options;
     this.#tail = new FeedTail({ ...options, recentBytesMax: limits.recentBytesMax });
-    this.#reader = new FeedReader({ ...options, tail: this.#tail, scanBytesMax: limits.scanBytesMax });
+    this.#reader = new FeedReader({
+      ...options,
+      tail: this.#tail,
+      scanBytesMax: limits.scanBytesMax,
+      index: archive === undefined ? undefined : new ArchiveIndex(archive),
+    });
   }
 
   get subscriptionCount(): number {

@@ -25,7 +25,9 @@ export class EventFilter {
   readonly #kinds: ReadonlySet<number>;
   /** Numbers of event schemas, older versions included; events that no module knows any more are in none. */
   readonly #events: ReadonlySet<number>;
-  readonly #correlationId: string | undefined;
+  readonly correlationId: string | undefined;
+  /** Most events are not wanted, as far as types and correlation can tell. */
+  readonly isSelective: boolean;
   readonly #id: string | undefined;
 
   /** Throws `query-invalid` for a name that no module knows: a misspelt filter would wait for ever. */
@@ -41,7 +43,8 @@ export class EventFilter {
     const known = knownEvents(kinds);
     const events = types === undefined ? known : types.flatMap((type) => eventsNamed(known, type));
     this.#events = new Set(events.map(({ id }) => id));
-    this.#correlationId = correlationId;
+    this.correlationId = correlationId;
+    this.isSelective = types !== undefined || correlationId !== undefined;
     this.#id = actor?.id;
     this.partition = actor === undefined ? undefined : partitionOf(actor.id, partitionCount);
   }
@@ -50,7 +53,7 @@ export class EventFilter {
   takesRecord(record: StoredRecord): boolean {
     if (record[8] === 0 || !this.#kinds.has(record[0])) return false;
     if (this.#id !== undefined && record[1] !== this.#id) return false;
-    return this.#correlationId === undefined || correlationOf(record) === this.#correlationId;
+    return this.correlationId === undefined || correlationOf(record) === this.correlationId;
   }
 
   /** Whether an event of a record that was taken is wanted. */
@@ -59,7 +62,7 @@ export class EventFilter {
   }
 }
 
-function correlationOf(record: StoredRecord): string {
+export function correlationOf(record: StoredRecord): string {
   const correlationId = record[6][0];
   return correlationId === 0 ? causeId(record) : correlationId;
 }

@@ -4,6 +4,7 @@
 import { isOperatingError, OperatingError } from '../../actors/model/errors.js';
 import { firstPosition } from '../../persistence/first-position.js';
 import type { Journal } from '../../persistence/journal.js';
+import type { ArchiveIndex } from './archive-index.js';
 import type { EventFilter } from './event-filter.js';
 import type { FeedPlace } from './feed-position.js';
 import type { FeedTail } from './feed-tail.js';
@@ -11,10 +12,14 @@ import { type EventMatch, OpenedEntry } from './opened-entry.js';
 
 /** Read at a time: one or two milliseconds of opening. */
 const readLimits = { entriesMax: 64, bytesMax: 262_144 };
+/** What a look into the index counts for in the bounds of a reading. */
+const bytesPerLook = 65_536;
 
 export interface LaneSource {
   readonly journal: Journal;
   readonly tail: FeedTail;
+  /** Absent: everything is read. */
+  readonly index?: ArchiveIndex | undefined;
 }
 
 export class FeedLane {
@@ -31,6 +36,8 @@ export class FeedLane {
   #nextEntry = 0;
   #matches: readonly EventMatch[] = [];
   #nextMatch = 0;
+  /** Whether the index may know anything from `#unread` on. */
+  #isIndexed: boolean;
   /** Everything older than this has been looked at, Unix ms. */
   #seenUntil = Number.NEGATIVE_INFINITY;
 
@@ -41,6 +48,7 @@ export class FeedLane {
     this.#unread = from.position;
     this.#taken = from.taken;
     this.#head = head;
+    this.#isIndexed = filter.isSelective;
   }
 
   /** The next wanted event, if it is known. */
@@ -77,8 +85,10 @@ export class FeedLane {
       : { position: entry.position, taken: ordinal + 1 };
   }
 
-  /** Opens the next entries and looks for a match in them. Only without a match, and not at the end. Returns bytes read. */
+  /** Opens the next entries and looks for a match in them. Only without a match, and not at the end. Returns the bytes that it cost. */
   async read(): Promise<number> {
+    const looks = this.#passOver();
+    if (looks > 0) return looks * bytesPerLook;
     this.#entries = await this.#load();
     this.#nextEntry = 0;
     this.#unread += this.#entries.length;
@@ -94,6 +104,18 @@ export class FeedLane {
       this.#taken = 0;
       this.#seenUntil = entry.lastTime;
     }
+  }
+
+  /** Skips what the index knows to hold nothing that is wanted; 0 when it skipped nothing. */
+  #passOver(): number {
+    const { index, tail } = this.#source;
+    if (index === undefined || !this.#isIndexed || tail.recent(this.partition, this.#unread)) return 0;
+    const { position, looks, isKnown } = index.pass(this.partition, this.#unread, this.#filter);
+    this.#isIndexed = isKnown;
+    if (position === this.#unread) return 0;
+    this.#unread = Math.min(this.#head + 1, position);
+    this.#taken = 0;
+    return looks;
   }
 
   async #load(): Promise<readonly OpenedEntry[]> {

@@ -10,6 +10,7 @@ import type { RecordedEvent } from '../../actors/model/call.js';
 import type { Journal } from '../../persistence/journal.js';
 import type { Clock } from '../clock.js';
 import type { KindTable } from '../kind-table.js';
+import type { ArchiveIndex } from './archive-index.js';
 import type { EventFilter } from './event-filter.js';
 import { FeedLane } from './feed-lane.js';
 import { encodePosition, type FeedPlace, type FeedPosition } from './feed-position.js';
@@ -38,6 +39,7 @@ export interface FeedReaderParts {
   readonly kinds: KindTable;
   readonly clock: Clock;
   readonly scanBytesMax: number;
+  readonly index?: ArchiveIndex | undefined;
 }
 
 export class FeedReader {

@@ -79,7 +79,12 @@ for (const shards of [0, 2]) {
       await check('after a restart');
       t.equal(await add(system, 'old', 1), 23);
       t.ok(existsSync(path.join(directory, 'archive')));
-      t.ok(readdirSync(path.join(directory, 'archive')).length > 0);
+      const segments = readdirSync(path.join(directory, 'archive', '0000'));
+      t.ok(segments.some((name) => name.endsWith('.journal')));
+      t.ok(
+        segments.some((name) => name.endsWith('.events')),
+        'each with its index',
+      );
       const verified = await toolEnd(t, directory, ['journal', 'verify', '--json']);
       t.equal(verified.code, 0, verified.stdout);
       t.match(JSON.parse(verified.stdout), { partitions: [{ first: 1 }, { first: 1 }] });

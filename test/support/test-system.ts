@@ -7,6 +7,7 @@ import { partitionOf } from '../../actors/model/address.js';
 import { type ActorCall, type Answered, queryCall } from '../../actors/model/call.js';
 import type { Caller } from '../../actors/model/message.js';
 import type { Module } from '../../actors/model/module.js';
+import type { Archive } from '../../persistence/archive/archive.js';
 import { MemoryDisk } from '../../persistence/memory/memory-disk.js';
 import { FaultScript, type MemoryFaults } from '../../persistence/memory/memory-faults.js';
 import { createMemoryStore } from '../../persistence/memory/memory-store.js';
@@ -36,6 +37,8 @@ export interface TestSystemOptions {
   /** Default: a script, reachable as `faults`. */
   readonly faults?: MemoryFaults;
   readonly failsWithProcess?: boolean;
+  /** Of older entries; reading them is up to `storeAs`. */
+  readonly archive?: Archive;
   /** Stands between the runtime and the store: for reads that wait. */
   readonly storeAs?: (store: Store) => Store;
   readonly seed?: number;
@@ -127,6 +130,7 @@ export class TestSystem {
     const system = await clock.settled(
       ActorSystem.start({
         ...shared,
+        ...(options.archive === undefined ? {} : { archive: options.archive }),
         shardCount: options.shardCount ?? 1,
         ...(options.struck === undefined ? {} : { struck: options.struck }),
         // The filter of a shard would be 64 MB that are zeroed at every start.

@@ -1,0 +1,90 @@
+/**
+ * The index of the archived part of the logs, by event type and correlation id: a digest beside each segment, made where and
+ * when the segment is packed, so that it costs the actors nothing. The part of a log that is not archived yet is short
+ * and is read.
+ *
+ * A digest that is missing or damaged makes reading slower and nothing else.
+ */
+import type { Archive, Segment } from '../../persistence/archive/archive.js';
+import { hasCompanion, readCompanion, writeCompanion } from '../../persistence/archive/companion-file.js';
+import { DigestBuilder, EventDigest } from './event-digest.js';
+import type { EventFilter } from './event-filter.js';
+import { OpenedEntry } from './opened-entry.js';
+
+const suffix = '.events';
+/** Digests kept in memory, some 20 MB. */
+const digestsMax = 64;
+/** Digests looked into at a time, so that a reader lets other work in between. */
+const looksMax = 16;
+const page = { entriesMax: 1_024, bytesMax: 1_048_576 };
+
+export interface Passed {
+  /** Nothing wanted lies before it, from where one asked. */
+  readonly position: number;
+  /** Digests looked into. */
+  readonly looks: number;
+  /** False: from there on there is no index. */
+  readonly isKnown: boolean;
+}
+
+export class ArchiveIndex {
+  readonly #archive: Archive;
+  /** By file; the least recently used goes first. */
+  readonly #digests = new Map<string, EventDigest>();
+
+  constructor(archive: Archive) {
+    this.#archive = archive;
+  }
+
+  /** Passes over what holds nothing that is wanted. Where no digest knows, it stays at `from`. */
+  pass(partition: number, from: number, filter: EventFilter): Passed {
+    let position = from;
+    for (let looks = 0; looks < looksMax; looks++) {
+      const segment = this.#archive.segmentOf(partition, position);
+      const digest = segment === undefined ? undefined : this.#digest(segment);
+      if (segment === undefined || digest === undefined) return { position, looks, isKnown: false };
+      const next = digest.next(position, filter);
+      if (next !== undefined) return { position: next, looks: looks + 1, isKnown: true };
+      position = segment.to + 1;
+    }
+    return { position, looks: looksMax, isKnown: true };
+  }
+
+  #digest(segment: Segment): EventDigest | undefined {
+    let digest = this.#digests.get(segment.file);
+    if (digest === undefined) {
+      const content = readCompanion(segment, suffix);
+      digest = content === undefined ? undefined : EventDigest.decode(content);
+      if (digest === undefined) return undefined;
+    } else this.#digests.delete(segment.file);
+    this.#digests.set(segment.file, digest);
+    for (const oldest of this.#digests.keys()) {
+      if (this.#digests.size <= digestsMax) break;
+      this.#digests.delete(oldest);
+    }
+    return digest;
+  }
+}
+
+/** Makes the digests that segments of a partition lack, at most so many, the newest first. Returns how many it made. */
+export async function makeDigests(archive: Archive, partition: number, countMax: number): Promise<number> {
+  let made = 0;
+  for (const segment of archive.segments(partition).toReversed()) {
+    if (made === countMax) break;
+    if (hasCompanion(segment, suffix)) continue;
+    writeCompanion(segment, suffix, await digestOf(archive, partition, segment));
+    made++;
+  }
+  return made;
+}
+
+async function digestOf(archive: Archive, partition: number, { from, to }: Segment): Promise<Uint8Array> {
+  const builder = new DigestBuilder();
+  for (let position = from; position <= to; ) {
+    const entries = await archive.read(partition, position, page);
+    if (entries.length === 0) throw new Error(`invariant: the segment holds position ${position}`);
+    for (const { bytes } of entries) builder.add(new OpenedEntry(bytes));
+    position += entries.length;
+  }
+  return builder.finish();
+}
