@@ -33,17 +33,26 @@ type StoredEntry = readonly [
   hash: string,
 ];
 
+/** Stands in the place of the catalogue while a journal is being imported. */
+export const unfinishedImport = { import: 'unfinished' } as const;
+
 export class SchemaCatalogue {
   readonly #byName = new Map<string, SchemaEntry>();
   readonly #byId: (SchemaEntry | undefined)[] = [];
 
-  /** Reads a stored catalogue; an empty one for `undefined`. */
+  /** Reads a stored catalogue; an empty one for `undefined`. Throws `schema-unknown` when an import stopped half-way. */
   static parse(bytes: Uint8Array | undefined): SchemaCatalogue {
     const catalogue = new SchemaCatalogue();
     if (bytes === undefined) return catalogue;
     const document = JSON.parse(Buffer.from(bytes).toString('utf8')) as {
       readonly schemas: readonly StoredEntry[];
-    };
+    } & Partial<typeof unfinishedImport>;
+    if (document.import === unfinishedImport.import) {
+      throw new OperatingError(
+        'schema-unknown',
+        'An import into this store was not finished: empty it and import again.',
+      );
+    }
     for (const [id, category, kind, name, version, fieldsHash] of document.schemas) {
       catalogue.#add({ id, category, kind, name, version, fieldsHash });
     }

@@ -12,7 +12,7 @@ import type { Config, SettingKey } from '../settings.js';
 import { refusalOr } from '../start-refusal.js';
 import type { ReadOptions, TailOptions } from './journal-read.js';
 import type * as runs from './tool-runs.js';
-import type { PlainOptions, VerifyOptions } from './tool-runs.js';
+import type { ImportOptions, PlainOptions, VerifyOptions } from './tool-runs.js';
 
 const placeSettings: readonly SettingKey[] = [
   ...(['dataDirectory', 'store', 'prefix', 'storeCaFile', 'storeCertificateFile', 'storeKeyFile'] as const),
@@ -73,6 +73,36 @@ export function addTools(program: Command, exit: (code: number) => void): void {
     );
   addSettings(verify, (key) => placeSettings.includes(key));
 
+  const exportCommand = journal
+    .command('export')
+    .description('Write the whole journal, archived entries included, into one file.')
+    .argument('<file>', 'must not be there yet')
+    .option('--progress', 'show progress also where stderr is no terminal')
+    .option(...place.json)
+    .action(async (file: string, options: PlainOptions, command: Command) =>
+      exit(await runTool(command, (tools, config) => tools.runExport(config, file, options))),
+    );
+  addSettings(exportCommand, (key) => placeSettings.includes(key));
+
+  const importCommand = journal
+    .command('import')
+    .description(
+      'Make a store of an exported journal: an empty one, of either kind, with any number of partitions.',
+    )
+    .argument('<file>', 'what `troupe journal export` wrote')
+    .option(
+      '--into <partitions>',
+      'partitions of the new store (default: as many as the old one had)',
+      read(wholeNumber(1, 256)),
+    )
+    .option('--progress', 'show progress also where stderr is no terminal')
+    .option(...place.json)
+    .addHelpText('after', importNote)
+    .action(async (file: string, options: ImportOptions, command: Command) =>
+      exit(await runTool(command, (tools, config) => tools.runImport(config, file, options))),
+    );
+  addSettings(importCommand, (key) => placeSettings.includes(key));
+
   const doctor = program
     .command('doctor')
     .description('Say how a store is: owner, epochs, heads, checkpoints, space, damage, and what to do.')
@@ -103,6 +133,16 @@ Restore it by starting a server with --data on it, or on a copy of it.
 
 Example:
   troupe backup --data /var/lib/bank /backup/bank-2026-11-21`;
+
+const importNote = `
+Into as many partitions as before, every entry stays as it is. Into another number, these stay: every actor's events, versions
+and times, open sagas, timers, recorded answers, messages under way. Positions and event ids are given anew.
+The first start reads the whole journal to make the tables.
+
+Examples:
+  troupe journal export bank.journal --data ./data
+  troupe journal import bank.journal --store redis://127.0.0.1:6379/0
+  troupe journal import bank.journal --data ./data-32 --into 32`;
 
 const journalExamples = `
 Examples:

@@ -3,16 +3,19 @@
  */
 import path from 'node:path';
 import { Archive } from '../../persistence/archive/archive.js';
-import { copyStore } from '../../persistence/open-store.js';
+import { copyStore, openStore } from '../../persistence/open-store.js';
 import { createOffload } from '../../runtime/offload.js';
 import { exitCodes } from '../exit-codes.js';
 import type { Config } from '../settings.js';
 import { archiveDirectoryOf } from '../store-options.js';
+import { systemClock } from '../system-clock.js';
 import { diagnose, diagnosisText, isDamaged } from './doctor.js';
+import { exportJournal } from './journal-export.js';
+import { checkExport, type ImportFacts, importJournal } from './journal-import.js';
 import { type ReadOptions, readJournal, type TailOptions, tailJournal } from './journal-read.js';
 import { findingsText, type PartitionFindings, verifyJournal } from './journal-verify.js';
 import { addressOf, vocabularyOf, withReader } from './opened-journal.js';
-import { countText, jsonText, Output, type Progress, progressOn } from './output.js';
+import { bytesText, countText, jsonText, Output, type Progress, progressOn } from './output.js';
 
 export async function runRead(config: Config, options: ReadOptions): Promise<number> {
   const output = new Output();
@@ -94,6 +97,54 @@ export async function runBackup(config: Config, target: string, options: PlainOp
       await output.line(`${directory}: ${countText(entries)} entries, copied and checked`);
   }
   return soundness(damaged.length === 0);
+}
+
+export async function runExport(config: Config, file: string, options: PlainOptions): Promise<number> {
+  const output = new Output();
+  return await withReader(config, async (reader) => {
+    const facts = await exportJournal(reader, file, progressOn(options.progress === true));
+    const text = `${facts.file}: ${countText(facts.entries)} entries of ${facts.partitions} partitions, ${bytesText(facts.bytes)} before compression`;
+    await output.line(options.json === true ? jsonText(facts) : text);
+    return exitCodes.stopped;
+  });
+}
+
+export interface ImportOptions extends PlainOptions {
+  readonly into?: number;
+}
+
+/** Fills the store, then checks it as a whole. */
+export async function runImport(config: Config, file: string, options: ImportOptions): Promise<number> {
+  const output = new Output();
+  const progress = progressOn(options.progress === true);
+  const checked = await checkExport(path.resolve(file), progress);
+  const { url, redis } = addressOf(config);
+  const partitionCount = options.into ?? checked.header.partitions;
+  const store = await openStore(url, { partitionCount, clock: systemClock, ...(redis && { redis }) });
+  let facts: ImportFacts;
+  try {
+    facts = await importJournal(store, checked, progress);
+  } finally {
+    await store.close();
+  }
+  const found = await verified(config, { threads: backupThreads, progress });
+  const damaged = found.filter(({ damages }) => damages.length > 0);
+  if (options.json === true) await output.line(jsonText({ ...facts, sound: damaged.length === 0 }));
+  else {
+    for (const partition of damaged) await output.line(findingsText(partition));
+    await output.line(importText(facts, checked.header.partitions));
+  }
+  output.remark(
+    'recorded answers are recognised by fingerprint.key of the data directory: bring it along from the old one',
+  );
+  return soundness(damaged.length === 0);
+}
+
+function importText({ entries, appended, partitions, messages }: ImportFacts, from: number): string {
+  const what = `${countText(entries)} entries imported and checked`;
+  if (partitions === from) return `${what}; start with --partitions ${partitions}`;
+  const made = `${from} partitions became ${partitions}, ${countText(appended)} entries`;
+  return `${what}: ${made}, ${countText(messages)} messages under way are sent again; start with --partitions ${partitions}`;
 }
 
 const backupThreads = 2;

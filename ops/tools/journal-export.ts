@@ -1,0 +1,86 @@
+/**
+ * `troupe journal export`: the whole journal of a store in one file that any store can be made of again.
+ *
+ *     header   { content: 'export', partitions, catalogue, exported_at }      then every entry, partition by partition
+ *
+ * E1  The file holds the logs as they stood at one moment, archived entries included, from position 1. Tables are not in it: they
+ *     are made of the logs.
+ * E2  It is whole and flushed when it has its name; until then it is `FILE.part`.
+ */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { JournalFileWriter, partSuffix, publish } from '../../persistence/archive/journal-file-writer.js';
+import { firstPosition } from '../../persistence/first-position.js';
+import type { StoreReader } from '../../persistence/store-reader.js';
+import { countText, type Progress } from './output.js';
+
+/** What stands in the header of the file. */
+export interface ExportHeader {
+  readonly content: 'export';
+  readonly partitions: number;
+  /** The schema catalogue, which gives the numbers in the entries their meaning; JSON, as the store keeps it. */
+  readonly catalogue: string | null;
+  /** RFC 3339. */
+  readonly exported_at: string;
+}
+
+export interface ExportFacts {
+  readonly file: string;
+  readonly partitions: number;
+  readonly entries: number;
+  /** Of entries, before compression. */
+  readonly bytes: number;
+}
+
+const page = { entriesMax: 1_024, bytesMax: 4 * 1024 * 1024 };
+
+/** Throws `RangeError` when the file is there already, or a log does not begin at 1 any more. */
+export async function exportJournal(
+  reader: StoreReader,
+  target: string,
+  progress: Progress,
+): Promise<ExportFacts> {
+  const file = path.resolve(target);
+  if (existsSync(file)) throw new RangeError(`${file} is there already`);
+  const heads = await reader.heads();
+  for (const partition of heads.keys()) await assertWhole(reader, partition);
+  const manifest = await reader.readManifest();
+  const header: ExportHeader = {
+    content: 'export',
+    partitions: heads.length,
+    catalogue: manifest === undefined ? null : Buffer.from(manifest).toString('utf8'),
+    exported_at: new Date().toISOString(),
+  };
+  const total = heads.reduce((sum, { position }) => sum + position, 0);
+  let entries = 0;
+  const writer = new JournalFileWriter(`${file}${partSuffix}`, header);
+  try {
+    for (const [partition, { position: head }] of heads.entries()) {
+      for (let position = 1; position <= head; ) {
+        const some = await reader.journal.read(partition, position, page);
+        const wanted = some.slice(0, head - position + 1);
+        for (const entry of wanted) writer.add(partition, entry);
+        position += wanted.length;
+        entries += wanted.length;
+        progress.show(() => `export: ${countText(entries)} of ${countText(total)} entries`);
+      }
+    }
+    const ranges = writer.finish();
+    publish(`${file}${partSuffix}`, file);
+    const bytes = ranges.reduce((sum, range) => sum + range.bytes, 0);
+    return { file, partitions: heads.length, entries, bytes };
+  } catch (error) {
+    writer.abandon();
+    throw error;
+  } finally {
+    progress.end();
+  }
+}
+
+async function assertWhole({ journal }: StoreReader, partition: number): Promise<void> {
+  const first = await firstPosition(journal, partition);
+  if (first === 1) return;
+  throw new RangeError(
+    `partition ${partition} begins at ${first}: what was before it is in an archive that is not here (--archive-directory)`,
+  );
+}
