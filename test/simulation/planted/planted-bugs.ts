@@ -248,11 +248,11 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: 'Math.max(0, ',
   },
   {
-    name: 'timers fire early',
-    breaks: 'I11: ten ms before their time',
+    name: 'timers fire with those before them',
+    breaks: 'I11: up to ten seconds before their time',
     file: 'runtime/message-desk',
     find: 'this.#timers.takeDue(this.#domain.now, ',
-    replace: 'this.#timers.takeDue(this.#domain.now + 10, ',
+    replace: 'this.#timers.takeDue(this.#domain.now + 10_000, ',
   },
   {
     name: 'time follows the clock alone',

@@ -1,0 +1,149 @@
+/** Faults of the disk, put into the system calls of a running process with strace; and bytes that changed while nobody looked. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { cpSync, openSync, readdirSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import { ServerProcess } from '../../bench/server-process.js';
+import type { ChaosStage, Fault } from './chaos-stage.js';
+
+const attachMs = 400;
+const endMsMax = 20_000;
+const readyTimeoutMs = 10_000;
+
+const straceMissing = (): string | undefined =>
+  spawnSync('strace', ['-V']).status === 0 && process.getuid?.() === 0
+    ? undefined
+    : 'needs root and strace on the PATH';
+
+/** The process must end by itself: what a failed flush covered can be trusted by nobody who has seen it. */
+const flushFails: Fault = {
+  name: 'fdatasync fails in the node',
+  stores: ['embedded'],
+  missing: straceMissing,
+  inflict: async (stage) => {
+    const tracer = injected(stage.server.pid, 'fdatasync,fsync:error=EIO:when=3+');
+    try {
+      const end = await Promise.race([stage.server.ended, stage.wait(endMsMax)]);
+      if (typeof end !== 'object') throw new Error('the node went on although its disk cannot flush');
+    } finally {
+      await released(tracer);
+    }
+    return undefined;
+  },
+};
+
+const redisFlushFails: Fault = {
+  name: 'fdatasync fails in Redis',
+  stores: ['redis'],
+  missing: straceMissing,
+  inflict: async ({ redis, wait }) => {
+    if (redis === undefined) return;
+    const tracer = injected(redis.pid, 'fdatasync,fsync:error=EIO:when=3+');
+    for (let waited = 0; redis.isRunning && waited < endMsMax; waited += 50) await wait(50);
+    await released(tracer);
+    if (redis.isRunning) throw new Error('Redis went on although its disk cannot flush');
+    await redis.start();
+    return undefined;
+  },
+};
+
+/** Writes fail with ENOSPC for a while; the node refuses, and goes on or ends. */
+const noSpace: Fault = {
+  name: 'no space left on the disk',
+  stores: ['embedded'],
+  missing: straceMissing,
+  inflict: async ({ server, wait, random }) => {
+    const tracer = injected(server.pid, 'pwrite64,pwritev,writev:error=ENOSPC:when=5+');
+    await wait(attachMs + random() * 1_500);
+    await released(tracer);
+    return undefined;
+  },
+};
+
+const slowDisk: Fault = {
+  name: 'a disk that takes its time',
+  stores: ['embedded'],
+  missing: straceMissing,
+  inflict: async ({ server, wait, random }) => {
+    const delayUs = Math.round(50_000 + random() * 1_000_000);
+    const tracer = injected(server.pid, `fdatasync,fsync:delay_exit=${delayUs}`);
+    await wait(attachMs + random() * 2_000);
+    await released(tracer);
+    return undefined;
+  },
+};
+
+/** A bit of the data changed: whoever starts on it refuses, or ends, or serves exactly what stood there (I20). */
+const bitRot: Fault = {
+  name: 'a flipped bit in the data',
+  stores: ['embedded'],
+  inflict: async (stage) => {
+    await stage.server.kill();
+    const copy = `${stage.dataDirectory}.copy`;
+    cpSync(stage.dataDirectory, copy, { recursive: true });
+    const sound = await readAll(stage);
+    if (typeof sound === 'string') throw new Error(`sound data are not served: ${sound}`);
+    rmSync(stage.dataDirectory, { recursive: true });
+    cpSync(copy, stage.dataDirectory, { recursive: true });
+    flipBit(stage);
+    const damaged = await readAll(stage);
+    for (const [index, text] of typeof damaged === 'string' ? [] : damaged.entries()) {
+      if (!text.startsWith('5') && text !== sound[index])
+        throw new Error(`a flipped bit was served: ${text}, sound is ${sound[index]}`);
+    }
+    // It goes on with the data that are right.
+    rmSync(stage.dataDirectory, { recursive: true });
+    cpSync(copy, stage.dataDirectory, { recursive: true });
+    rmSync(copy, { recursive: true });
+    return typeof damaged === 'string' ? 'it refused to serve' : 'it served what was right';
+  },
+};
+
+export const diskFaults: readonly Fault[] = [flushFails, redisFlushFails, noSpace, slowDisk, bitRot];
+
+function injected(pid: number, what: string): ChildProcess {
+  const [calls = ''] = what.split(':');
+  return spawn(
+    'strace',
+    ['-f', '-q', '-o', '/dev/null', '-p', String(pid), '-e', `trace=${calls}`, '-e', `inject=${what}`],
+    {
+      stdio: 'ignore',
+    },
+  );
+}
+
+/** SIGINT lets the traced process go on by itself. */
+async function released(tracer: ChildProcess): Promise<void> {
+  if (tracer.exitCode !== null || tracer.signalCode !== null) return;
+  const ended = new Promise<void>((resolve) => tracer.once('exit', () => resolve()));
+  tracer.kill('SIGINT');
+  await ended;
+}
+
+function flipBit({ dataDirectory, random }: ChaosStage): void {
+  const files = readdirSync(dataDirectory, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.mdb') || name.includes('data'))
+    .map((name) => path.join(dataDirectory, name))
+    .filter((name) => statSync(name).isFile() && statSync(name).size > 0);
+  const file = files[Math.floor(random() * files.length)];
+  if (file === undefined) return;
+  const place = Math.floor(random() * statSync(file).size);
+  const descriptor = openSync(file, 'r+');
+  const byte = Buffer.alloc(1);
+  readSync(descriptor, byte, 0, 1, place);
+  byte[0] = (byte[0] ?? 0) ^ (1 << Math.floor(random() * 8));
+  writeSync(descriptor, byte, 0, 1, place);
+}
+
+/** What a server on the data says of every account, without leaving anything behind; why it does not serve, otherwise. */
+async function readAll(stage: ChaosStage): Promise<readonly string[] | string> {
+  let server: ServerProcess | undefined;
+  try {
+    const { dataDirectory } = stage;
+    server = await ServerProcess.start({ dataDirectory, args: ['--log-level', 'error'], readyTimeoutMs });
+    return await stage.readAll(server);
+  } catch (cause) {
+    return cause instanceof Error ? cause.message : String(cause);
+  } finally {
+    await server?.kill();
+  }
+}

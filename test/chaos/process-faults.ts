@@ -1,0 +1,111 @@
+/** Faults of whole processes: killed, stopped, frozen, and their power cut. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Fault } from './chaos-stage.js';
+
+const both = ['embedded', 'redis'] as const;
+const endMsMax = 15_000;
+
+const killNode: Fault = {
+  name: 'kill -9 of the node',
+  stores: both,
+  inflict: async ({ server }) => {
+    await server.kill();
+    return undefined;
+  },
+};
+
+const stopNode: Fault = {
+  name: 'SIGTERM to the node',
+  stores: both,
+  inflict: async ({ server }) => {
+    const { code } = await server.stop();
+    if (code !== 0) throw new Error(`a node that was told to stop ended with ${code}`);
+    return undefined;
+  },
+};
+
+const freezeNode: Fault = {
+  name: 'SIGSTOP of the node',
+  stores: both,
+  inflict: async ({ server, random, wait }) => {
+    process.kill(server.pid, 'SIGSTOP');
+    await wait(100 + random() * 3_000);
+    process.kill(server.pid, 'SIGCONT');
+    return undefined;
+  },
+};
+
+const powerCut: Fault = {
+  name: 'power cut of the node',
+  stores: ['embedded'],
+  missing: () => (shim() === undefined ? 'no C compiler: install gcc' : undefined),
+  prepare: (dataDirectory) => ({
+    server: { env: { LD_PRELOAD: shim() ?? '', POWERCUT_DIR: dataDirectory } },
+  }),
+  inflict: async ({ server, wait }) => {
+    process.kill(server.pid, 'SIGUSR2');
+    const end = await Promise.race([server.ended, wait(endMsMax)]);
+    if (typeof end !== 'object' || end.code !== 99)
+      throw new Error(`the power cut did not end the node: ${JSON.stringify(end)}`);
+    return /(\d+ unsynced bytes) lost/.exec(server.output)?.[1];
+  },
+};
+
+const killRedis: Fault = {
+  name: 'kill -9 of Redis',
+  stores: ['redis'],
+  inflict: async ({ redis, wait, random }) => {
+    await redis?.kill();
+    await wait(random() * 1_000);
+    await redis?.start();
+    return undefined;
+  },
+};
+
+const killBoth: Fault = {
+  name: 'kill -9 of Redis and the node',
+  stores: ['redis'],
+  inflict: async ({ redis, server }) => {
+    await Promise.all([redis?.kill(), server.kill()]);
+    await redis?.start();
+    return undefined;
+  },
+};
+
+const freezeRedis: Fault = {
+  name: 'SIGSTOP of Redis',
+  stores: ['redis'],
+  inflict: async ({ redis, wait, random }) => {
+    redis?.pause();
+    await wait(100 + random() * 3_000);
+    redis?.resume();
+    return undefined;
+  },
+};
+
+export const processFaults: readonly Fault[] = [
+  killNode,
+  stopNode,
+  freezeNode,
+  powerCut,
+  killRedis,
+  killBoth,
+  freezeRedis,
+];
+
+let compiled: string | undefined;
+
+/** The power-cut shim as a library, compiled at its first use; undefined without a compiler. */
+function shim(): string | undefined {
+  if (compiled !== undefined && existsSync(compiled)) return compiled;
+  const source = fileURLToPath(new URL('../../../test/chaos/power-cut.c', import.meta.url));
+  const library = path.join(mkdtempSync(path.join(tmpdir(), 'troupe-shim-')), 'power-cut.so');
+  const args = ['-O2', '-shared', '-fPIC', '-o', library, source, '-ldl', '-lpthread'];
+  if (spawnSync('gcc', args, { stdio: 'inherit' }).status !== 0) return undefined;
+  compiled = library;
+  return library;
+}
