@@ -13,6 +13,7 @@ import { FaultProxy } from '../support/fault-proxy.js';
 import type { RedisServer } from '../support/redis-server.js';
 import type { ChaosStage, Fault, StoreKind } from './chaos-stage.js';
 import { diskFaults } from './disk-faults.js';
+import { fullDisk } from './full-disk.js';
 import { networkFaults } from './network-faults.js';
 import { processFaults } from './process-faults.js';
 
@@ -21,6 +22,8 @@ export interface ChaosOptions extends Omit<BankTrialOptions, 'store'> {
   /** For `redis`. */
   readonly redis?: RedisServer;
   readonly seconds: number;
+  /** At most so many faults. Default: as many as the time allows. */
+  readonly rounds?: number;
   /** Only these, by name; default all that are possible here. */
   readonly only?: readonly string[];
 }
@@ -47,7 +50,7 @@ export interface ChaosReport {
   readonly violationCount: number;
 }
 
-export const allFaults: readonly Fault[] = [...processFaults, ...networkFaults, ...diskFaults];
+export const allFaults: readonly Fault[] = [...processFaults, ...networkFaults, ...diskFaults, fullDisk];
 
 const loadMs = { least: 100, most: 900 } as const;
 
@@ -62,7 +65,8 @@ export async function runChaos(
   const run = await ChaosRun.begin(options, violations);
   const endsAt = performance.now() + options.seconds * 1_000;
   try {
-    for (let number = 0; performance.now() < endsAt && violations.count === 0; number++) {
+    const { rounds: most = Number.POSITIVE_INFINITY } = options;
+    for (let number = 0; number < most && performance.now() < endsAt && violations.count === 0; number++) {
       const round = await run.round(number + 1, faults[number % faults.length] as Fault);
       rounds.push(round);
       onRound(round);

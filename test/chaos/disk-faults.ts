@@ -7,7 +7,6 @@ import type { ChaosStage, Fault } from './chaos-stage.js';
 
 const attachMs = 400;
 const endMsMax = 20_000;
-const readyTimeoutMs = 10_000;
 
 const straceMissing = (): string | undefined =>
   spawnSync('strace', ['-V']).status === 0 && process.getuid?.() === 0
@@ -139,7 +138,7 @@ async function readAll(stage: ChaosStage): Promise<readonly string[] | string> {
   let server: ServerProcess | undefined;
   try {
     const { dataDirectory } = stage;
-    server = await ServerProcess.start({ dataDirectory, args: ['--log-level', 'error'], readyTimeoutMs });
+    server = await ServerProcess.start({ dataDirectory, args: ['--log-level', 'error'] });
     return await stage.readAll(server);
   } catch (cause) {
     return cause instanceof Error ? cause.message : String(cause);

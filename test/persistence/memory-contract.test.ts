@@ -1,16 +1,6 @@
-/** The contract suite over the memory driver. */
-import { MemoryDisk } from '../../persistence/memory/memory-disk.js';
-import { createMemoryStore } from '../../persistence/memory/memory-store.js';
+/** The contract suite over the memory driver, as a store of the process and as the simulated server. */
 import { storeContract } from '../contracts/store-contract.js';
+import { memoryDriver, simulatedServerDriver } from './memory-place.js';
 
-storeContract({
-  name: 'memory',
-  place: async (partitionCount) => {
-    const disk = new MemoryDisk(partitionCount);
-    return {
-      open: async () => createMemoryStore({ partitionCount, disk }),
-      corrupt: async ({ partition, position }) => disk.corrupt(partition, position),
-      remove: async () => {},
-    };
-  },
-});
+storeContract(memoryDriver);
+storeContract(simulatedServerDriver);

@@ -1,25 +1,17 @@
-/** The model-based test over the drivers of this process. */
-import { MemoryDisk } from '../../persistence/memory/memory-disk.js';
-import { createMemoryStore } from '../../persistence/memory/memory-store.js';
+/**
+ * The model-based test over the drivers of this process. `STORE_MODEL_RUNS=5000` runs so many cases of each instead of a few
+ * hundred.
+ */
 import { storeModel } from '../contracts/store-model.js';
 import { embeddedPlace } from './embedded-place.js';
+import { memoryDriver, simulatedServerDriver } from './memory-place.js';
 
-storeModel(
-  {
-    name: 'memory',
-    place: async (partitionCount) => {
-      const disk = new MemoryDisk(partitionCount);
-      return {
-        open: async () => createMemoryStore({ partitionCount, disk }),
-        corrupt: async ({ partition, position }) => disk.corrupt(partition, position),
-        remove: async () => {},
-      };
-    },
-  },
-  { runs: 300 },
-);
+const asked = process.env.STORE_MODEL_RUNS;
+const runs = (few: number): number => (asked === undefined ? few : Number(asked));
 
+storeModel(memoryDriver, { runs: runs(300) });
+storeModel(simulatedServerDriver, { runs: runs(300) });
 storeModel(
   { name: 'embedded', place: async (partitionCount) => embeddedPlace(partitionCount) },
-  { runs: 150 },
+  { runs: runs(150) },
 );
