@@ -9,9 +9,8 @@
  * A2  `outcome-unknown` is the only code of a failure under which the call may have taken effect (O2 in `errors.ts`).
  */
 import type { Static, TSchema } from 'typebox';
-import type { Answered } from './call.js';
 import type { ErrorCode } from './errors.js';
-import type { Rejection } from './message.js';
+import type { Answered, Rejection } from './message.js';
 
 /** Rows 156 to 161; a circuit is per activity, named `port.activity`. */
 export interface BreakerPolicy {

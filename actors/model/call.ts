@@ -11,6 +11,9 @@ import type {
   QueryName,
   QueryReply,
 } from './contract.js';
+import type { Answered } from './message.js';
+
+export type { Answered } from './message.js';
 
 /** A query of a neighbour (an actor with the same placement) that must not be rejected, else its rejection is the answer. */
 export interface Guard extends Address {
@@ -74,11 +77,6 @@ export interface HistoryReply {
   readonly events: readonly RecordedEvent[];
   /** Version to go on from, or null at the end. */
   readonly next: number | null;
-}
-
-/** Carries the type of the reply from a call to the function that answers it. Never a value. */
-export interface Answered<Reply> {
-  readonly '~reply'?: Reply;
 }
 
 /** A command of a contract's actor; the payload is checked here and the reply known where the answer is made. */

@@ -5,7 +5,7 @@
  * actor (payloads, replies, rejections) is inferred from here.
  */
 import type { Static, TSchema } from 'typebox';
-import type { MessageOrder } from './message.js';
+import type { Answered, MessageOrder } from './message.js';
 
 /** An older stored form, by its version: positional fields as they were written → today's data. */
 export type Upcasters<Data> = Readonly<Record<number, (fields: readonly unknown[]) => Data>>;
@@ -104,6 +104,6 @@ export function send<K extends Contract, N extends CommandName<K>>(
   id: string,
   command: N,
   payload: CommandInput<K, N>,
-): MessageOrder {
+): MessageOrder & Answered<CommandReply<K, N>> {
   return { kind: contract.kind, id, command, payload };
 }

@@ -157,5 +157,6 @@ export {
 } from './saga-step.js';
 export { compileSnapshot, type SnapshotForm } from './snapshot.js';
 export { type Expectation, given, type Scenario, type Settled, specDefaults } from './spec.js';
+export { type StepGroup, type StepList, stepsOf, type TypedStep } from './step-list.js';
 export { decodeCommand, decodeEvent, decodeReply } from './upcast.js';
 export { type Check, compileValidator, type ValidationProblem } from './validation.js';

@@ -41,6 +41,11 @@ export type Outcome =
   /** An operating error: the command had no effect. `code` is from the registry in `errors.ts`. */
   | { readonly type: 'failure'; readonly code: string; readonly detail: string };
 
+/** Carries the type of a reply from what asks to whoever is answered. Never a value. */
+export interface Answered<Reply> {
+  readonly '~reply'?: Reply;
+}
+
 /** A command for another actor, made by `send`. `tag` asks for the outcome to come back as a reply to the sender. */
 export interface MessageOrder {
   readonly kind: string;

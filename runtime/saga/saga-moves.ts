@@ -93,7 +93,11 @@ export class SagaMoves {
     { tag, outcome, isUnrecorded }: TaggedReply,
     ctx: DecideContext,
   ): Move | undefined {
-    if (outcome.type === 'reply') return this.settle(instance, tag, outcome, ctx);
+    if (outcome.type === 'reply') {
+      // Of another saga it says that it was started; that saga tells its end itself.
+      if (isChildStart(this.planOf(instance), instance, tag)) return undefined;
+      return this.settle(instance, tag, outcome, ctx);
+    }
     return this.settle(instance, tag, { ...outcome, isUnsure: isUnrecorded === true }, ctx);
   }
 
@@ -207,6 +211,12 @@ export class SagaMoves {
     const armedAt = mustRearm(instance.armedAt, limit, ctx.now) ? limit : instance.armedAt;
     return { events: [completed], messages: [tagged(order, next.tag)], activities: none, armedAt };
   }
+}
+
+function isChildStart(plan: SagaPlan, instance: SagaInstance, tag: string): boolean {
+  if (!plan.hasChildren || tag.startsWith(undoMark)) return false;
+  const task = taskAt(plan, instance, tag);
+  return task !== undefined && stepOf(plan, task).kind === 'child';
 }
 
 /** True when the task waits for this answer. */

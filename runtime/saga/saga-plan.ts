@@ -72,6 +72,8 @@ export interface SagaPlan {
   readonly steps: readonly PlannedStep[];
   readonly stages: readonly Stage[];
   readonly indexOf: ReadonlyMap<string, number>;
+  /** Some step is another saga. */
+  readonly hasChildren: boolean;
   /** Stage of the pivot, or the number of stages when there is none: a step after it is never undone. */
   readonly pivot: number;
   readonly deadlineMs: number;
@@ -130,6 +132,7 @@ export function planSaga(definition: SagaDefinition): SagaPlan {
     steps,
     stages,
     indexOf,
+    hasChildren: steps.some((step) => step.kind === 'child'),
     pivot: pivot < 0 ? stages.length : pivot,
     deadlineMs: definition.deadlineMs ?? deadlineMsDefault,
     inputNames: Object.keys(definition.input.properties),

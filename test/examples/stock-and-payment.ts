@@ -18,7 +18,7 @@ import { defineContract, send } from '../../actors/model/contract.js';
 import { reject } from '../../actors/model/message.js';
 import { defineModule } from '../../actors/model/module.js';
 import { defineSaga } from '../../actors/model/saga.js';
-import { forEach } from '../../actors/model/saga-step.js';
+import { stepsOf } from '../../actors/model/step-list.js';
 
 const OfOrder = Type.Object({ order: Type.String() });
 const Counted = Type.Object({ order: Type.String(), count: Type.Integer({ minimum: 1 }) });
@@ -238,54 +238,41 @@ export const OrderInput = Type.Object({
   amount: Type.Integer({ minimum: 1 }),
   lines: Type.Array(Type.Object({ product: Type.String(), count: Type.Integer({ minimum: 1 }) })),
 });
-type Order = Type.Static<typeof OrderInput>;
 
 export const orderSaga = defineSaga({
   name: 'order',
   version: 1,
   input: OrderInput,
-  steps: [
-    forEach({
-      name: 'reserve',
-      each: ({ input }: { readonly input: Order }) => input.lines,
-      step: {
-        call: ({ item, sagaId }) =>
-          send(stockContract, item.product, 'reserve', { order: sagaId, count: item.count }),
-        undo: ({ item, sagaId }) => send(stockContract, item.product, 'release', { order: sagaId }),
-      },
-    }),
-    {
-      name: 'charge',
+  steps: stepsOf(OrderInput)
+    .each('reserve', ({ input }) => input.lines, {
+      call: ({ item, sagaId }) =>
+        send(stockContract, item.product, 'reserve', { order: sagaId, count: item.count }),
+      undo: ({ item, sagaId }) => send(stockContract, item.product, 'release', { order: sagaId }),
+    })
+    .step('charge', {
       call: ({ input, sagaId }) =>
         send(purseContract, input.buyer, 'charge', { order: sagaId, amount: input.amount }),
       undo: ({ input, sagaId }) => send(purseContract, input.buyer, 'refund', { order: sagaId }),
-    },
-    {
-      name: 'ship',
+    })
+    .step('ship', {
       call: ({ input, sagaId, results }) =>
-        send(shipmentContract, sagaId, 'ship', {
-          address: input.address,
-          receipt: receiptOf(results.charge),
-        }),
+        send(shipmentContract, sagaId, 'ship', { address: input.address, receipt: results.charge.receipt }),
       undo: ({ sagaId }) => send(shipmentContract, sagaId, 'cancel', {}),
-    },
-    {
-      name: 'settle',
+    })
+    .step('settle', {
       pivot: true,
       call: ({ input, sagaId }) => send(purseContract, input.buyer, 'settle', { order: sagaId }),
-    },
-    forEach({
-      name: 'take',
-      each: ({ input }: { readonly input: Order }) => input.lines,
-      step: { call: ({ item, sagaId }) => send(stockContract, item.product, 'take', { order: sagaId }) },
-    }),
-    {
-      name: 'notify',
-      optional: true,
-      activity: ({ input, sagaId }) =>
-        perform(postPort, 'letter', { to: input.buyer, text: `Order ${sagaId} is on its way` }),
-    },
-  ],
+    })
+    .each('take', ({ input }) => input.lines, {
+      call: ({ item, sagaId }) => send(stockContract, item.product, 'take', { order: sagaId }),
+    })
+    .optional('notify', {
+      activity: ({ input, sagaId, results }) =>
+        perform(postPort, 'letter', {
+          to: input.buyer,
+          text: `Order ${sagaId} is on its way as ${results.ship.label}`,
+        }),
+    }).steps,
   events: {
     OrderDelivered: { version: 1, schema: Type.Object({ buyer: Type.String() }) },
     OrderGivenUp: { version: 1, schema: Type.Object({ buyer: Type.String(), reason: Type.String() }) },
@@ -302,11 +289,6 @@ export const stockAndPayment = defineModule({
   sagas: [orderSaga],
   ports: [postPort],
 });
-
-/** What the purse replied to the charge. */
-function receiptOf(result: unknown): string {
-  return (result as { readonly receipt: string }).receipt;
-}
 
 function remember(over: string[], order: string): void {
   over.push(order);

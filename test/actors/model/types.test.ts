@@ -10,14 +10,17 @@ import {
   commandCall,
   defineAggregate,
   defineContract,
+  definePort,
   defineReaction,
   defineRoute,
   defineSaga,
   type EventOf,
+  perform,
   queryCall,
   type RejectionCode,
   reject,
   send,
+  stepsOf,
 } from '../../../actors/model/index.js';
 
 const counter = defineContract({
@@ -323,6 +326,66 @@ t.test('a wrong saga does not compile', async (t) => {
     onCompensating: () => [{ type: 'Done', data: { counter: 1 } }],
   });
   t.equal(saga.steps.length, 1);
+});
+
+t.test('a step sees the results of the steps before it, and no others', async (t) => {
+  const Input = Type.Object({ counter: Type.String(), amounts: Type.Array(Type.Integer()) });
+  const port = definePort({
+    name: 'bank',
+    activities: {
+      pay: {
+        input: Type.Object({ by: Type.Integer() }),
+        result: Type.Object({ id: Type.String() }),
+        rejections: [],
+      },
+    },
+  });
+  const { steps } = stepsOf(Input)
+    .step('add', {
+      call: ({ input, results }) => {
+        holds<Equal<typeof input, { counter: string; amounts: number[] }>>(true);
+        holds<Equal<typeof results, unknown>>(true);
+        return send(counter, input.counter, 'add', { by: 1 });
+      },
+      undo: ({ results, input }) => {
+        holds<Equal<typeof results.add, { total: number } | undefined>>(true);
+        return send(counter, input.counter, 'clear', null);
+      },
+    })
+    .each('list', ({ input, results }) => input.amounts.map((amount) => amount + results.add.total), {
+      call: ({ item, index, input }) => {
+        holds<Equal<typeof item, number>>(true);
+        return send(counter, input.counter, 'add', { by: item + index });
+      },
+    })
+    .optional('pay', {
+      when: ({ results }) => results.list.length > 0,
+      activity: ({ results }) => perform(port, 'pay', { by: results.list[0]?.total ?? results.add.total }),
+    })
+    .parallel('both', (group) =>
+      group
+        .step('left', { call: ({ results }) => send(counter, results.pay?.id ?? '', 'add', { by: 1 }) })
+        .step('right', {
+          // @ts-expect-error steps of one group do not see each other
+          call: ({ results }) => send(counter, 'c', 'add', { by: results.left.total }),
+        }),
+    )
+    .signal('approval', 'approved', { timeoutMs: 5 })
+    .sleep('nap', ({ results }) => results.left.total + results.right.total)
+    .step('last', {
+      // @ts-expect-error an optional step may have no result
+      call: ({ results }) => send(counter, results.pay.id, 'add', { by: 1 }),
+    })
+    .step('none', {
+      // @ts-expect-error there is no such step before
+      call: ({ results }) => send(counter, 'c', 'add', { by: results.after.total }),
+    });
+  t.same(
+    steps.map(({ name }) => name),
+    ['add', 'list', 'pay', 'both', 'approval', 'nap', 'last', 'none'],
+  );
+  const saga = defineSaga({ name: 'sum', version: 1, input: Input, steps, events: {} });
+  t.equal(saga.steps, steps);
 });
 
 t.test('a reaction sees the data of its event', async (t) => {

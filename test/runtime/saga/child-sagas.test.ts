@@ -1,0 +1,210 @@
+/** Sagas that wait for other sagas, and for events, over the whole runtime and through crashes. */
+import assert from 'node:assert/strict';
+import t from 'tap';
+import Type from 'typebox';
+import { commandCall, queryCall } from '../../../actors/model/call.js';
+import { send } from '../../../actors/model/contract.js';
+import { defineModule } from '../../../actors/model/module.js';
+import { defineReaction } from '../../../actors/model/reaction.js';
+import { defineSaga, type SagaStatus, signalSaga, startSaga } from '../../../actors/model/saga.js';
+import { forEach } from '../../../actors/model/saga-step.js';
+import {
+  purseContract,
+  shipmentContract,
+  stockAndPayment,
+  stockContract,
+} from '../../examples/stock-and-payment.js';
+import { TestSystem, type TestSystemOptions } from '../../support/test-system.js';
+
+/** Reserves and takes one product: the branch of a parcel. */
+const pick = defineSaga({
+  name: 'pick',
+  version: 1,
+  input: Type.Object({ product: Type.String(), count: Type.Integer() }),
+  steps: [
+    {
+      name: 'reserve',
+      call: ({ sagaId, input }) =>
+        send(stockContract, input.product, 'reserve', { order: sagaId, count: input.count }),
+      undo: ({ sagaId, input }) => send(stockContract, input.product, 'release', { order: sagaId }),
+    },
+    { name: 'weigh', sleepMs: 500 },
+  ],
+  events: {},
+});
+
+/** Picks every product by a saga of its own, and waits until the purse is filled before it charges. */
+const parcel = defineSaga({
+  name: 'parcel',
+  version: 1,
+  input: Type.Object({
+    buyer: Type.String(),
+    amount: Type.Integer(),
+    products: Type.Array(Type.String()),
+    count: Type.Integer(),
+  }),
+  steps: [
+    forEach({
+      name: 'pick',
+      each: ({
+        input,
+      }: {
+        readonly input: { readonly products: readonly string[]; readonly count: number };
+      }) => input.products.map((product) => ({ product, count: input.count })),
+      step: {
+        saga: ({ sagaId, item, index }) => startSaga(pick, `${sagaId}-${index}`, item),
+        undo: ({ sagaId, item, index }) =>
+          send(stockContract, item.product, 'release', { order: `${sagaId}-${index}` }),
+      },
+    }),
+    { name: 'funds', signal: 'filled', timeoutMs: 60_000 },
+    {
+      name: 'charge',
+      pivot: true,
+      call: ({ sagaId, input }) =>
+        send(purseContract, input.buyer, 'charge', { order: sagaId, amount: input.amount }),
+    },
+    {
+      name: 'ship',
+      call: ({ sagaId }) => send(shipmentContract, sagaId, 'ship', { address: 'x', receipt: 'r' }),
+    },
+  ],
+  events: {},
+});
+
+/** An event is what the saga waits for: its purse is named like it. */
+const whenFilled = defineReaction(purseContract, 'Filled', 'tell-parcel', ({ amount }, { id }) =>
+  signalSaga(parcel, id, 'filled', { amount }),
+);
+
+const modules = [
+  stockAndPayment,
+  defineModule({ name: 'parcels', aggregates: [], sagas: [pick, parcel], reactions: [whenFilled] }),
+];
+
+async function open(options: TestSystemOptions = {}): Promise<TestSystem> {
+  const system = await TestSystem.start({ modules, shardCount: 2, ...options });
+  for (const product of ['pen', 'book', 'lamp']) {
+    await system.reply(commandCall(stockContract, product, 'supply', { count: 10 }));
+  }
+  return system;
+}
+
+function start(system: TestSystem, count: number, id = 'p1'): void {
+  const payload = { buyer: id, amount: 5, products: ['pen', 'book', 'lamp'], count };
+  system.submit({ type: 'command', kind: 'parcel', id, command: 'start', payload }, { fingerprint: 'f' });
+}
+
+const fill = (system: TestSystem, id = 'p1') =>
+  system.reply(commandCall(purseContract, id, 'fill', { amount: 9 }));
+
+async function status(system: TestSystem, kind: string, id: string): Promise<SagaStatus | undefined> {
+  const answer = await system.ask({ type: 'query', kind, id, query: 'status', payload: {} });
+  return answer.type === 'reply' ? (answer.reply as SagaStatus) : undefined;
+}
+
+async function free(system: TestSystem): Promise<number[]> {
+  const counts: number[] = [];
+  for (const product of ['pen', 'book', 'lamp']) {
+    counts.push((await system.reply(queryCall(stockContract, product, 'get', null))).free);
+  }
+  return counts;
+}
+
+t.test('a saga waits for its children and for an event, and keeps what both gave', async (t) => {
+  const system = await open();
+  start(system, 2);
+  await system.clock.advance(1_000);
+  t.match(await status(system, 'parcel', 'p1'), { state: 'running', current_step: 'funds' });
+  t.match(await status(system, 'pick', 'p1-2'), { state: 'completed' });
+  await fill(system);
+  await system.clock.advance(1_000);
+  t.match(await status(system, 'parcel', 'p1'), {
+    state: 'completed',
+    step_results: [
+      { step: 'pick[0]', result: { reserve: { left: 8 }, weigh: null } },
+      { step: 'pick[1]' },
+      { step: 'pick[2]' },
+      { step: 'funds', result: { amount: 9 } },
+      { step: 'charge' },
+      { step: 'ship' },
+    ],
+  });
+  await system.stop();
+});
+
+t.test('an event that came before its saga asks for it is there already', async (t) => {
+  const system = await open();
+  start(system, 2);
+  await system.clock.advance(50);
+  await fill(system);
+  await system.clock.advance(2_000);
+  t.equal((await status(system, 'parcel', 'p1'))?.state, 'completed');
+  await system.stop();
+});
+
+t.test('a child that is refused turns its parent back, and the others with it', async (t) => {
+  const system = await open();
+  await system.reply(commandCall(stockContract, 'pen', 'supply', { count: 10 }));
+  await system.reply(commandCall(stockContract, 'book', 'supply', { count: 10 }));
+  start(system, 15);
+  await system.clock.advance(5_000);
+  t.match(await status(system, 'parcel', 'p1'), {
+    state: 'compensated',
+    errors: ['child-compensated: sold-out: Only 10 left'],
+  });
+  for (const id of ['p1-0', 'p1-1', 'p1-2'])
+    t.equal((await status(system, 'pick', id))?.state, 'compensated', id);
+  t.same(await free(system), [20, 20, 10]);
+  await system.stop();
+});
+
+t.test('an event that never comes ends the wait, and completed children are undone', async (t) => {
+  const system = await open();
+  start(system, 2);
+  await system.clock.advance(70_000);
+  t.match(await status(system, 'parcel', 'p1'), { state: 'compensated' });
+  t.same(await free(system), [10, 10, 10]);
+  await system.stop();
+});
+
+t.test('I10: parents and children go on after a crash between any two commits', async (t) => {
+  for (const isFilled of [true, false]) {
+    let commits = 0;
+    while (await crashAfter(commits, isFilled)) commits++;
+    t.ok(commits > 15, `${commits} commits`);
+  }
+});
+
+/** False when everything was over before the crash. */
+async function crashAfter(commits: number, isFilled: boolean): Promise<boolean> {
+  let system = await open({ shardCount: 1 + (commits % 2), limits: { groupCommandsMax: 1 } });
+  const { script } = system;
+  if (isFilled) await fill(system);
+  for (let count = 0; count < commits; count++) script.onNextAppend(undefined);
+  const at = commits % 3 === 0 ? 'reply' : 'request';
+  script.onNextAppend({ type: 'delay', at, until: new Promise(() => undefined) });
+  start(system, 2);
+  // The append of the signal is among those held back.
+  if (isFilled) {
+    const payload = { signal: 'filled', payload: 1 };
+    system.submit(
+      { type: 'command', kind: 'parcel', id: 'p1', command: 'signal', payload },
+      { fingerprint: 'f' },
+    );
+  }
+  await system.clock.advance(3_000);
+  const isCrashed = script.isSpent;
+  if (isCrashed) system = await system.crash();
+  await system.clock.advance(600_000);
+  const found = await status(system, 'parcel', 'p1');
+  const place = `crash after ${commits} commits`;
+  assert(found !== undefined || commits === 0, place);
+  if (found?.state === 'completed') assert.deepEqual(await free(system), [8, 8, 8], place);
+  else {
+    assert.equal(found?.state ?? 'compensated', 'compensated', place);
+    assert.deepEqual(await free(system), [10, 10, 10], place);
+  }
+  await system.stop();
+  return isCrashed;
+}
