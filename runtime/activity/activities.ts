@@ -6,7 +6,7 @@
 import type { ActivityOrder, ActivityOutcome } from '../../actors/model/activity.js';
 
 export interface ActivityRequest extends Omit<ActivityOrder, 'type'> {
-  /** The same for every repeat of this call, for ever: the saga's id and the path of its step. 1 to 255 of ASCII. */
+  /** The same for every repeat of this call, for ever: the saga's kind and id and the path of its step. 1 to 400 of ASCII. */
   readonly idempotencyKey: string;
   /** Unix ms after which no attempt begins and the answer is given up. */
   readonly deadlineAt: number;

@@ -16,7 +16,8 @@ import type { StateChangeListener } from './breaker.js';
 /** Calls that a runner holds open, those that sleep before another attempt included: about 2 KB each. */
 export const runsMaxDefault = 20_000;
 
-const keyPattern = /^[\x21-\x7e]{1,255}$/;
+/** A kind, an id of 128, and the path of a step with its index fit in. */
+const keyPattern = /^[\x21-\x7e]{1,400}$/;
 
 export interface ActivityRunnerOptions {
   readonly ports: readonly Port[];
@@ -46,7 +47,7 @@ export class ActivityRunner implements Activities {
     const caller = this.#callers.get(name);
     if (caller === undefined) return refused('port-unknown', `no port of this system has ${name}`);
     if (!keyPattern.test(request.idempotencyKey)) {
-      return refused('idempotency-key-invalid', 'the key is 1 to 255 visible ASCII characters');
+      return refused('idempotency-key-invalid', 'the key is 1 to 400 visible ASCII characters');
     }
     if (this.#isStopped) return refused('shutting-down', 'the system is stopping');
     if (this.#open.size >= this.#runsMax)

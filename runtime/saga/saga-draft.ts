@@ -292,7 +292,8 @@ export class SagaDraft implements Move {
       port,
       activity,
       input,
-      idempotencyKey: `${this.ctx.id}/${path}/${what}`,
+      // Sagas of two kinds may share an id, and one provider serves both.
+      idempotencyKey: `${this.plan.definition.name}/${this.ctx.id}/${path}/${what}`,
       timeoutMs: step.timeoutMs,
       command: 'performed',
     });

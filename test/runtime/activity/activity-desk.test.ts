@@ -97,7 +97,7 @@ t.test(
       port: 'bank',
       activity: 'pay',
       input: { amount: 5 },
-      idempotencyKey: 'e1/pay/do',
+      idempotencyKey: 'errand/e1/pay/do',
     });
     t.ok((desk.asked[0]?.request.deadlineAt ?? 0) > system.clock.now());
     desk.result(0, { payment: 'p1' });
@@ -123,7 +123,7 @@ t.test(
     await system.clock.advance(10);
     desk.asked[1]?.answer({ type: 'rejected', code: 'fragile', detail: 'Too fragile to pack' });
     await system.clock.advance(10);
-    t.same(desk.keys, ['e1/pay/do', 'e1/pack/do', 'e1/pay/undo']);
+    t.same(desk.keys, ['errand/e1/pay/do', 'errand/e1/pack/do', 'errand/e1/pay/undo']);
     t.same(desk.asked[2]?.request.input, { payment: 'p1' });
     desk.result(2);
     await system.clock.advance(10);
@@ -143,7 +143,7 @@ t.test('A2: only a failure that may have had its effect is undone', async (t) =>
     await system.clock.advance(10);
     desk.asked[0]?.answer({ type: 'failed', error: { code, detail: 'no answer' } });
     await system.clock.advance(10);
-    t.equal(desk.keys.includes('e1/pay/undo'), undone, code);
+    t.equal(desk.keys.includes('errand/e1/pay/undo'), undone, code);
     if (undone) desk.result(1);
     await system.clock.advance(10);
     t.match(await status(system, 'e1'), {
@@ -163,13 +163,13 @@ t.test('after a crash what was under way is begun again with the same key, and r
     if (isSwept) await system.swept();
     system = await system.crash();
     await system.clock.advance(10);
-    t.same(desk.keys, ['e1/pay/do', 'e1/pay/do']);
+    t.same(desk.keys, ['errand/e1/pay/do', 'errand/e1/pay/do']);
     desk.result(1, { payment: 'second' });
     await system.clock.advance(10);
     desk.result(0, { payment: 'first' });
     await system.clock.advance(10);
     t.match(await status(system, 'e1'), { step_results: [{ result: { payment: 'second' } }] });
-    t.same(desk.keys.slice(2), ['e1/pack/do']);
+    t.same(desk.keys.slice(2), ['errand/e1/pack/do']);
     desk.result(2);
     await system.clock.advance(10);
     await system.swept();
@@ -189,7 +189,7 @@ t.test('after a reset what is under way is listened to, and not begun beside its
   system.script.onNextAppend({ type: 'refuse', detail: 'disk full' });
   system.submit(start('e2'));
   await system.clock.advance(1_000);
-  t.same(desk.keys, ['e1/pay/do']);
+  t.same(desk.keys, ['errand/e1/pay/do']);
   desk.result(0, { payment: 'p1' });
   await system.clock.advance(10);
   t.match(await status(system, 'e1'), { step_results: [{ result: { payment: 'p1' } }] });
@@ -201,13 +201,13 @@ t.test('K3: no more than activitiesMax are under way; the others follow in their
   const system = await open(desk, { limits: { activitiesMax: 2 }, partitionCount: 1 });
   for (const id of ['e1', 'e2', 'e3', 'e4']) await system.ask(start(id));
   await system.clock.advance(10);
-  t.same(desk.keys, ['e1/pay/do', 'e2/pay/do']);
+  t.same(desk.keys, ['errand/e1/pay/do', 'errand/e2/pay/do']);
   desk.asked[1]?.answer({ type: 'rejected', code: 'declined', detail: 'No' });
   await system.clock.advance(10);
-  t.same(desk.keys.slice(2), ['e3/pay/do']);
+  t.same(desk.keys.slice(2), ['errand/e3/pay/do']);
   desk.asked[0]?.answer({ type: 'rejected', code: 'declined', detail: 'No' });
   await system.clock.advance(10);
-  t.same(desk.keys.slice(3), ['e4/pay/do']);
+  t.same(desk.keys.slice(3), ['errand/e4/pay/do']);
   await system.stop();
 });
 
@@ -218,7 +218,7 @@ t.test('K4: a result that is too large is a definite failure, and is undone', as
   await system.clock.advance(10);
   desk.result(0, { payment: 'x'.repeat(20_000) });
   await system.clock.advance(10);
-  t.same(desk.keys, ['e1/pay/do', 'e1/pay/undo']);
+  t.same(desk.keys, ['errand/e1/pay/do', 'errand/e1/pay/undo']);
   desk.result(1);
   await system.clock.advance(10);
   t.match(await status(system, 'e1'), {

@@ -20,7 +20,7 @@ for (const [name, { order, isDelivered }] of Object.entries(orders)) {
     const status = await town.ended('o1');
     t.equal(status?.state, isDelivered ? 'completed' : 'compensated', JSON.stringify(status));
     await town.check('o1', order, isDelivered);
-    t.same([...town.post.letters], isDelivered ? ['o1/notify/do'] : []);
+    t.same([...town.post.letters], isDelivered ? ['order/o1/notify/do'] : []);
     await town.system.stop();
   });
 
