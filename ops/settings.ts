@@ -144,7 +144,7 @@ export const settings = {
     form: wholeNumber(0, 64),
     default: ({ cores }) => Math.min(64, Math.max(1, cores - 1)),
     defaultText: 'cores - 1, at least 1',
-    doc: 'worker threads that run actors; 0 runs them on the main thread',
+    doc: 'worker threads that run actors; 0 runs them on the main thread, where nobody notices one that hangs',
   }),
   partitions: value({
     name: 'partitions',

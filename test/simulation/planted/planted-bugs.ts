@@ -230,7 +230,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'a cancelled timer fires',
     breaks: 'I11: it was due when it was cancelled',
     file: 'runtime/timer/timer-desk',
-    find: 'if (this.#firing.get(key) !== timer)',
+    find: 'if (!this.isFiring(timer))',
     replace: 'if (key === undefined)',
   },
   {
