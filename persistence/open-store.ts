@@ -7,6 +7,7 @@ import { copyEmbeddedStore } from './embedded/embedded-backup.js';
 import { openEmbeddedReader } from './embedded/embedded-reader.js';
 import { openEmbeddedStore } from './embedded/embedded-store.js';
 import { createMemoryStore } from './memory/memory-store.js';
+import { type AcceptedRollback, acceptRollback } from './redis/accept-rollback.js';
 import type { RedisTlsFiles } from './redis/redis-address.js';
 import { openRedisReader } from './redis/redis-reader.js';
 import { openRedisStore } from './redis/redis-store.js';
@@ -101,6 +102,21 @@ export async function copyStore({ url }: StoreAddress, directory: string): Promi
     'store-address',
     'a store in Redis is backed up with `troupe journal export FILE`, or with copies of the files of the server',
   );
+}
+
+/** After a person has accepted that a store in Redis went back; see `accept-rollback.ts`. */
+export async function acceptStoreRollback(
+  { url, redis }: StoreAddress,
+  clock: StoreClock,
+): Promise<AcceptedRollback> {
+  const [scheme] = splitUrl(url);
+  const witnessFile = redis?.witnessFile;
+  if ((scheme !== 'redis' && scheme !== 'rediss') || witnessFile === undefined)
+    throw new StoreFailure(
+      'store-address',
+      'only a store in Redis can go back under a node: give its --store',
+    );
+  return await acceptRollback({ ...redis, url, clock, witnessFile });
 }
 
 function splitUrl(url: string): [scheme: string, rest: string] {

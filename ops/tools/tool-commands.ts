@@ -12,7 +12,7 @@ import type { Config, SettingKey } from '../settings.js';
 import { refusalOr } from '../start-refusal.js';
 import type { ReadOptions, TailOptions } from './journal-read.js';
 import type * as runs from './tool-runs.js';
-import type { ImportOptions, PlainOptions, VerifyOptions } from './tool-runs.js';
+import type { AcceptOptions, ImportOptions, PlainOptions, VerifyOptions } from './tool-runs.js';
 
 const placeSettings: readonly SettingKey[] = [
   ...(['dataDirectory', 'store', 'prefix', 'storeCaFile', 'storeCertificateFile', 'storeKeyFile'] as const),
@@ -28,6 +28,8 @@ const actorForm = pattern(
 );
 
 export function addTools(program: Command, exit: (code: number) => void): void {
+  // What stands behind a command is for it: `doctor` and `doctor accept-rollback` take the same options.
+  program.enablePositionalOptions();
   const journal = program
     .command('journal')
     .description('Look into the journal of a store, running or stopped.')
@@ -105,12 +107,25 @@ export function addTools(program: Command, exit: (code: number) => void): void {
 
   const doctor = program
     .command('doctor')
+    .enablePositionalOptions()
     .description('Say how a store is: owner, epochs, heads, checkpoints, space, damage, and what to do.')
     .option(...place.json)
     .action(async (options: PlainOptions, command: Command) =>
       exit(await runTool(command, (tools, config) => tools.runDoctor(config, options))),
     );
   addSettings(doctor, (key) => placeSettings.includes(key));
+
+  const accept = doctor
+    .command('accept-rollback')
+    .description(
+      'Go on after Redis lost acknowledged work (an older dump, FLUSHALL): list what is lost, raise all epochs.',
+    )
+    .option('--yes', 'really; without it nothing is done')
+    .option(...place.json)
+    .action(async (options: AcceptOptions, command: Command) =>
+      exit(await runTool(command, (tools, config) => tools.runAcceptRollback(config, options))),
+    );
+  addSettings(accept, (key) => placeSettings.includes(key));
 
   const backup = program
     .command('backup')

@@ -3,7 +3,7 @@
  */
 import path from 'node:path';
 import { Archive } from '../../persistence/archive/archive.js';
-import { copyStore, openStore } from '../../persistence/open-store.js';
+import { acceptStoreRollback, copyStore, openStore } from '../../persistence/open-store.js';
 import { createOffload } from '../../runtime/offload.js';
 import { exitCodes } from '../exit-codes.js';
 import type { Config } from '../settings.js';
@@ -76,6 +76,27 @@ export async function runDoctor(config: Config, options: PlainOptions): Promise<
     await output.line(options.json === true ? jsonText(diagnosis) : diagnosisText(diagnosis));
     return soundness(!isDamaged(diagnosis));
   });
+}
+
+export interface AcceptOptions extends PlainOptions {
+  readonly yes?: boolean;
+}
+
+export async function runAcceptRollback(config: Config, options: AcceptOptions): Promise<number> {
+  const output = new Output();
+  if (options.yes !== true) {
+    output.remark('this gives up what was acknowledged and is no longer in Redis; say --yes to do it');
+    return exitCodes.refused;
+  }
+  const { lost, wasEmptied } = await acceptStoreRollback(addressOf(config), systemClock);
+  if (options.json === true) await output.line(jsonText({ was_emptied: wasEmptied, lost }));
+  else {
+    if (wasEmptied) await output.line('the store was emptied: everything that was in it is lost');
+    for (const { partition, from, to } of lost)
+      await output.line(`lost: partition ${partition}, positions ${countText(from)} to ${countText(to)}`);
+    await output.line(`${lost.length === 0 ? 'nothing is lost; ' : ''}all epochs are raised: start the node`);
+  }
+  return exitCodes.stopped;
 }
 
 /** Copies, then checks the copy as a whole. */

@@ -1,7 +1,11 @@
 /** `troupe doctor` and `troupe backup` as people run them, on real data directories. */
-import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
+import { systemClock } from '../../../ops/system-clock.js';
+import { openStore } from '../../../persistence/open-store.js';
+import { LogWriter } from '../../contracts/log-writer.js';
+import { redisSuite } from '../../support/redis-suite.js';
 import { counterContract } from '../fixtures/counter-app.js';
 import { add, moved, runningSystem, temporaryFolder, toolEnd } from './counted-place.js';
 
@@ -96,4 +100,34 @@ t.test('a backup goes only into an empty directory, and leaves nothing where it 
   t.equal(taken.code, 2);
   t.match(taken.stderr, 'is not empty');
   t.ok(readdirSync(directory).includes('manifest.json'), 'and what is there stays');
+});
+
+redisSuite('accept a rollback', (server) => {
+  void t.test('what a Redis that went back has lost is accepted only with --yes, and listed', async (t) => {
+    const { url, freshPrefix, clear } = await server();
+    const prefix = freshPrefix();
+    t.teardown(() => clear(prefix));
+    const directory = path.join(temporaryFolder(t), 'data');
+    mkdirSync(directory);
+    // Where a server with this data directory keeps what it knows.
+    const witnessFile = path.join(directory, `redis-${prefix}.witness.json`);
+    const open = () =>
+      openStore(url, { partitionCount: 2, clock: systemClock, redis: { prefix, witnessFile } });
+    const store = await open();
+    const writer = await LogWriter.take(store, [0, 1]);
+    for (let count = 0; count < 3; count++) await writer.append([1]);
+    await store.close();
+    await clear(prefix);
+    await t.rejects(open(), { code: 'store-went-back' });
+    const accept = ['doctor', 'accept-rollback', '--store', url, '--prefix', prefix];
+    const asked = await toolEnd(t, directory, accept);
+    t.equal(asked.code, 2);
+    t.match(asked.stderr, 'say --yes to do it');
+    await t.rejects(open(), { code: 'store-went-back' }, 'nothing was done');
+    const end = await toolEnd(t, directory, [...accept, '--yes']);
+    t.equal(end.code, 0, end.stderr);
+    t.match(end.stdout, 'lost: partition 1, positions 1 to 3');
+    const next = await open();
+    await next.close();
+  });
 });
