@@ -25,8 +25,10 @@ export function addSettings(command: Command, isIncluded: (key: SettingKey) => b
     const names = aliases.length === 0 ? '' : `; ${aliases.join(', ')}`;
     const doc = `${setting.doc} (default: ${setting.defaultText}${names})`;
     if (setting.type === 'switch') {
-      command.addOption(new Option(`--${setting.name}`).hideHelp());
-      command.addOption(new Option(`--no-${setting.name}`, `switches this off: ${doc}`));
+      // Help shows the one that changes something.
+      const isOn = setting.defaultText === 'on';
+      command.addOption(new Option(`--${setting.name}`, doc).hideHelp(isOn));
+      command.addOption(new Option(`--no-${setting.name}`, `switches this off: ${doc}`).hideHelp(!isOn));
     } else {
       command.addOption(new Option(`--${setting.name} <${argumentName(setting)}>`, doc));
     }

@@ -71,6 +71,9 @@ t.test('help and version answer on stdout with 0, and help names every setting',
   const help = await troupe(t, ['start', '--help']);
   t.equal(help.code, 0);
   for (const [, { name }] of allSettings()) t.match(help.stdout, new RegExp(`--(no-)?${name}\\b`), name);
+  t.match(help.stdout, /--no-supervise\b/);
+  t.match(help.stdout, /--notices\b/, 'of a switch the side that changes something');
+  t.notMatch(help.stdout, /--no-notices\b/);
   t.match(help.stdout, 'Examples:');
 });
 
