@@ -15,6 +15,7 @@ import type { Reaction } from '../actors/model/reaction.js';
 import type { SagaSummary } from '../actors/model/saga.js';
 import { compileSnapshot, type SnapshotForm } from '../actors/model/snapshot.js';
 import { decodeCommand, decodeEvent, decodeReply } from '../actors/model/upcast.js';
+import { runtimeModule } from './operator/backfill-actor.js';
 import { type CompiledSaga, compileSaga } from './saga/saga-machine.js';
 import type { SchemaCatalogue, SchemaCategory } from './schema-catalogue.js';
 
@@ -184,7 +185,7 @@ export function compileKinds(
   const sagaNames = new Set<string>();
   const definitions: AnyAggregate[] = [];
   const reactions: Reaction[] = [];
-  for (const module of modules) {
+  for (const module of [...modules, runtimeModule]) {
     definitions.push(...module.aggregates);
     for (const saga of module.sagas ?? []) {
       definitions.push(compileSaga(saga));

@@ -6,6 +6,7 @@ import { actorRoutes } from './actor-routes.js';
 import { auditRoutes } from './audit-routes.js';
 import { letterRoutes } from './letter-routes.js';
 import type { OperatorParts } from './operator-parts.js';
+import { reactionRoutes } from './reaction-routes.js';
 import { sagaRoutes } from './saga-routes.js';
 import { timerRoutes } from './timer-routes.js';
 
@@ -13,6 +14,7 @@ export function operatorRoutes(parts: OperatorParts): readonly OwnRoute[] {
   return [
     ...actorRoutes(parts),
     ...auditRoutes(parts),
+    ...reactionRoutes(parts),
     ...sagaRoutes(parts),
     ...timerRoutes(parts),
     ...letterRoutes(parts),

@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { addActors } from './actors.js';
 import { addAudit } from './audit.js';
 import { addDeadLetters } from './dead-letters.js';
+import { addReactions } from './reactions.js';
 import { addSagas } from './sagas.js';
 import { addTimers } from './timers.js';
 
@@ -14,4 +15,5 @@ export function addAdmin(program: Command, exit: (code: number) => void): void {
   addDeadLetters(program, exit);
   addActors(program, exit);
   addAudit(program, exit);
+  addReactions(program, exit);
 }

@@ -11,6 +11,7 @@ import {
 import type { Partition } from '../partition.js';
 import { listActors, listParked, showActor, unparkActor } from './actor-operations.js';
 import { listAudit } from './audit.js';
+import { backfillReaction } from './backfill.js';
 import { listLetters, replayLetters, skipLetter } from './letter-operations.js';
 import type { Answer, Ask, OperationName } from './operation.js';
 import type { OperationGround, Operator } from './operation-ground.js';
@@ -45,6 +46,7 @@ const handlers: { readonly [N in OperationName]: Handler<N> } = {
   'sagas.recent': listRecentSagas,
   'sagas.count': countSagas,
   'audit.list': listAudit,
+  'reactions.backfill': backfillReaction,
   'sagas.look': lookAtSagas,
   'sagas.find': findSagas,
   'letters.list': listLetters,

@@ -10,6 +10,7 @@
  */
 import type { ActorFacts, ActorName, ActorPage, ListActors } from './actor-operations.js';
 import type { AuditPage, ListAudit } from './audit.js';
+import type { Backfill, BackfillProgress } from './backfill.js';
 import type { LetterPage, LetterView, ListLetters, Replay, TakeLetter } from './letter-operations.js';
 import type { Operator } from './operation-ground.js';
 import type { SagaCount } from './saga-census.js';
@@ -42,6 +43,7 @@ export interface Operations {
   'sagas.find': { readonly ask: { readonly id: string }; readonly answer: readonly SagaLine[] };
   'sagas.count': { readonly ask: undefined; readonly answer: readonly SagaCount[] };
   'audit.list': { readonly ask: ListAudit; readonly answer: AuditPage };
+  'reactions.backfill': { readonly ask: Backfill; readonly answer: BackfillProgress };
   'letters.skip': { readonly ask: TakeLetter; readonly answer: LetterView };
 }
 
