@@ -1,11 +1,13 @@
 /**
- * The bank as a module: accounts, their risk records and notices, the transfer between accounts, and the routes.
+ * The bank as a module: accounts, their risk records, notices and alerts, the transfer between accounts, and the routes.
  */
 import { defineModule, type Module } from '../model/module.js';
 import { pushPort } from '../providers/message-ports.js';
 import { riskModelPort } from '../providers/risk-model-port.js';
 import { account } from './account.js';
 import { accountRoutes } from './account-routes.js';
+import { alert } from './alert.js';
+import { alertReactions } from './alert-reactions.js';
 import { deliverNotice, noticeDelivery } from './notice-delivery.js';
 import { notificationAggregate } from './notification.js';
 import { paymentTransfer } from './payment-transfer.js';
@@ -34,10 +36,12 @@ export function bankingModule(settings: BankingSettings = {}): Module {
       account,
       riskAggregate(risk),
       notificationAggregate(deliversNotices ? deliverNotice : undefined),
+      alert,
     ],
     // Deliveries under way when they were switched off still come to their end.
     sagas: [hasRiskModel ? scoredTransfer : paymentTransfer, noticeDelivery],
     ports: [...(hasRiskModel ? [riskModelPort] : []), ...(deliversNotices ? [pushPort] : [])],
+    reactions: alertReactions,
     routes: [...accountRoutes, ...transferRoutes, ...riskRoutes],
   });
 }
