@@ -98,6 +98,27 @@ t.test('sagas: listed by state, shown step by step, told what to do', async (t) 
   });
 });
 
+t.test('reactions: listed, and run over the past without sending twice', async (t) => {
+  await counter('loud', 'echo', { to: 'ear', count: 1 });
+  t.match(await troupe(t, 'reactions', 'ls'), {
+    stdout: /REACTION +TO +MODULE\necho +counter\/Echoed +counters/,
+  });
+  t.match(await troupe(t, 'reactions', 'backfill', 'echo', '--dry-run'), {
+    stdout: 'echo: 0 messages would be sent\n',
+  });
+  t.match(await json(t, 'reactions', 'backfill', 'echo'), [{ reaction: 'echo', count: 0 }]);
+  t.match(await troupe(t, 'reactions', 'backfill', 'nothing'), { code: 2, stderr: /^troupe: not-found/ });
+});
+
+t.test('audit: who did what, the operator by the name given', async (t) => {
+  await troupe(t, 'actors', 'unpark', 'counter/cursed');
+  const [line] = await json(t, 'audit', '--subject', 'olga', '--limit', '1');
+  t.match(line, { principal: 'olga', outcome: 'accepted' });
+  t.match(await troupe(t, 'audit', '--subject', 'counter/loud'), {
+    stdout: /TIME +BY +ACTOR +COMMAND +OUTCOME +CORRELATION\n\S+ \S+ +carl +counter\/loud +echo +accepted/,
+  });
+});
+
 t.test('errors say what to do, and end with 2', async (t) => {
   const port = await freePort();
   const nobody = await run(
