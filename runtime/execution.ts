@@ -39,11 +39,12 @@ import {
 } from './commit/record.js';
 import { detached } from './detached-fields.js';
 import type { Domain } from './domain.js';
+import type { GroupMail } from './group-mail.js';
 import type { CommandEntry, EventEntry, QueryEntry } from './kind-table.js';
 import type { LetterBox } from './letters/letter-box.js';
 import { queuedLetter, toLetter } from './letters/letter-record.js';
 import { itemMessage, type MessageItem } from './link/link-protocol.js';
-import { noteSent } from './partition.js';
+import { noteSent, type Partition } from './partition.js';
 import type { LiveTimer, TimerDesk } from './timer/timer-desk.js';
 
 /** Where a command comes from and where its outcome goes. */
@@ -85,6 +86,7 @@ export class Executor {
   readonly #committer: () => Committer;
   readonly #timers: TimerDesk;
   readonly #deliver: (item: MessageItem) => void;
+  readonly #mail: GroupMail;
   readonly #onBroken: OnBroken;
   readonly #markDirty: (activation: Activation) => void;
   readonly #beginActivity: (timer: LiveTimer) => void;
@@ -95,6 +97,8 @@ export class Executor {
     readonly timers: TimerDesk;
     /** Hands a message to a partition of this domain, before its commit (design §2.4). */
     readonly deliver: (item: MessageItem) => void;
+    /** What the open group itself consumes. */
+    readonly mail: GroupMail;
     readonly onBroken: OnBroken;
     readonly markDirty: (activation: Activation) => void;
     /** The order of an activity is durable. */
@@ -104,6 +108,7 @@ export class Executor {
     this.#committer = options.committer;
     this.#timers = options.timers;
     this.#deliver = options.deliver;
+    this.#mail = options.mail;
     this.#onBroken = options.onBroken;
     this.#markDirty = options.markDirty;
     this.#beginActivity = options.beginActivity;
@@ -368,12 +373,25 @@ export class Executor {
     const group = this.#committer().open;
     if (partition.share === undefined) group.partitions.push(partition);
     const share = partition.join(now);
-    const firstOrdinal = share.messageCount;
     const { replyTo } = origin;
     const reply: StoredMessage | undefined =
       replyTo === undefined ? undefined : [replyTo.kindSchemaId, replyTo.id, 0, outcome, replyTo.tag];
-    const sent = withOrdinal(firstOrdinal, messages, reply);
-    const messageCount = sent === 0 ? 0 : sent.length - 1;
+    const sent = allOf(messages, reply);
+    // Who sends nothing on and sets no timer needs no name for it.
+    const isCause = sent.length > 0 || timers.some((timer) => timer.length !== 1);
+    const trail = isCause ? onwardTrail(origin.trail, origin.commandId) : origin.trail;
+    // Once one goes the ordinary way, so do those after it: the mail would overtake it.
+    let posted = 0;
+    for (; posted < sent.length; posted++) {
+      const message = sent[posted] as StoredMessage;
+      const to = this.#mail.target(partition, message);
+      if (to === undefined) break;
+      this.#mail.post(
+        to,
+        toItem(activation, share.position, share.messageCount + posted, now, message, trail),
+      );
+    }
+    const firstOrdinal = share.messageCount + posted;
     const fields: unknown[] = [
       activation.kind.schemaId,
       activation.id,
@@ -385,7 +403,7 @@ export class Executor {
       // A reply message carries the outcome already; a message without a tag has nobody to tell.
       origin.cause[0] === causeCommand || letter !== undefined ? outcome : 0,
       events,
-      sent,
+      withOrdinal(firstOrdinal, sent, posted),
       timers.length === 0 ? 0 : timers,
     ];
     if (letter !== undefined) {
@@ -395,7 +413,7 @@ export class Executor {
     }
     const record = pack(fields);
     partition.writer.add(activation.placement, activation.hash, record);
-    share.messageCount += messageCount;
+    share.messageCount += sent.length;
     group.byteCount += record.length;
     group.commandCount++;
     if (events !== 0) group.eventCount += events.length / 2;
@@ -405,18 +423,16 @@ export class Executor {
     if (origin.cause[0] === causeMessage) {
       partition.consume(origin.cause[1], origin.cause[2], origin.cause[3]);
     }
-    let trail: StoredTrail | undefined;
-    if (sent !== 0) {
-      trail = onwardTrail(origin.trail, origin.commandId);
-      for (let index = 0; index < messageCount; index++) {
-        const message = sent[index + 1] as StoredMessage;
-        this.#send(activation, share.position, firstOrdinal + index, now, message, trail);
-      }
+    for (let index = posted; index < sent.length; index++) {
+      const ordinal = firstOrdinal + index - posted;
+      this.#send(
+        toItem(activation, share.position, ordinal, now, sent[index] as StoredMessage, trail),
+        partition,
+      );
     }
     for (const timer of timers) {
-      if (timer.length !== 1) trail ??= onwardTrail(origin.trail, origin.commandId);
       const { kind, id } = activation;
-      const activity = this.#timers.apply(partition, kind.schemaId, id, timer, trail ?? origin.trail);
+      const activity = this.#timers.apply(partition, kind.schemaId, id, timer, trail);
       if (activity !== undefined)
         group.afterDurable.push({ run: () => this.#beginActivity(activity), refuse: () => undefined });
     }
@@ -441,31 +457,9 @@ export class Executor {
     return [kind.schemaId, order.id, command.schemaId, fields, order.tag ?? 0];
   }
 
-  #send(
-    from: Activation,
-    position: number,
-    ordinal: number,
-    now: number,
-    message: StoredMessage,
-    trail: StoredTrail,
-  ): void {
-    const destination = partitionOf(message[1], this.#domain.partitionCount);
-    noteSent(from.partition, destination, position, ordinal);
-    const item: MessageItem = [
-      itemMessage,
-      from.partition.number,
-      position,
-      ordinal,
-      now,
-      from.kind.schemaId,
-      from.id,
-      message[0],
-      message[1],
-      message[2],
-      message[3],
-      message[4],
-      trail,
-    ];
+  #send(item: MessageItem, from: Partition): void {
+    const destination = partitionOf(item[8], this.#domain.partitionCount);
+    noteSent(from, destination, item[2], item[3]);
     if (this.#domain.partitions[destination] === undefined) this.#committer().open.remote.push(item);
     else this.#deliver(item);
   }
@@ -595,19 +589,48 @@ function reactionsTo(
 }
 
 /** Messages as a record holds them; 0 for none. */
+/** The messages of a record in their order, the reply last. */
+function allOf(
+  messages: readonly StoredMessage[],
+  reply: StoredMessage | undefined,
+): readonly StoredMessage[] {
+  if (reply === undefined) return messages;
+  return messages.length === 0 ? [reply] : [...messages, reply];
+}
+
+/** The part of a record for the messages from `first` on. */
 function withOrdinal(
   firstOrdinal: number,
   messages: readonly StoredMessage[],
-  reply: StoredMessage | undefined,
+  first: number,
 ): readonly [number, ...StoredMessage[]] | 0 {
-  const count = messages.length + (reply === undefined ? 0 : 1);
-  if (count === 0) return 0;
-  const sent = new Array<number | StoredMessage>(count + 1);
-  sent[0] = firstOrdinal;
-  for (let index = 0; index < messages.length; index++) sent[index + 1] = messages[index] as StoredMessage;
-  if (reply !== undefined) sent[count] = reply;
-  // Every slot is filled above: a number, then messages.
-  return sent as [number, ...StoredMessage[]];
+  if (first === messages.length) return 0;
+  return [firstOrdinal, ...(first === 0 ? messages : messages.slice(first))];
+}
+
+function toItem(
+  from: Activation,
+  position: number,
+  ordinal: number,
+  now: number,
+  message: StoredMessage,
+  trail: StoredTrail,
+): MessageItem {
+  return [
+    itemMessage,
+    from.partition.number,
+    position,
+    ordinal,
+    now,
+    from.kind.schemaId,
+    from.id,
+    message[0],
+    message[1],
+    message[2],
+    message[3],
+    message[4],
+    trail,
+  ];
 }
 
 /** The origin of a rejected command from outside with the command in it: its outcome will not say which one it was. */

@@ -8,7 +8,7 @@ import type { RecordedEvent } from '../actors/model/call.js';
 import { unpack } from '../actors/model/codec.js';
 import { OperatingError } from '../actors/model/errors.js';
 import { actorHash, type EntryReader } from '../persistence/entry.js';
-import { causeCommand, causeMessage, eventCount, type StoredRecord } from './commit/record.js';
+import { causeCommand, causeTimer, eventCount, type StoredRecord } from './commit/record.js';
 import type { EntrySource } from './entry-source.js';
 import type { Kind, KindTable } from './kind-table.js';
 
@@ -108,8 +108,8 @@ export function recordedEvents(kinds: KindTable, actor: ActorName, placed: Place
 export function causeId(record: StoredRecord): string {
   const cause = record[5];
   if (cause[0] === causeCommand) return cause[1];
-  if (cause[0] === causeMessage) return messageId(cause[1], cause[2], cause[3]);
-  return `timer.${record[1]}.${cause[1]}.${cause[2]}`;
+  if (cause[0] === causeTimer) return `timer.${record[1]}.${cause[1]}.${cause[2]}`;
+  return messageId(cause[1], cause[2], cause[3]);
 }
 
 export function messageId(source: number, position: number, ordinal: number): string {

@@ -13,9 +13,10 @@ import {
   outcomeReply,
   type StoredOutcome,
 } from './commit/outcome.js';
-import { causeMessage, causeTimer, type StoredTrail } from './commit/record.js';
+import { causeGroupMail, causeMessage, causeTimer, type StoredTrail } from './commit/record.js';
 import type { Domain } from './domain.js';
 import type { Executed, Executor, Origin } from './execution.js';
+import type { GroupMail } from './group-mail.js';
 import { messageId } from './history.js';
 import type { Channel, ChannelHub } from './link/channel-hub.js';
 import type { MessageItem } from './link/link-protocol.js';
@@ -41,6 +42,7 @@ export class MessageDesk {
   readonly #executor: Executor;
   readonly #activations: ActivationDesk;
   readonly #hub: ChannelHub;
+  readonly #mail: GroupMail;
   readonly #timers: TimerDesk;
   readonly #host: MessageDeskHost;
   #timerDueAt = Number.POSITIVE_INFINITY;
@@ -53,6 +55,7 @@ export class MessageDesk {
     readonly executor: Executor;
     readonly activations: ActivationDesk;
     readonly hub: ChannelHub;
+    readonly mail: GroupMail;
     readonly timers: TimerDesk;
     readonly host: MessageDeskHost;
   }) {
@@ -60,6 +63,7 @@ export class MessageDesk {
     this.#executor = parts.executor;
     this.#activations = parts.activations;
     this.#hub = parts.hub;
+    this.#mail = parts.mail;
     this.#timers = parts.timers;
     this.#host = parts.host;
   }
@@ -87,15 +91,37 @@ export class MessageDesk {
       return;
     }
     this.#domain.counters.messages++;
-    this.#runMessage(activation, item);
+    this.#runMessage(activation, item, causeMessage);
     this.#hub.taken(channel);
     this.#host.changed(activation);
   }
 
-  #runMessage(activation: Activation, item: MessageItem): void {
+  /**
+   * Runs what the open group itself consumes, and what follows from it. Called before the group can be sealed. Gives the
+   * number of messages.
+   */
+  runMail(): number {
+    let count = 0;
+    for (let mail = this.#mail.take(); mail !== undefined; mail = this.#mail.take()) {
+      this.#domain.counters.messages++;
+      this.#runMessage(mail.to, mail.item, causeGroupMail);
+      this.#host.changed(mail.to);
+      count++;
+    }
+    return count;
+  }
+
+  #runMessage(
+    activation: Activation,
+    item: MessageItem,
+    cause: typeof causeMessage | typeof causeGroupMail,
+  ): void {
     const tag = item[11];
-    const origin = new MessageOrigin(item);
-    if (tag === 0 && item[9] !== 0 && activation.partition.letters.blocks(item)) {
+    const origin = new MessageOrigin(item, cause);
+    if (activation.phase === 'loading') {
+      // Broken since the message was posted. It cannot wait: the log does not hold it.
+      this.#executor.refuse(activation, broken, origin);
+    } else if (tag === 0 && item[9] !== 0 && activation.partition.letters.blocks(item)) {
       this.#executor.refuse(activation, letterAhead, origin);
     } else if (activation.phase === 'parked') {
       this.#executor.refuse(activation, failureOutcome('actor-parked', 'The actor is parked.'), origin);
@@ -209,9 +235,9 @@ class MessageOrigin implements Origin {
   readonly letter: Origin['letter'];
   #commandId: string | undefined;
 
-  constructor(item: MessageItem) {
+  constructor(item: MessageItem, cause: typeof causeMessage | typeof causeGroupMail) {
     const tag = item[11];
-    this.cause = [causeMessage, item[1], item[2], item[3]];
+    this.cause = [cause, item[1], item[2], item[3]];
     this.time = item[4];
     this.trail = item[12];
     this.caller = { principal: item[12][2], roles: noRoles, internal: true };
@@ -227,6 +253,7 @@ class MessageOrigin implements Origin {
 }
 
 const noRoles: readonly string[] = [];
+const broken = failureOutcome('internal', 'The actor failed.');
 const letterAhead = failureOutcome(
   'dead-letter-ahead',
   'An earlier message from the same actor waits as a dead letter.',

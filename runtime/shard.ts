@@ -28,6 +28,7 @@ import { Domain } from './domain.js';
 import { EntrySource } from './entry-source.js';
 import { Executor } from './execution.js';
 import { TailDesk } from './feed/tail-desk.js';
+import { GroupMail } from './group-mail.js';
 import type { KindTable } from './kind-table.js';
 import type { Limits } from './limits.js';
 import { ChannelHub } from './link/channel-hub.js';
@@ -107,6 +108,7 @@ export class Shard {
   readonly #entries: EntrySource;
   readonly #timers = new TimerDesk();
   readonly #hub: ChannelHub;
+  readonly #mail: GroupMail;
   readonly #routes: OutboundRoutes;
   readonly #messages: MessageDesk;
   readonly #opener: PartitionOpener;
@@ -157,11 +159,17 @@ export class Shard {
       flush: () => this.#host.flush(),
       onDamaged: (cause) => this.#host.onFatal('journal-damaged', cause),
     });
+    this.#mail = new GroupMail(
+      this.#domain,
+      (kind, id) => this.#activations.resident(kind, id),
+      () => this.#committer.hasRoom,
+    );
     this.#executor = new Executor({
       domain: this.#domain,
       committer: () => this.#committer,
       timers: this.#timers,
       deliver: (item) => void this.#hub.deliver(item),
+      mail: this.#mail,
       onBroken: (activation) => this.#activations.broken(activation),
       markDirty: (activation) => this.#activations.dirtyRows(activation.partition).mark(activation),
       beginActivity: (timer) => this.#activities.begin(timer),
@@ -194,6 +202,7 @@ export class Shard {
       executor: this.#executor,
       activations: this.#activations,
       hub: this.#hub,
+      mail: this.#mail,
       timers: this.#timers,
       host: {
         turn: (run) => this.#turn(run),
@@ -363,6 +372,7 @@ export class Shard {
     const { clock } = this.#domain;
     const endAt = clock.monotonic() + turnMs;
     while (this.#phase === 'open' || this.#phase === 'stopping') {
+      hops += this.#messages.runMail();
       if (this.#committer.isFull || this.#hasFullShare(entryBytesMax)) {
         this.#committer.send();
         // Two groups are in flight: the answer of the first continues the loop.

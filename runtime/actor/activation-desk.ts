@@ -112,6 +112,14 @@ export class ActivationDesk {
     this.#awakened = [];
   }
 
+  /** The activation of an address if it is in memory; by the schema number of its kind. */
+  resident(kindSchemaId: number, id: string): Activation | undefined {
+    const kind = this.#domain.kinds.numbered(kindSchemaId);
+    const activation = kind === undefined ? undefined : this.#table.get(kind, id);
+    if (activation !== undefined) activation.used = true;
+    return activation;
+  }
+
   /** The activation of an address, loading if it was not resident; undefined when another shard owns it. */
   obtain(kind: Kind, id: string): Activation | undefined {
     const resident = this.#table.get(kind, id);

@@ -80,6 +80,14 @@ export class Committer {
     );
   }
 
+  /** True when the open group may grow by more than the record that is being written. */
+  get hasRoom(): boolean {
+    return (
+      this.#open.commandCount + 1 < this.#limits.groupCommandsMax &&
+      this.#open.byteCount < this.#limits.groupBytesMax
+    );
+  }
+
   get isIdle(): boolean {
     return this.#inFlight.length === 0 && this.#open.isEmpty;
   }

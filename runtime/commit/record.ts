@@ -17,11 +17,14 @@ export type Cause =
   | readonly [type: typeof causeCommand, commandId: string, fingerprint: string | 0, schema?: number]
   /** The message's place at its source. */
   | readonly [type: typeof causeMessage, source: number, position: number, ordinal: number]
-  | readonly [type: typeof causeTimer, name: string, dueAt: number];
+  | readonly [type: typeof causeTimer, name: string, dueAt: number]
+  /** A message that the group which sent it has consumed: its place is its name, the log does not hold it. */
+  | readonly [type: typeof causeGroupMail, source: number, position: number, ordinal: number];
 
 export const causeCommand = 0;
 export const causeMessage = 1;
 export const causeTimer = 2;
+export const causeGroupMail = 3;
 
 /** `[correlationId or 0 when it is the command id, causationId or 0, principal, traceparent or 0]`. */
 export type StoredTrail = readonly [
@@ -36,7 +39,7 @@ export type StoredEvents = readonly unknown[];
 
 /**
  * A message sent: `[kind, id, command schema or 0 for a reply, fields or outcome, tag or 0]`. Ordinals count from the
- * record's first ordinal within the entry.
+ * record's first ordinal within the entry; those between records belong to messages consumed by the same group.
  */
 export type StoredMessage = readonly [
   kind: number,

@@ -8,7 +8,7 @@ import type { StoredEntry } from '../../persistence/journal.js';
 import { outcomeReply, type StoredOutcome } from '../commit/outcome.js';
 import {
   causeCommand,
-  causeMessage,
+  causeTimer,
   forEachMessage,
   type StoredMessage,
   type StoredRecord,
@@ -125,7 +125,7 @@ function readableRecord(words: Vocabulary, reader: EntryReader, record: StoredRe
     version_before: versionBefore,
     version_after: versionBefore + events.length,
     time: timeText(reader.time + offset),
-    cause: cause[0] === causeCommand ? 'command' : cause[0] === causeMessage ? 'message' : 'timer',
+    cause: cause[0] === causeCommand ? 'command' : cause[0] === causeTimer ? 'timer' : 'message',
     cause_id: causedBy,
     correlation_id: trail[0] === 0 ? causedBy : trail[0],
     principal: trail[2],

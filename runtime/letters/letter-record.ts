@@ -2,7 +2,7 @@
  * Dead letters as records hold them: made when a message is consumed unseen or refused, read when a log is folded.
  */
 import type { StoredOutcome } from '../commit/outcome.js';
-import { causeMessage, type StoredLetter, type StoredRecord } from '../commit/record.js';
+import { causeGroupMail, causeMessage, type StoredLetter, type StoredRecord } from '../commit/record.js';
 import type { MessageItem } from '../link/link-protocol.js';
 import type { Letter, LetterBox } from './letter-box.js';
 
@@ -31,7 +31,7 @@ export function foldLetter(box: LetterBox, record: StoredRecord, at: number): vo
   }
   const cause = record[5];
   const outcome = record[7];
-  if (cause[0] !== causeMessage || outcome === 0)
+  if ((cause[0] !== causeMessage && cause[0] !== causeGroupMail) || outcome === 0)
     throw new Error('invariant: a letter is queued by the record that consumes its message');
   const [fromKind, fromId, sentAt, schema, fields] = letter;
   const [, source, position, ordinal] = cause;

@@ -5,7 +5,13 @@
 import { unpack } from '../../actors/model/codec.js';
 import { EntryReader, hashEntry, noHash, sameHash } from '../../persistence/entry.js';
 import type { MemoryDisk } from '../../persistence/memory/memory-disk.js';
-import { causeCommand, causeMessage, eventCount, type StoredRecord } from '../../runtime/commit/record.js';
+import {
+  causeCommand,
+  causeGroupMail,
+  causeMessage,
+  eventCount,
+  type StoredRecord,
+} from '../../runtime/commit/record.js';
 
 export interface ScannedRecord {
   readonly partition: number;
@@ -53,7 +59,7 @@ function scanPartition(disk: MemoryDisk, partition: number): ScannedRecord[] {
         newest.set(actor, position);
       }
       const cause = record[5];
-      if (cause[0] === causeMessage) {
+      if (cause[0] === causeMessage || cause[0] === causeGroupMail) {
         const place = `${String(cause[2]).padStart(12, '0')}.${String(cause[3]).padStart(6, '0')}`;
         const before = consumed.get(cause[1]);
         if (before !== undefined && before >= place)
