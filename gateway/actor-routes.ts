@@ -107,6 +107,7 @@ function historyRoute(kind: string, access: readonly string[], guardOf?: (id: st
     path: `${root}/${kind}/{id}/events`,
     access,
     query: ['after_version', 'limit'],
+    isFollowed: true,
     rejections: pageRejections,
     plan: ({ params, query }) => {
       const id = idOf(params);

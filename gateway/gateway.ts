@@ -16,6 +16,7 @@ import { Authenticator, type TokenKey } from './authentication.js';
 import { compileOwnRoute, compileRoute } from './compiled-route.js';
 import type { AllowedOrigins } from './cors.js';
 import { errorPlace } from './error-place.js';
+import { type ActorStreamParts, actorStreamRoutes } from './feed/actor-stream-routes.js';
 import type { StreamTimes } from './feed/event-stream.js';
 import { feedRoutes } from './feed/feed-routes.js';
 import { OpenStreams } from './feed/open-streams.js';
@@ -109,16 +110,19 @@ export function createGateway({
 }: GatewayParts): Gateway {
   const streams = new OpenStreams(settings.streamsPerPrincipalMax);
   const times = { heartbeatMs: heartbeatMsDefault, stallMs: stallMsDefault, ...settings.streamTimes };
+  const freshIds = new FreshCommandIds(randomBytes(16));
   const ownRoutes = [
     ...(operations === undefined ? [] : operatorRoutes({ operations, client, modules })),
-    ...(feed === undefined ? [] : feedRoutes({ feed, streams, times, clock, report })),
+    ...(feed === undefined
+      ? []
+      : streamRoutes({ feed, streams, times, clock, report, client, freshIds }, modules)),
   ];
   const pipeline = new RequestPipeline({
     table: tableOf(modules, ownRoutes, callbacks, report),
     actors: new ActorExchange({
       client,
       sagaKinds: new Set(modules.flatMap((module) => (module.sagas ?? []).map((saga): string => saga.name))),
-      freshIds: new FreshCommandIds(randomBytes(16)),
+      freshIds,
       fingerprint: new BodyFingerprint(settings.fingerprintSecret),
       keyRequired: settings.production,
       clock,
@@ -144,6 +148,11 @@ export function createGateway({
       return pipeline.inFlightCount;
     },
   };
+}
+
+function streamRoutes(parts: ActorStreamParts, modules: readonly Module[]): readonly OwnRoute[] {
+  const histories = [...modules.flatMap(({ routes }) => routes ?? []), ...actorRoutes(modules)];
+  return [...feedRoutes(parts), ...actorStreamRoutes(parts, histories)];
 }
 
 function tableOf(

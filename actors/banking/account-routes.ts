@@ -121,6 +121,7 @@ export const accountRoutes: readonly Route[] = [
     path: `${oneAccount}/events`,
     access: anyone,
     query: ['after_version', 'limit'],
+    isFollowed: true,
     summary: 'Events of an account, oldest first',
     rejections: pageRejections,
     plan: ({ params, query }) => history(params, 'forward', query.after_version, query.limit),

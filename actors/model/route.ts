@@ -48,6 +48,8 @@ export interface Route {
   /** Turns the actor's reply into the HTTP answer. `version` is the actor's version, also sent as ETag when `etag`. */
   readonly answer: (reply: never, request: RouteRequest<never>, version: number) => RouteAnswer;
   readonly etag?: boolean;
+  /** A history (without parameters that it needs) that can also be followed: `{path}/stream`, as server-sent events. */
+  readonly isFollowed?: boolean;
   readonly rejections?: Readonly<Record<string, number>>;
   /** Decision D20: rows 109–111 and 119–121 answer every rejection with this status. */
   readonly rejectionStatus?: number;

@@ -11,7 +11,7 @@ import { eventJson } from '../../actors/model/recorded-event.js';
 import type { Clock, Report } from '../../runtime/clock.js';
 import type { EventFeed } from '../../runtime/feed/event-feed.js';
 import { errorPlace } from '../error-place.js';
-import type { OwnRoute, Serve } from '../own-route.js';
+import type { OwnRoute, Refused, Serve } from '../own-route.js';
 import { type EventSource, feedSource } from './event-source.js';
 import { EventStream, type StreamTimes } from './event-stream.js';
 import { fromOf, isRejection, placeOf, selectionOf, selectionParameters } from './feed-query.js';
@@ -96,27 +96,32 @@ export async function streamOf(
   { streams, times, clock, report }: Omit<FeedRouteParts, 'feed'>,
   principal: string,
   expiresAtMs: number,
-  open: () => Promise<EventSource>,
+  open: () => Promise<EventSource | Refused>,
 ): ReturnType<Serve> {
   const leave = streams.reserve(principal);
   if (leave === undefined) return reject('connection-limit', 'Too many streams are open.');
-  let source: EventSource;
+  let source: EventSource | Refused;
   try {
     source = await open();
   } catch (cause) {
     leave();
     throw cause;
   }
+  if ('type' in source) {
+    leave();
+    return source;
+  }
+  const opened = source;
   return {
     type: 'stream',
     contentType: 'text/event-stream; charset=utf-8',
     run: (stream) => {
       const failed = (cause: unknown): void => report('error', 'stream-failed', { place: errorPlace(cause) });
-      const parts = { ...times, source, stream, clock, expiresAtMs, failed };
+      const parts = { ...times, source: opened, stream, clock, expiresAtMs, failed };
       void streams.run(new EventStream(parts)).finally(leave);
     },
     abandon: () => {
-      source.close();
+      opened.close();
       leave();
     },
   };

@@ -18,6 +18,11 @@ export const partitionAnswerMs = 2_000;
 /** A shard that has nothing new says so after this long, and is asked again. */
 const tailWaitMs = 1_000;
 const retryMs = 100;
+/**
+ * Between two questions that were answered: under load a shard has something new a thousand times a second, and every
+ * follower would look each time. What comes after a silence is not held up.
+ */
+const askEveryMs = 5;
 
 export interface TailLink {
   send(item: TailItem): void;
@@ -128,7 +133,7 @@ export class FeedTail {
       if (this.#clock.monotonic() + retryMs >= until) {
         throw new OperatingError('partition-silent', `The partitions of shard ${shard} do not answer.`);
       }
-      await this.#pause();
+      await this.#pause(retryMs);
     }
   }
 
@@ -140,9 +145,12 @@ export class FeedTail {
 
   async #keepAsking(shard: number): Promise<void> {
     while (this.#followerCount > 0 && !this.#isStopped) {
+      const askedAt = this.#clock.monotonic();
       const answer = await this.#ask(shard, tailWaitMs, tailWaitMs + partitionAnswerMs);
-      if (answer !== undefined && answer[2].length > 0) this.#advance(answer);
-      else if (!this.#isStopped) await this.#pause();
+      const isAnswered = answer !== undefined && answer[2].length > 0;
+      if (isAnswered) this.#advance(answer);
+      const restMs = askedAt + (isAnswered ? askEveryMs : retryMs) - this.#clock.monotonic();
+      if (restMs > 0 && !this.#isStopped) await this.#pause(restMs);
     }
     this.#isAsking[shard] = false;
     // Somebody began to follow after the last look.
@@ -184,8 +192,8 @@ export class FeedTail {
     for (const listener of this.#listeners) listener();
   }
 
-  #pause(): Promise<void> {
-    return new Promise((resolve) => this.#clock.after(retryMs, resolve));
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#clock.after(ms, resolve));
   }
 }
 

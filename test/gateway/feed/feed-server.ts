@@ -1,6 +1,7 @@
 /**
  * A gateway on a real socket over a real system in this process: counters, in memory, with the bounds a test needs.
  */
+import type { Module } from '../../../actors/model/module.js';
 import { mintToken } from '../../../gateway/authentication.js';
 import { createGateway, type Gateway, type GatewaySettings } from '../../../gateway/gateway.js';
 import { createUwsTransport } from '../../../gateway/uws-server.js';
@@ -20,6 +21,8 @@ import { somebody } from '../../support/test-system.js';
 const tokenKey = Buffer.alloc(32, 7);
 
 export interface FeedServerOptions {
+  /** Default: counters. */
+  readonly modules?: readonly Module[];
   readonly limits?: Partial<Limits>;
   readonly settings?: Partial<GatewaySettings>;
   readonly shardCount?: number;
@@ -43,7 +46,7 @@ export class FeedServer {
 
   /** Closed when the test ends. */
   static async start(test: TestScope, options: FeedServerOptions = {}): Promise<FeedServer> {
-    const modules = [counterModule()];
+    const modules = options.modules ?? [counterModule()];
     const store = createMemoryStore({ partitionCount: 4 });
     const reported: string[] = [];
     const report = (level: string, event: string): void => {
