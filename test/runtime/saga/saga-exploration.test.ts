@@ -132,7 +132,8 @@ function next(world: SagaWorld): SagaWorld[] {
     );
   }
   const { timerAt } = world;
-  if (timerAt !== undefined) {
+  // A parked one is only reminded of (`saga-verbs.test.ts`).
+  if (timerAt !== undefined && !isFinal(world.state)) {
     moves.push((copy) => copy.wait());
     // A reminder stands hours ahead: on the way to it nothing changes.
     if (world.now + pauseMs < timerAt && timerAt < world.now + reminderFromMs)
