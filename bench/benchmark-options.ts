@@ -63,7 +63,11 @@ export function addOptions(command: Command, scenario: ScenarioName = 'deposits'
     .option('--hot', 'deposits onto one account; transfers to one receiver', false)
     .option('--no-keys', 'send no Idempotency-Key')
     .option('--seed <n>', 'of the choices and the schedule', whole(1, 2 ** 31), 1)
-    .option('--store <store>', 'store of the server: embedded or redis://host:port/db', 'embedded')
+    .option(
+      '--store <store>',
+      'store of the server: embedded, redis (a server of its own) or redis://host:port/db',
+      'embedded',
+    )
     .option('--shards <n>', 'shards of the server', whole(0, 64))
     .option('--strace', 'count the flushes from outside with strace', false)
     .option('--profile <dir>', "write CPU profiles of the server's threads there (slows it by some percent)")

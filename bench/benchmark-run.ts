@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import path from 'node:path';
+import { RedisServer } from '../test/support/redis-server.js';
 import type { BenchmarkOptions } from './benchmark-options.js';
 import { type DiskFigures, probeDisk } from './disk-probe.js';
 import { countFlushes, flushTraceWrapper } from './flush-trace.js';
@@ -13,6 +14,7 @@ import type { Endpoint } from './http-connection.js';
 import { runLoad } from './load-child.js';
 import type { LoadProgress, LoadResult } from './load-generator.js';
 import type { LoadPhase } from './load-messages.js';
+import { type RedisReading, type RedisUse, readRedis, redisUse } from './redis-figures.js';
 import type { BooksReport } from './scenarios/scenario.js';
 import { readServer, type ServerReading, workingPid } from './server-figures.js';
 import { ServerProcess } from './server-process.js';
@@ -47,6 +49,8 @@ export interface BenchmarkReport {
   };
   readonly residentBytes: number;
   readonly writtenBytesPerCommand: number;
+  /** With a Redis store. */
+  readonly redis: RedisUse | undefined;
   /** Before the first account and after the last; undefined for a server that somebody else started. */
   readonly opening: Opening | undefined;
   readonly readyMs: number | undefined;
@@ -75,6 +79,7 @@ interface Target {
   readonly disk: DiskFigures | undefined;
   readonly traceFile: string | undefined;
   readonly durability: string;
+  readonly redisUrl: string | undefined;
 }
 
 /** Rejects when the run could not be done; books that do not balance are part of the report. */
@@ -89,17 +94,26 @@ export async function runBenchmark(
   const remove = () => rmSync(directory, { recursive: true, force: true });
   process.once('exit', remove);
   let server: ServerProcess | undefined;
+  let redis: RedisServer | undefined;
   try {
     listener.phase('starting the server');
-    const target = await freshServer(options, directory);
+    if (options.store === 'redis') redis = await RedisServer.start({ directory: made(directory, 'redis') });
+    const target = await freshServer({ ...options, store: redis?.url ?? options.store }, directory);
     server = target.server;
     return await measure(options, listener, target);
   } finally {
     listener.phase('stopping the server');
     await server?.stop();
+    await redis?.stop();
     remove();
     process.off('exit', remove);
   }
+}
+
+function made(parent: string, name: string): string {
+  const directory = path.join(parent, name);
+  mkdirSync(directory);
+  return directory;
 }
 
 async function freshServer(options: BenchmarkOptions, directory: string): Promise<Target> {
@@ -123,6 +137,7 @@ async function freshServer(options: BenchmarkOptions, directory: string): Promis
     disk,
     traceFile,
     durability: 'disk (fdatasync before every answer)',
+    redisUrl: /^rediss?:/.test(options.store) ? options.store : undefined,
   };
 }
 
@@ -138,6 +153,7 @@ function foreignServer(url: string, token: string | undefined): Target {
     disk: undefined,
     traceFile: undefined,
     durability: 'as the server has it',
+    redisUrl: undefined,
   };
 }
 
@@ -151,10 +167,12 @@ async function measure(
   const pid = server === undefined ? undefined : workingPid(server.pid);
   const readings = new Map<LoadPhase, { readonly atMs: number; readonly reading: Promise<ServerReading> }>();
   let store: StoreSize | undefined;
+  const redis = new Map<LoadPhase, Promise<RedisReading>>();
   try {
     const { result, books } = await runLoad(orderOf(options, target), {
       phase: (phase) => {
         readings.set(phase, { atMs: Date.now(), reading: readServer(client, pid) });
+        if (target.redisUrl !== undefined) redis.set(phase, readRedis(target.redisUrl));
         if (phase === 'warm-up' && server !== undefined) store = storeSize(server.dataDirectory);
         listener.phase(phase);
       },
@@ -170,7 +188,12 @@ async function measure(
         : openingOf(await empty.reading, await opened.reading, (opened.atMs - empty.atMs) / 1_000, store);
     const flushes =
       target.traceFile === undefined ? undefined : countFlushes(target.traceFile, first.atMs, last.atMs);
-    return report(options, target, { result, books, flushes, opening, ...windowed });
+    const [redisFirst, redisLast] = [await redis.get('measuring'), await redis.get('draining')];
+    const redisUsed =
+      redisFirst === undefined || redisLast === undefined
+        ? undefined
+        : redisUse(redisFirst, redisLast, options.seconds);
+    return report(options, target, { result, books, flushes, opening, redis: redisUsed, ...windowed });
   } finally {
     client.close();
   }
@@ -208,13 +231,14 @@ interface Measured {
   readonly books: BooksReport;
   readonly flushes: number | undefined;
   readonly opening: Opening | undefined;
+  readonly redis: RedisUse | undefined;
   readonly before: ServerReading;
   readonly after: ServerReading;
   readonly seconds: number;
 }
 
 function report(options: BenchmarkOptions, target: Target, measured: Measured): BenchmarkReport {
-  const { result, books, flushes, opening, before, after, seconds } = measured;
+  const { result, books, flushes, opening, redis, before, after, seconds } = measured;
   const percent = (used: number) => (used / seconds) * 100;
   return {
     options: { ...options, ...(options.token === undefined ? {} : { token: 'hidden' }) },
@@ -233,6 +257,7 @@ function report(options: BenchmarkOptions, target: Target, measured: Measured): 
     residentBytes: after.residentBytes,
     writtenBytesPerCommand: result.done === 0 ? 0 : (after.writtenBytes - before.writtenBytes) / result.done,
     opening,
+    redis,
     readyMs: target.server?.startMs,
   };
 }

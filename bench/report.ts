@@ -41,6 +41,7 @@ export function reportText(report: BenchmarkReport): string {
     ],
     ['books', booksText(report)],
   ];
+  if (report.redis !== undefined) rows.splice(rows.length - 1, 0, ['redis', redisText(report)]);
   if (options.rate !== undefined)
     rows.splice(7, 0, [
       'schedule',
@@ -53,6 +54,18 @@ export function reportText(report: BenchmarkReport): string {
   const lines = rows.map(([name, value]) => `${name.padEnd(13)}${value}`);
   for (const violation of books.violations) lines.push(`${''.padEnd(13)}${violation}`);
   return lines.join('\n');
+}
+
+/** `log` is what the appends cost; what is left besides the tables is connections, flushes and the rest of the server. */
+function redisText({ redis, counts }: BenchmarkReport): string {
+  if (redis === undefined) return '';
+  const { cpuPercent, cpuSeconds, grownBytes, commandSeconds } = redis;
+  const events = counts.events ?? 0;
+  const each = (seconds: number): string => `${((seconds / Math.max(1, events)) * 1e6).toFixed(2)} µs`;
+  const inside = ['fcall', 'xadd', 'set', 'hset', 'zadd']
+    .map((name) => `${name} ${each(commandSeconds.get(name) ?? 0)}`)
+    .join(', ');
+  return `${cpuPercent.toFixed(0)} % of one core, ${each(cpuSeconds)} per event (inside commands: ${inside}), memory grew ${count(grownBytes / Math.max(1, events))} bytes per event`;
 }
 
 /** The rows of the README, one per report. */

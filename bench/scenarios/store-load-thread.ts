@@ -4,15 +4,14 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../ops/system-clock.js';
-import { openEmbeddedStore } from '../../persistence/embedded/embedded-store.js';
 import { EntryWriter, hashEntry } from '../../persistence/entry.js';
 import type { EntryAppend, EntryIdentity, Fence, Head } from '../../persistence/journal.js';
+import { openStore } from '../../persistence/open-store.js';
 import type { Store } from '../../persistence/store.js';
 import { PartitionSweep, type SweepOptions } from './store-load-sweep.js';
 import { bucketMs, latencyBuckets, type ThreadResult, type ThreadWork } from './store-load-work.js';
 
 const recordBytes = 150;
-const groupCommandsMax = 4_096;
 
 interface Owned {
   readonly fence: Fence;
@@ -48,14 +47,10 @@ class StoreLoad {
   }
 
   static async open(work: ThreadWork): Promise<StoreLoad> {
-    const { directory, partitionCount, durability } = work;
-    const store = await openEmbeddedStore({
-      directory,
-      partitionCount,
-      durability,
-      clock: systemClock,
-      lock: false,
-    });
+    const { partitionCount, durability } = work;
+    const redis = { pointTables: ['actors', 'outcomes'] };
+    const clock = systemClock;
+    const store = await openStore(work.storeUrl, { partitionCount, durability, clock, redis, lock: false });
     const owned = new Map<number, Owned>();
     for (const [index, partition] of work.partitions.entries()) {
       const { fence, head } = await store.ownership.take(partition, `load-of-${partition}`);
@@ -110,7 +105,7 @@ class StoreLoad {
   #send(): void {
     if (this.#groupsInFlight >= this.#work.groupsMax || this.#waiting.length === 0) return;
     this.#counts.waitingMax = Math.max(this.#counts.waitingMax, this.#waiting.length);
-    const arrivals = this.#waiting.splice(0, groupCommandsMax);
+    const arrivals = this.#waiting.splice(0, this.#work.groupCommandsMax);
     for (let count = 0; count < arrivals.length; count++) this.#decide();
     this.#group += 1;
     const touched = [...this.#owned.entries()].filter(([, { actors }]) => actors.length > 0);
@@ -134,6 +129,7 @@ class StoreLoad {
       if (this.#measuring) record(this.#appendLatencies, performance.now() - sentAt);
       this.#answer(arrivals, entries.length);
     });
+    if (this.#waiting.length > 0) this.#send();
   }
 
   /** One command of a random actor: its record goes into its partition's entry. */

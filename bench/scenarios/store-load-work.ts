@@ -3,7 +3,8 @@ import type { Durability } from '../../persistence/store.js';
 import type { SweepOptions } from './store-load-sweep.js';
 
 export interface ThreadWork {
-  readonly directory: string;
+  /** As `openStore` takes it. */
+  readonly storeUrl: string;
   readonly durability: Durability;
   readonly partitionCount: number;
   readonly partitions: readonly number[];
@@ -12,6 +13,7 @@ export interface ThreadWork {
   readonly rate: number | undefined;
   readonly inFlight: number;
   readonly groupsMax: number;
+  readonly groupCommandsMax: number;
   readonly warmUpMs: number;
   readonly measureMs: number;
   readonly sweep: SweepOptions | undefined;

@@ -1,30 +1,34 @@
 /**
- * `node dist/bench/scenarios/store-load.js`: a synthetic load on an embedded store, without gateway and actors. Prints commands per
+ * `node dist/bench/scenarios/store-load.js`: a synthetic load on a store, without gateway and actors. Prints commands per
  * second, latencies, bytes written per command and flushes. The load runs in worker threads of a process of its own, under
  * strace where it is installed, which counts the flushes.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { systemClock } from '../../ops/system-clock.js';
-import { openEmbeddedStore } from '../../persistence/embedded/embedded-store.js';
+import { openStore } from '../../persistence/open-store.js';
+import { RedisServer } from '../../test/support/redis-server.js';
 import { probeDisk } from '../disk-probe.js';
 import { countFlushes, flushTraceWrapper } from '../flush-trace.js';
+import { type RedisUse, readRedis, redisUse } from '../redis-figures.js';
 import { bucketMs, latencyBuckets, type ThreadResult, type ThreadWork } from './store-load-work.js';
 
 const usage = `node dist/bench/scenarios/store-load.js [options]
   --seconds N      measured after the warm-up (10)      --warm-up N     seconds before that (3)
   --partitions N   of the store (16)                    --threads N     that share them (1)
   --rate N         commands/s in all, open loop         --in-flight N   commands under way per thread, closed loop (256)
-  --groups N       groups in flight per thread (2)      --actors N      (100000)
+  --groups N       groups in flight per thread (2)      --group N       commands of a group at most (4096)
+  --actors N       (100000)
   --tables         sweep the tables beside it           --buckets N     per sweep (64)   --period N  ms of a sweep (1000)
   --slice N        rows of a slice (500)                --phases N      of the partitions' slices (4)
   --no-sync        no flushes                           --no-trace      do not count flushes
-  --data DIR       where the temporary directory is made`;
+  --data DIR       where the temporary directory is made
+  --store S        embedded (the default), redis (a server of its own) or redis://host:port/db`;
 
 const { values } = parseArgs({
   options: {
@@ -35,6 +39,7 @@ const { values } = parseArgs({
     rate: { type: 'string' },
     'in-flight': { type: 'string', default: '256' },
     groups: { type: 'string', default: '2' },
+    group: { type: 'string', default: '4096' },
     actors: { type: 'string', default: '100000' },
     tables: { type: 'boolean', default: false },
     buckets: { type: 'string', default: '64' },
@@ -44,6 +49,7 @@ const { values } = parseArgs({
     'no-sync': { type: 'boolean', default: false },
     'no-trace': { type: 'boolean', default: false },
     data: { type: 'string', default: tmpdir() },
+    store: { type: 'string', default: 'embedded' },
     child: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -61,6 +67,7 @@ interface RunFigures {
   readonly toMs: number;
   readonly writtenBytes: number;
   readonly cpuPercent: number;
+  readonly redis: Pick<RedisUse, 'cpuPercent' | 'cpuSeconds' | 'grownBytes'> | undefined;
 }
 
 const percentiles = [0.5, 0.99, 0.999, 1];
@@ -71,15 +78,29 @@ else await measure(values.child);
 
 async function main(): Promise<void> {
   const directory = mkdtempSync(path.join(values.data, 'troupe-store-load-'));
+  let redis: RedisServer | undefined;
   try {
     const disk = probeDisk(directory);
+    if (values.store === 'redis') {
+      const place = path.join(directory, 'redis');
+      mkdirSync(place);
+      const sync = values['no-sync'] ? ['--appendfsync', 'no'] : [];
+      redis = await RedisServer.start({ directory: place, args: sync });
+    }
     const trace = path.join(directory, 'flushes');
     const isTraced = !values['no-trace'] && spawnSync('strace', ['-V']).status === 0;
     const command = [...(isTraced ? flushTraceWrapper(trace) : []), process.execPath];
     const self = fileURLToPath(import.meta.url);
     const child = spawn(
       command[0] as string,
-      [...command.slice(1), self, ...process.argv.slice(2), '--child', directory],
+      [
+        ...command.slice(1),
+        self,
+        ...process.argv.slice(2),
+        ...(redis === undefined ? [] : ['--store', redis.url]),
+        '--child',
+        directory,
+      ],
       {
         stdio: ['ignore', 'pipe', 'inherit'],
       },
@@ -88,6 +109,7 @@ async function main(): Promise<void> {
     const flushes = isTraced ? countFlushes(trace, figures.fromMs, figures.toMs) : undefined;
     print(figures, flushes, `fsync p50 ${disk.fsyncP50Ms.toFixed(2)} ms on ${disk.fileSystem}`);
   } finally {
+    await redis?.stop();
     rmSync(directory, { recursive: true, force: true });
   }
 }
@@ -108,15 +130,18 @@ async function measure(directory: string): Promise<void> {
   const [seconds, warmUp] = [Number(values.seconds), Number(values['warm-up'])];
   const partitionCount = Number(values.partitions);
   const durability = values['no-sync'] ? 'none' : 'disk';
-  const place = path.join(directory, 'store');
-  const store = await openEmbeddedStore({ directory: place, partitionCount, durability, clock: systemClock });
-  const threads = await Promise.all(works(place).map(openThread));
+  const isRedis = /^rediss?:/.test(values.store);
+  const storeUrl = isRedis ? values.store : `embedded:${path.join(directory, 'store')}`;
+  const store = await openStore(storeUrl, { partitionCount, durability, clock: systemClock });
+  const threads = await Promise.all(works(storeUrl).map(openThread));
   const running = threads.map(runThread);
   await delay(warmUp * 1_000);
+  const redisBefore = isRedis ? await readRedis(storeUrl) : undefined;
   const before = { atMs: Date.now(), written: writtenBytes(), cpu: process.cpuUsage() };
   await delay(seconds * 1_000);
   const cpu = process.cpuUsage(before.cpu);
   const [toMs, written] = [Date.now(), writtenBytes()];
+  const redis = redisBefore && redisUse(redisBefore, await readRedis(storeUrl), seconds);
   const results = await Promise.all(running);
   await store.close();
   const figures: RunFigures = {
@@ -130,17 +155,22 @@ async function measure(directory: string): Promise<void> {
     fromMs: before.atMs,
     toMs,
     writtenBytes: written - before.written,
+    redis: redis && {
+      cpuPercent: redis.cpuPercent,
+      cpuSeconds: redis.cpuSeconds,
+      grownBytes: redis.grownBytes,
+    },
     cpuPercent: (cpu.user + cpu.system) / 10_000 / ((toMs - before.atMs) / 1_000),
   };
   console.log(JSON.stringify(figures));
 }
 
-function works(directory: string): ThreadWork[] {
+function works(storeUrl: string): ThreadWork[] {
   const threadCount = Number(values.threads);
   const partitionCount = Number(values.partitions);
   const all = Array.from({ length: partitionCount }, (_, partition) => partition);
   return Array.from({ length: threadCount }, (_, thread) => ({
-    directory,
+    storeUrl,
     durability: values['no-sync'] ? 'none' : 'disk',
     partitionCount,
     partitions: all.filter((partition) => partition % threadCount === thread),
@@ -148,6 +178,7 @@ function works(directory: string): ThreadWork[] {
     rate: values.rate === undefined ? undefined : Number(values.rate) / threadCount,
     inFlight: Number(values['in-flight']),
     groupsMax: Number(values.groups),
+    groupCommandsMax: Number(values.group),
     warmUpMs: Number(values['warm-up']) * 1_000,
     measureMs: Number(values.seconds) * 1_000,
     sweep: values.tables
@@ -225,6 +256,13 @@ function print(figures: RunFigures, flushes: number | undefined, disk: string): 
   console.log(`processor    ${figures.cpuPercent.toFixed(0)} % of one core`);
   const waiting = Math.max(...figures.threads.map(({ waitingMax }) => waitingMax));
   console.log(`waiting      ${waiting} commands at most`);
+  if (figures.redis !== undefined) {
+    const { cpuPercent, cpuSeconds, grownBytes } = figures.redis;
+    const cpu = ((cpuSeconds / commands) * 1e6).toFixed(2);
+    console.log(
+      `redis        ${cpuPercent.toFixed(0)} % of one core, ${cpu} µs and ${Math.round(grownBytes / commands)} bytes of memory per command`,
+    );
+  }
   if (!values.tables) return;
   const lateness = Math.max(...figures.threads.map(({ latenessMaxMs }) => latenessMaxMs));
   const rows = sum(figures.threads.map((thread) => thread.rows));
