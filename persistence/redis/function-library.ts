@@ -39,10 +39,12 @@ local function append(keys, args)
     end
     if headHash ~= hash then return 'after' end
   end
+  local heads = {}
   for i = 1, n do
     redis.call('XADD', keys[n + i], args[1 + 2 * n + i], 'e', args[1 + 3 * n + i])
-    redis.call('SET', keys[i], args[1 + n + i])
+    heads[2 * i - 1], heads[2 * i] = keys[i], args[1 + n + i]
   end
+  redis.call('MSET', unpack(heads))
   return 1
 end
 
