@@ -123,7 +123,8 @@ export class RedisServer {
       if (this.#child === undefined) throw new Error(`redis-server ended: ${this.#output}`);
       // The pid, because somebody else's server may answer on that port.
       const facts = await ask(this.port, 'INFO');
-      if (facts.includes(`process_id:${this.pid}\r\n`) && facts.includes('loading:0')) return;
+      const isReady = facts.includes(`process_id:${this.pid}\r\n`) && facts.includes('loading:0');
+      if (isReady || facts.startsWith('-NOAUTH')) return;
       await new Promise((resolve) => setTimeout(resolve, pollMs));
     }
     throw new Error(`redis-server was not ready in ${startTimeoutMs} ms: ${this.#output}`);
