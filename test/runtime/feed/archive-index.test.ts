@@ -53,11 +53,25 @@ async function archived(test: TestScope) {
   return { archive, system, pack, reads };
 }
 
+/** What waits for the disk as well as for virtual time, which stands still meanwhile. */
+async function settled<Value>(system: TestSystem, promise: Promise<Value>): Promise<Value> {
+  let isSettled = false;
+  const settle = (): void => {
+    isSettled = true;
+  };
+  promise.then(settle, settle);
+  while (!isSettled) {
+    await system.clock.settle();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return promise;
+}
+
 async function readAll(system: TestSystem, query: Partial<FeedQuery>): Promise<string[]> {
   const ids: string[] = [];
   let from: FeedQuery['from'] = 'start';
   for (;;) {
-    const page: FeedPage = await system.clock.settled(system.system.feed.page({ limit: 7, ...query, from }));
+    const page: FeedPage = await settled(system, system.system.feed.page({ limit: 7, ...query, from }));
     ids.push(...page.events.map(({ event }) => event.eventId));
     if (page.isAtEnd) return ids;
     from = { token: page.next };
