@@ -69,6 +69,8 @@ export class JournalAudit {
   readonly #actors = new Map<string, AuditedActor>();
   readonly #channels = new Map<string, Channel>();
   readonly #executions = new Map<string, number>();
+  /** Where each command was executed. */
+  readonly #places = new Map<string, { readonly partition: number; readonly position: number }>();
   /** `kind/id/name` → due time of the timer that stands. */
   readonly #timers = new Map<string, number>();
   readonly tally: AuditTally = { entries: 0, records: 0, events: 0, messages: 0, timersFired: 0 };
@@ -123,6 +125,10 @@ export class JournalAudit {
 
   executionsOf(commandId: string): number {
     return this.#executions.get(commandId) ?? 0;
+  }
+
+  placeOf(commandId: string): { readonly partition: number; readonly position: number } | undefined {
+    return this.#places.get(commandId);
   }
 
   /** `source>destination`, the place of the next message and how many there are, of each channel with messages not consumed. */
@@ -190,6 +196,8 @@ export class JournalAudit {
     if (at < log.time) throw new Violation(`I22: ${where}: time runs back by ${log.time - at} ms`);
     log.time = at;
     this.#takeCause(record, kind, partition, where);
+    if (record[5][0] === causeCommand)
+      this.#places.set(record[5][1], { partition, position: reader.position });
     this.#takeEvents(record, kind, partition, reader.position, at, where);
     this.#takeTimers(record, kind);
   }

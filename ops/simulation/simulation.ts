@@ -151,7 +151,9 @@ class Simulation implements Disrupted {
         this.plan.isOn = isOn;
         break;
       } catch (cause) {
-        if (!isStoreUnavailable(cause)) throw cause;
+        // A shard that serves already may have broken the store of the process while another one opened.
+        if (this.disk.halted) this.disk.crash('process');
+        else if (!isStoreUnavailable(cause)) throw cause;
         this.sometimes('a start that found no store');
         await this.world.advance(20 + this.draw.below(50));
       }
@@ -217,6 +219,15 @@ class Simulation implements Disrupted {
   checkTables(isSettled = false): void {
     this.audit.advance();
     this.#tablesAudit.check(this.audit, isSettled);
+  }
+
+  acknowledged(partition: number): number {
+    let newest = 0;
+    for (const { commandId, answer } of this.clients.flatMap(({ tracked }) => tracked)) {
+      const place = answer === undefined ? undefined : this.audit.placeOf(commandId);
+      if (place?.partition === partition) newest = Math.max(newest, place.position);
+    }
+    return newest;
   }
 
   /** What was lost with an older history is no longer there to be checked; the run ends here. */
