@@ -15,6 +15,7 @@ import type { EntryHash } from '../../persistence/journal.js';
 import type { MemoryDisk } from '../../persistence/memory/memory-disk.js';
 import {
   causeCommand,
+  causeGroupMail,
   causeMessage,
   causeTimer,
   eventCount,
@@ -48,8 +49,11 @@ interface Log {
 }
 
 interface Channel {
+  /** Those that stand in the log. */
   readonly sent: string[];
   consumed: number;
+  /** Newest place consumed, in the log or within a group. */
+  newest: string;
 }
 
 export interface AuditTally {
@@ -195,14 +199,14 @@ export class JournalAudit {
     const log = this.#logs[partition] as Log;
     if (at < log.time) throw new Violation(`I22: ${where}: time runs back by ${log.time - at} ms`);
     log.time = at;
-    this.#takeCause(record, kind, partition, where);
+    this.#takeCause(record, kind, partition, reader, where);
     if (record[5][0] === causeCommand)
       this.#places.set(record[5][1], { partition, position: reader.position });
     this.#takeEvents(record, kind, partition, reader.position, at, where);
     this.#takeTimers(record, kind);
   }
 
-  #takeCause(record: StoredRecord, kind: Kind, partition: number, where: string): void {
+  #takeCause(record: StoredRecord, kind: Kind, partition: number, reader: EntryReader, where: string): void {
     const cause = record[5];
     if (cause[0] === causeCommand) {
       const count = this.executionsOf(cause[1]) + 1;
@@ -216,6 +220,9 @@ export class JournalAudit {
         throw new Violation(
           `I2: ${where}: consumes message ${found} of partition ${cause[1]}, not ${expected}`,
         );
+      noteMail(channel, cause[2], cause[3], where);
+    } else if (cause[0] === causeGroupMail) {
+      this.#takeGroupMail(cause[1], cause[2], cause[3], partition, reader, where);
     } else if (cause[0] === causeTimer) {
       const [, name, dueAt] = cause;
       const key = `${kind.name}/${record[1]}/${name}`;
@@ -226,6 +233,33 @@ export class JournalAudit {
         throw new Violation(`I11: ${where}: ${key} fires ${dueAt - this.#wallClockMax()} ms early`);
       this.#timers.delete(key);
     }
+  }
+
+  /** A message that its own group has consumed stands in no log: its sender's entry is of this group, and it passes nobody. */
+  #takeGroupMail(
+    source: number,
+    position: number,
+    ordinal: number,
+    partition: number,
+    reader: EntryReader,
+    where: string,
+  ): void {
+    const channel = this.#channel(source, partition);
+    const isOfGroup =
+      source === partition
+        ? position === reader.position
+        : reader.siblings().some((sibling) => sibling.partition === source && sibling.position === position);
+    if (!isOfGroup)
+      throw new Violation(
+        `I5: ${where}: message ${position}.${ordinal} of partition ${source} is of another group`,
+      );
+    const outstanding = channel.sent[channel.consumed];
+    if (outstanding !== undefined && isPlaceBefore(outstanding, position, ordinal))
+      throw new Violation(
+        `I2: ${where}: message ${position}.${ordinal} passes ${outstanding} of partition ${source}`,
+      );
+    this.tally.messages++;
+    noteMail(channel, position, ordinal, where);
   }
 
   #takeEvents(
@@ -277,9 +311,21 @@ export class JournalAudit {
     const key = `${source}>${destination}`;
     let channel = this.#channels.get(key);
     if (channel === undefined) {
-      channel = { sent: [], consumed: 0 };
+      channel = { sent: [], consumed: 0, newest: '0.-1' };
       this.#channels.set(key, channel);
     }
     return channel;
   }
+}
+
+/** Places of one channel are consumed in their order, each once. */
+function noteMail(channel: Channel, position: number, ordinal: number, where: string): void {
+  if (!isPlaceBefore(channel.newest, position, ordinal))
+    throw new Violation(`I2: ${where}: consumes message ${position}.${ordinal} after ${channel.newest}`);
+  channel.newest = `${position}.${ordinal}`;
+}
+
+function isPlaceBefore(place: string, position: number, ordinal: number): boolean {
+  const [before = 0, beforeOrdinal = 0] = place.split('.').map(Number);
+  return before < position || (before === position && beforeOrdinal < ordinal);
 }
