@@ -50,3 +50,15 @@ export class ShardVitals {
     return { placement: placement >>> 0, hash: hash >>> 0 };
   }
 }
+
+/** A thread that waits for ever in a call of the system uses none, and must be found as well: five times later. */
+const lookWeightMin = 0.2;
+
+/**
+ * How much a look counts at which a turn was still the same, by the processor time that the process had since the look
+ * before: half of the time between them is a whole look. A turn of some milliseconds takes seconds on a machine that
+ * gives it none.
+ */
+export function lookWeight(processorMs: number, tickMs: number): number {
+  return Math.min(1, Math.max(lookWeightMin, processorMs / (tickMs / 2)));
+}

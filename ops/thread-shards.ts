@@ -4,8 +4,9 @@
  *
  * H1  A shard that ends without having been stopped, or says that it must, is reported once to `onLost`. With the
  *     embedded store that ends the process: what a dead thread had under way is settled only by a new one.
- * H2  A turn that does not end (an endless loop in user code) counts as lost after `hungAfterTicks` looks at a pulse
- *     that does not move. Looks are counted, not milliseconds: a process that was stopped for a minute is not hung.
+ * H2  A turn that does not end (an endless loop in user code) counts as lost after `hungAfterLooks` looks at a pulse
+ *     that does not move. Looks are counted, not milliseconds, and those count little for which the process had hardly
+ *     any processor time: one that was stopped for a minute, or starved, is not hung.
  * H3  A thread lost in the middle of a turn gives the actor whose code ran a strike, before the loss is reported.
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
@@ -19,7 +20,7 @@ import type { ShardPhase } from '../runtime/shard.js';
 import type { ShardMetrics, ShardSetup } from '../runtime/shard-thread.js';
 import { serveActivities } from './activity-port.js';
 import type { ErrorFacts, ShardNews, ShardOrder, ShardThreadData } from './shard-protocol.js';
-import { ShardVitals, type VitalsMemory, vitalsMemory } from './shard-vitals.js';
+import { lookWeight, ShardVitals, type VitalsMemory, vitalsMemory } from './shard-vitals.js';
 
 export interface ThreadShardsOptions {
   readonly moduleUrl: string;
@@ -47,7 +48,7 @@ const heapMbBase = 256;
 const heapPerBudget = 2;
 const tickMs = 500;
 /** Two seconds without the end of a turn. */
-const hungAfterTicks = 4;
+const hungAfterLooks = 4;
 
 /** For `ActorSystem.start`: resolves when every shard has recovered its partitions; rejects when one cannot. */
 export function threadShards(
@@ -229,16 +230,26 @@ function portMesh(count: number): (MessagePort | undefined)[][] {
 
 /** Looks at every pulse (H2): odd means inside a turn, and a value seen before means still the same one. */
 function watchPulse(shards: readonly ThreadShard[]): NodeJS.Timeout {
-  const seen = shards.map((shard) => ({ shard, pulse: 0, ticks: 0 }));
+  const seen = shards.map((shard) => ({ shard, pulse: 0, looks: 0 }));
+  let processorMs = processorTimeMs();
   const look = (): void => {
+    const before = processorMs;
+    processorMs = processorTimeMs();
+    const weight = lookWeight(processorMs - before, tickMs);
     for (const last of seen) {
       const { pulse } = last.shard.vitals;
-      last.ticks = pulse % 2 !== 0 && pulse === last.pulse ? last.ticks + 1 : 0;
+      last.looks = pulse % 2 !== 0 && pulse === last.pulse ? last.looks + weight : 0;
       last.pulse = pulse;
-      if (last.ticks === hungAfterTicks) last.shard.lost('shard-hung', hung());
+      if (last.looks >= hungAfterLooks) last.shard.lost('shard-hung', hung());
     }
   };
   return setInterval(look, tickMs).unref();
+}
+
+/** Of all threads of the process. */
+function processorTimeMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
 }
 
 /** With a code: another start may go well (F2 of start-refusal.ts). */
