@@ -39,8 +39,9 @@ export function openEnvironment(
     // Its batches would hold a promise that nobody can reach and that rejects unhandled when a flush fails.
     eventTurnBatching: false,
     // Measured against `false`: the same with one thread, 1.5 times the commits with three (README).
-    overlappingSync: durability === 'disk',
-    noSync: durability === 'none',
+    // Who only looks says neither, and goes along with a writer of the same process, whichever it chose.
+    overlappingSync: access === 'write' && durability === 'disk',
+    noSync: access === 'write' && durability === 'none',
   });
   refuseCutFile(path, root);
   return root;

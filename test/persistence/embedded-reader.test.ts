@@ -43,6 +43,20 @@ t.test('a reader beside the owner sees what the owner appends, and is told who i
   await store.close();
 });
 
+t.test('a reader goes along with an owner of the same process that does not flush', async (t) => {
+  const { directory, remove } = temporaryDirectory();
+  t.teardown(remove);
+  const place = { directory, partitionCount: 2, clock: machineClock, freeBytesMin };
+  const store = await openEmbeddedStore({ ...place, durability: 'none' });
+  const writer = await LogWriter.take(store, [0]);
+  await writer.append([0]);
+  const reader = await openStoreReader({ url: `embedded:${directory}` }, machineClock);
+  t.equal((await reader.journal.head(0)).position, 1);
+  await reader.close();
+  await writer.append([0]);
+  await store.close();
+});
+
 t.test('a stopped store is looked into without taking its lock', async (t) => {
   const { directory, open } = await place(t);
   const first = await open();
