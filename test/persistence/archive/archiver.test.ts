@@ -19,10 +19,12 @@ import { firstPosition } from '../../../persistence/first-position.js';
 import type { StoredEntry } from '../../../persistence/journal.js';
 import { MemoryDisk } from '../../../persistence/memory/memory-disk.js';
 import { createMemoryStore } from '../../../persistence/memory/memory-store.js';
+import { openStore, openStoreReader } from '../../../persistence/open-store.js';
 import type { Store } from '../../../persistence/store.js';
 import type { Checkpoint } from '../../../persistence/tables.js';
 import { verifyLog } from '../../../persistence/verify.js';
 import { LogWriter } from '../../contracts/log-writer.js';
+import { redisSuite } from '../../support/redis-suite.js';
 import { machineClock } from '../embedded-place.js';
 
 const all = { entriesMax: 1_000_000, bytesMax: 1_000_000_000 };
@@ -187,3 +189,43 @@ t.test(
     }
   },
 );
+
+redisSuite('archive of a store in Redis', (server) => {
+  void t.test(
+    'what is packed leaves the memory of Redis, and every reader finds it all the same',
+    async (t) => {
+      const { url, freshPrefix, clear } = await server();
+      const prefix = freshPrefix();
+      const directory = mkdtempSync(path.join(tmpdir(), 'troupe-archive-'));
+      t.teardown(async () => {
+        rmSync(directory, { recursive: true, force: true });
+        await clear(prefix);
+      });
+      const options = { partitionCount: 2, clock: machineClock, redis: { prefix } };
+      const store = await openStore(url, { ...options, archive: directory });
+      const writer = await LogWriter.take(store, [0]);
+      for (let index = 0; index < 300; index++) await writer.append([0], Buffer.alloc(1_000, `${index} `));
+      const before = await store.journal.read(0, 1, all);
+      t.equal(before.length, 300);
+      const to = { ...writer.head(0), epoch: writer.fence(0).epoch };
+      const from = await store.tables.checkpoint(0);
+      await store.tables.commit({ partition: 0, fence: writer.fence(0), from, to, puts: [], deletes: [] });
+      const log = await openStoreReader({ url, redis: { prefix } }, machineClock);
+      const archive = new Archive(directory);
+      const archiver = new Archiver({
+        ...{ journal: store.journal, tables: store.tables, partitionCount: 2, archive, segmentBytes },
+        pack: (order) => archiveSegment(log.journal, archive, order),
+        clock: machineClock,
+        report: (_level, event) => t.not(event, 'archive-not-of-this-log'),
+      });
+      await archiver.run();
+      t.equal(await firstPosition(log.journal, 0), archive.end(0) + 1);
+      t.ok(archive.end(0) > 200);
+      const after: StoredEntry[] = [];
+      while (after.length < 300) after.push(...(await store.journal.read(0, after.length + 1, all)));
+      t.same(after, before);
+      await log.close();
+      await store.close();
+    },
+  );
+});
