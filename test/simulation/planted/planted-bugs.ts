@@ -136,6 +136,13 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: '        for (const partition of this.#domain.owned()) this.#announce(partition);',
   },
   {
+    name: 'mail of a group passes what is outstanding',
+    breaks: 'I2: a message consumed within its group comes before an earlier one of its channel',
+    file: 'runtime/group-mail',
+    find: 'return outbox !== undefined && isBefore(',
+    replace: 'return outbox === null && isBefore(',
+  },
+  {
     name: 'a late message passes the earlier ones',
     breaks: 'I2: messages for another epoch of their destination are taken',
     file: 'runtime/shard',
