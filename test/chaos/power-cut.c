@@ -2,7 +2,7 @@
  * LD_PRELOAD shim: what a program has written and not synced is lost when the power goes.
  *
  * Watches writes to files below POWERCUT_DIR. Of each 4 KiB page that was written since the file's last sync it keeps what
- * stood there before each write. On SIGUSR2 it stops all writers, takes back a random number of the newest writes of each
+ * stood there before each write. On SIGURG it stops all writers, takes back a random number of the newest writes of each
  * page, as a disk that reorders does, and ends the process without a word. Appended bytes are cut off at a random place.
  *
  * A descriptor opened with O_DSYNC or O_SYNC is synced by its own writes. A sync covers what was written before it began.
@@ -236,7 +236,7 @@ __attribute__((constructor)) static void begin(void) {
   if (named == NULL) return;
   sem_init(&cut, 0, 0);
   struct sigaction action = {.sa_handler = on_signal};
-  sigaction(SIGUSR2, &action, NULL);
+  sigaction(SIGURG, &action, NULL);
   pthread_t thread;
   if (pthread_create(&thread, NULL, wait_for_cut, NULL) != 0) abort();
   dir_length = strlen(named);

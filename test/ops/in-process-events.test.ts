@@ -8,6 +8,10 @@ import { createSystem, type System } from '../../ops/index.js';
 import { counterContract, counterModule } from '../support/counter-module.js';
 import { temporaryDirectory } from '../support/server.js';
 
+// A subscription keeps no process alive, and a test that waits for one must.
+const alive = setInterval(() => undefined, 1_000);
+t.teardown(() => clearInterval(alive));
+
 const app = fileURLToPath(new URL('../gateway/operator/operator-app.js', import.meta.url));
 
 async function add(system: System, id: string, count = 1): Promise<void> {

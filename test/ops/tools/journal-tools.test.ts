@@ -17,7 +17,7 @@ t.test('read shows commands, events, messages, timers and answers by name', asyn
   t.equal(end.code, 0, end.stderr);
   t.match(end.stdout, /counter\/from {2}0 → 1 {2}command \S+, by system\n {4}event {4}Added \{"amount":5\}/);
   t.match(end.stdout, /message {2}m\d+\.\d+\.\d+ to counter\/to: add \{"amount":2\}/);
-  t.match(end.stdout, /timer {4}wake at 2\d{3}-[^\n]*: wake \{\}/);
+  t.match(end.stdout, /timer {4}wake at 2\d{3}-[^\n]*: wake v2 \{"definition_version":1\}/);
   t.match(end.stdout, 'answer   reply to add {"total":5}');
 });
 
