@@ -18,10 +18,10 @@ import { journalGap } from '../journal-gap.js';
 import type { AcknowledgedHeads } from './acknowledged-heads.js';
 import { fenceText, hexOf, parseFence, type StoredFence } from './fence-text.js';
 import { functions } from './function-library.js';
-import { checkHeads } from './heads-check.js';
+import { GuardedConnection } from './guarded-connection.js';
 import type { RedisKeys } from './keys.js';
 import type { Argument, RedisConnection } from './redis-connection.js';
-import { faultOf, storageUnavailable } from './reply-error.js';
+import { faultOf } from './reply-error.js';
 
 /** Asked for first; what follows is judged by the size of what came. 16 entries of the greatest size are 4 MB. */
 const firstReadEntries = 16;
@@ -35,7 +35,7 @@ const nothing: PartitionOwner = { fence: undefined, head: { position: 0, hash: n
 export class RedisJournal implements Journal {
   /** Only appends travel here, so that nothing else stands between them. */
   readonly #log: RedisConnection;
-  readonly #connection: RedisConnection;
+  readonly #guarded: GuardedConnection;
   readonly #keys: RedisKeys;
   readonly #heads: AcknowledgedHeads;
   readonly #partitionCount: number;
@@ -48,7 +48,7 @@ export class RedisJournal implements Journal {
     readonly partitionCount: number;
   }) {
     this.#log = parts.log;
-    this.#connection = parts.connection;
+    this.#guarded = new GuardedConnection(parts);
     this.#keys = parts.keys;
     this.#heads = parts.heads;
     this.#partitionCount = parts.partitionCount;
@@ -96,46 +96,34 @@ export class RedisJournal implements Journal {
     const { position: head } = await this.head(partition);
     const end = Math.min(below, head);
     const log = this.#keys.log(partition);
-    const [oldest] = (await this.#ask('XRANGE', [log, '-', '+', 'COUNT', '1'])) as [Buffer, unknown][];
+    const [oldest] = (await this.#guarded.ask('XRANGE', [log, '-', '+', 'COUNT', '1'])) as [
+      Buffer,
+      unknown,
+    ][];
     if (oldest === undefined) return;
     let from = Number.parseInt(oldest[0].toString('latin1'), 10);
     while (from < end) {
       from = Math.min(end, from + trimStepEntries);
-      await this.#ask('XTRIM', [log, 'MINID', '=', idOf(from)]);
+      await this.#guarded.ask('XTRIM', [log, 'MINID', '=', idOf(from)]);
     }
   }
 
   /** Owner and head as they are stored; undefined while nobody has ever taken the partition. */
   async storedFence(partition: number): Promise<StoredFence | undefined> {
     // A bulk reply.
-    const text = (await this.#ask('GET', [this.#keys.fence(partition)])) as Buffer | null;
+    const text = (await this.#guarded.ask('GET', [this.#keys.fence(partition)])) as Buffer | null;
     return text === null ? undefined : parseFence(text.toString());
   }
 
   async #readChunk(partition: number, from: number, count: number): Promise<StoredEntry[]> {
     const args = [this.#keys.log(partition), idOf(from), '+', 'COUNT', String(count)];
     // XRANGE: [id, [field, value]] each.
-    const found = (await this.#ask('XRANGE', args)) as [Buffer, [Buffer, Buffer]][];
+    const found = (await this.#guarded.ask('XRANGE', args)) as [Buffer, [Buffer, Buffer]][];
     return found.map(([id, [, bytes]], index) => {
       const position = Number.parseInt(id.toString('latin1'), 10);
       if (position !== from + index) throw journalGap(partition, from + index);
       return { position, bytes };
     });
-  }
-
-  async #ask(name: string, args: readonly Argument[]): Promise<unknown> {
-    if (this.#heads.halted !== undefined) throw this.#heads.halted;
-    try {
-      return await this.#connection.send(name, args);
-    } catch (error) {
-      throw storageUnavailable(error);
-    }
-  }
-
-  /** Asks the store anew; undefined when it holds what it should, or cannot be asked now. */
-  async #whyHalted(): Promise<string | undefined> {
-    await checkHeads(this.#connection.send, this.#keys, this.#heads).catch(() => undefined);
-    return this.#heads.halted?.message;
   }
 
   #command({ entries, after }: GroupAppend): Argument[] {
@@ -193,7 +181,7 @@ export class RedisJournal implements Journal {
       const text = texts[index];
       const stored = text == null ? undefined : parseFence(text.toString());
       if (this.#heads.isOlder(entry.partition, stored)) {
-        const detail = await this.#whyHalted();
+        const detail = await this.#guarded.whyHalted();
         if (detail !== undefined) return refused('storage', detail);
       }
       const refusal = refuseEntry(entry, stored ?? nothing);

@@ -18,16 +18,17 @@ import type {
 import type { AcknowledgedHeads } from './acknowledged-heads.js';
 import { markText, parseMark } from './fence-text.js';
 import { functions } from './function-library.js';
-import { checkHeads } from './heads-check.js';
+import { GuardedConnection } from './guarded-connection.js';
 import type { RedisKeys } from './keys.js';
 import type { Argument, RedisConnection } from './redis-connection.js';
-import { faultOf, storageUnavailable } from './reply-error.js';
+import { faultOf } from './reply-error.js';
 
 const noCheckpoint: Checkpoint = { position: 0, hash: noHash, epoch: 0 };
 const committed: TableCommitResult = { type: 'committed' };
 
 export class RedisTables implements Tables {
   readonly #connection: RedisConnection;
+  readonly #guarded: GuardedConnection;
   readonly #keys: RedisKeys;
   readonly #heads: AcknowledgedHeads;
   readonly #partitionCount: number;
@@ -41,6 +42,7 @@ export class RedisTables implements Tables {
     readonly pointTables: ReadonlySet<string>;
   }) {
     this.#connection = parts.connection;
+    this.#guarded = new GuardedConnection(parts);
     this.#keys = parts.keys;
     this.#heads = parts.heads;
     this.#partitionCount = parts.partitionCount;
@@ -55,7 +57,7 @@ export class RedisTables implements Tables {
     assertPartition(partition, this.#partitionCount);
     if (keys.length === 0) return [];
     const { rows } = this.#keys.table(partition, table);
-    const values = (await this.#ask('HMGET', [rows, ...keys.map(bytesOf)])) as (Buffer | null)[];
+    const values = (await this.#guarded.ask('HMGET', [rows, ...keys.map(bytesOf)])) as (Buffer | null)[];
     return values.map((value) => value ?? undefined);
   }
 
@@ -66,7 +68,7 @@ export class RedisTables implements Tables {
     const lower = bytesOf(`[${query.from}`);
     const upper = query.to === undefined ? '+' : bytesOf(`(${query.to}`);
     const args = [functions.range, '2', rows, index, lower, upper, String(query.limit)];
-    const found = (await this.#ask('FCALL_RO', args)) as Buffer[] | null;
+    const found = (await this.#guarded.ask('FCALL_RO', args)) as Buffer[] | null;
     if (found === null) return this.#rangeWithoutIndex(partition, query);
     return pairs(found);
   }
@@ -86,7 +88,7 @@ export class RedisTables implements Tables {
     // The Function's only other answer: the stored mark.
     const [mark] = answer as readonly (Buffer | null | undefined)[];
     if (mark == null) {
-      const detail = await this.#whyHalted();
+      const detail = await this.#guarded.whyHalted();
       if (detail !== undefined) return refused('storage', detail);
     }
     return this.#judge(commit, mark?.toString());
@@ -94,14 +96,8 @@ export class RedisTables implements Tables {
 
   async checkpoint(partition: number): Promise<Checkpoint> {
     assertPartition(partition, this.#partitionCount);
-    const mark = (await this.#ask('GET', [this.#keys.mark(partition)])) as Buffer | null;
+    const mark = (await this.#guarded.ask('GET', [this.#keys.mark(partition)])) as Buffer | null;
     return mark === null ? noCheckpoint : parseMark(mark.toString()).checkpoint;
-  }
-
-  /** Asks the store anew; undefined when it holds what it should, or cannot be asked now. */
-  async #whyHalted(): Promise<string | undefined> {
-    await checkHeads(this.#connection.send, this.#keys, this.#heads).catch(() => undefined);
-    return this.#heads.halted?.message;
   }
 
   #judge(commit: TableCommit, mark: string | undefined): TableCommitResult {
@@ -151,7 +147,7 @@ export class RedisTables implements Tables {
   /** All keys of the table are fetched and sorted: for tools that look into a table of points. */
   async #rangeWithoutIndex(partition: number, query: RangeQuery): Promise<readonly TableRow[]> {
     const { rows } = this.#keys.table(partition, query.table);
-    const all = (await this.#ask('HKEYS', [rows])) as Buffer[];
+    const all = (await this.#guarded.ask('HKEYS', [rows])) as Buffer[];
     const keys = all
       .map((key) => key.toString('latin1'))
       .filter((key) => key >= query.from && (query.to === undefined || key < query.to))
@@ -162,15 +158,6 @@ export class RedisTables implements Tables {
       const value = values[position];
       return value === undefined ? [] : [{ key, value }];
     });
-  }
-
-  async #ask(name: string, args: readonly Argument[]): Promise<unknown> {
-    if (this.#heads.halted !== undefined) throw this.#heads.halted;
-    try {
-      return await this.#connection.send(name, args);
-    } catch (error) {
-      throw storageUnavailable(error);
-    }
   }
 }
 
