@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { print, runCommand, whole } from '../support/command-run.js';
 import { RedisServer } from '../support/redis-server.js';
 import { runCrashRounds } from './crash-run.js';
 import { roundLine, summaryText, unacknowledgedPercent } from './crash-text.js';
@@ -73,18 +74,4 @@ function redisDirectory(parent: string): string {
   return directory;
 }
 
-function whole(name: string, text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new Error(`--${name} must be a whole number, not ${text}`);
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
-
-try {
-  process.exitCode = await main();
-} catch (error) {
-  process.stderr.write(`crash: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 2;
-}
+await runCommand('crash', main);

@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { addTally, newTally } from '../../ops/simulation/run-tally.js';
 import type { SeedFailure, SeedOutcome } from '../../ops/simulation/simulate.js';
 import { runSimulation } from '../../ops/simulation/simulation.js';
+import { print, runCommand, whole } from '../support/command-run.js';
 import { bugNamed, plantedBugs } from './planted/planted-bugs.js';
 import { runSeeds } from './seed-pool.js';
 import { failureLines, mustHaveSeen, summaryText } from './simulation-text.js';
@@ -150,18 +151,4 @@ async function findBug(
   return { seeds: found.seed - firstSeed + 1, failure: found.failure };
 }
 
-function whole(name: string, text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new Error(`--${name} must be a whole number, not ${text}`);
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
-
-try {
-  process.exitCode = await main();
-} catch (error) {
-  process.stderr.write(`simulate: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 2;
-}
+await runCommand('simulate', main);
