@@ -33,15 +33,20 @@ export function inThreadShards(
       return { thread, link: near };
     });
     await Promise.all(started.map(({ thread }) => thread.open()));
-    return started.map(({ thread, link }) => ({
-      link,
-      get phase() {
-        return thread.phase;
-      },
-      endWaits: () => thread.endWaits(),
-      metrics: () => Promise.resolve(thread.metrics()),
-      stop: () => thread.stop(),
-    }));
+    return started.map(({ thread, link }) => inThreadHandle(thread, link));
+  };
+}
+
+/** The handle of a shard that runs on its caller's thread. */
+export function inThreadHandle(thread: ShardThread, link: ShardHandle['link']): ShardHandle {
+  return {
+    link,
+    get phase() {
+      return thread.phase;
+    },
+    endWaits: () => thread.endWaits(),
+    metrics: () => Promise.resolve(thread.metrics()),
+    stop: () => thread.stop(),
   };
 }
 

@@ -6,6 +6,7 @@ import type { Module } from '../../actors/model/module.js';
 import type { Store } from '../../persistence/store.js';
 import type { ActorAnswer, ActorRequest } from '../../runtime/actor-client.js';
 import { ActorSystem, type ShardHandle } from '../../runtime/actor-system.js';
+import { inThreadHandle } from '../../runtime/in-thread-shards.js';
 import type { Limits } from '../../runtime/limits.js';
 import type { Link } from '../../runtime/link/link.js';
 import type { LinkAnswer, ShardItem } from '../../runtime/link/link-protocol.js';
@@ -152,15 +153,7 @@ export class SimulatedNode {
       return { thread, link: near };
     });
     await Promise.all(started.map(({ thread }) => thread.open()));
-    return started.map(({ thread, link }) => ({
-      link,
-      get phase() {
-        return thread.phase;
-      },
-      metrics: () => Promise.resolve(thread.metrics()),
-      endWaits: () => thread.endWaits(),
-      stop: () => thread.stop(),
-    }));
+    return started.map(({ thread, link }) => inThreadHandle(thread, link));
   }
 
   #openStore(options: NodeOptions, clock: ThreadClock): Store {

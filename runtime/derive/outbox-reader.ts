@@ -5,7 +5,7 @@
 import { partitionOf } from '../../actors/model/address.js';
 import { unpack } from '../../actors/model/codec.js';
 import type { EntryReader } from '../../persistence/entry.js';
-import { forEachMessage, type StoredMessage, type StoredRecord } from '../commit/record.js';
+import { forEachMessage, onwardTrail, type StoredMessage, type StoredRecord } from '../commit/record.js';
 import type { EntrySource } from '../entry-source.js';
 import { causeId } from '../history.js';
 import { itemMessage, type MessageItem } from '../link/link-protocol.js';
@@ -51,8 +51,6 @@ function toItem(
   ordinal: number,
   message: StoredMessage,
 ): MessageItem {
-  const [correlationId, , principal, traceparent] = record[6];
-  const cause = causeId(record);
   return [
     itemMessage,
     source,
@@ -62,7 +60,7 @@ function toItem(
     record[0],
     record[1],
     ...message,
-    [correlationId === 0 ? cause : correlationId, cause, principal, traceparent],
+    onwardTrail(record[6], causeId(record)),
   ];
 }
 
