@@ -23,6 +23,7 @@ import {
   type StoredRecord,
 } from '../../runtime/commit/record.js';
 import type { Kind, KindTable } from '../../runtime/kind-table.js';
+import type { SagaInstance } from '../../runtime/saga/saga-instance.js';
 import { type AuditedEvent, Violation } from './workload.js';
 
 /** What the journal says of one actor. */
@@ -147,6 +148,14 @@ export class JournalAudit {
   *openSagas(): IterableIterator<string> {
     for (const { kind, id, state } of this.#actors.values()) {
       if (kind.isSaga && kind.definition.isOpen?.(state) === true) yield `${kind.name}/${id}`;
+    }
+  }
+
+  /** In which state each saga is that has begun: `running`, `completed`, `failed` (parked), … */
+  *sagaStates(): IterableIterator<string> {
+    for (const { kind, state } of this.#actors.values()) {
+      // The state of every saga is its instance.
+      if (kind.isSaga) yield (state as SagaInstance).state;
     }
   }
 

@@ -13,6 +13,7 @@ import type { LinkAnswer, ShardItem } from '../../runtime/link/link-protocol.js'
 import { type ShardMetrics, type ShardSetup, ShardThread } from '../../runtime/shard-thread.js';
 import { SeededRandom } from './seeded-random.js';
 import { simulatedLink } from './simulated-links.js';
+import type { SimulatedProviders } from './simulated-providers.js';
 import { storeOnThread } from './store-on-thread.js';
 import { ThreadClock } from './thread-clock.js';
 import type { VirtualClock } from './virtual-clock.js';
@@ -24,6 +25,7 @@ export interface NodeOptions {
   readonly openStore: () => Store;
   readonly shardCount: number;
   readonly limits: Partial<Limits>;
+  readonly providers: SimulatedProviders;
   readonly seed: number;
   readonly linkDelayMs: () => number;
   readonly skewMs: () => number;
@@ -146,6 +148,7 @@ export class SimulatedNode {
         clock,
         random: new SeededRandom(seed * 31 + index + 1),
         report: (_level, event, details = {}) => options.report(event, details),
+        activities: options.providers.on(clock),
         gateway: far,
         peers: peers[index] ?? [],
         onFatal: (code) => this.fatal.push(code),

@@ -20,6 +20,7 @@ import { drawScenario, type Scenario } from './scenario.js';
 import { SeededRandom } from './seeded-random.js';
 import { SimulatedClient } from './simulated-client.js';
 import { SimulatedNode } from './simulated-node.js';
+import { SimulatedProviders } from './simulated-providers.js';
 import { TablesAudit } from './tables-audit.js';
 import { VirtualClock } from './virtual-clock.js';
 import { type AnsweredOperation, Violation, type Workload } from './workload.js';
@@ -57,6 +58,7 @@ class Simulation implements Disrupted {
   /** Nodes that were superseded and still live. */
   readonly superseded = new Set<SimulatedNode>();
   readonly #workload: Workload;
+  readonly #providers: SimulatedProviders;
   readonly #disruptions: Disruptions;
   readonly #onNote: (line: string) => void;
   readonly #hash = createHash('sha256');
@@ -83,10 +85,15 @@ class Simulation implements Disrupted {
     this.plan = new FaultPlan(this.scenario.flavour, {
       draw: new SeededRandom(Math.imul(seed, 0xc2b2ae35) ^ 7),
       world: this.world,
-      onFault: (name) => {
-        count(this.tally.faults, name);
-        this.note('fault', name);
-      },
+      onFault: (name) => this.#fault(name),
+    });
+    this.#providers = new SimulatedProviders({
+      ports: workload.modules.flatMap(({ ports }) => ports ?? []),
+      adapters: workload.adapters ?? {},
+      draw: new SeededRandom(Math.imul(seed, 0x27d4eb2f) ^ 11),
+      world: this.world,
+      isOn: () => this.plan.isOn,
+      onFault: (name) => this.#fault(name),
     });
     this.#operationsLeft = this.scenario.clientCount * this.scenario.operationsPerClient;
     this.clients = Array.from(
@@ -130,6 +137,11 @@ class Simulation implements Disrupted {
 
   sometimes(name: string, by = 1): void {
     count(this.tally.sometimes, name, by);
+  }
+
+  #fault(name: string): void {
+    count(this.tally.faults, name);
+    this.note('fault', name);
   }
 
   /** A wall clock of its own for the next node, as long as anything may go wrong. */
@@ -177,6 +189,7 @@ class Simulation implements Disrupted {
         }),
       shardCount: this.scenario.shardCount,
       limits: this.scenario.limits,
+      providers: this.#providers,
       seed: this.seed + this.#starts * 7_919,
       linkDelayMs: this.plan.linkDelayMs,
       skewMs: () => this.#skewMs,
@@ -264,6 +277,8 @@ class Simulation implements Disrupted {
       answer = given;
     });
     await this.world.until(() => answer !== undefined);
+    // Whoever asks may look at what the journal says of it.
+    this.#audit?.advance();
     return answer as unknown as ActorAnswer;
   }
 
@@ -291,6 +306,7 @@ class Simulation implements Disrupted {
         return shards.every(({ tableLagEntries }) => tableLagEntries === 0);
       },
     );
+    for (const state of this.audit.sagaStates()) this.sometimes(`a saga came to be ${state}`);
     await this.#checkAtRest();
     addCounters(this.tally, await this.world.settled(this.node.metrics()));
     await this.node.stop();

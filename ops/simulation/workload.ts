@@ -1,7 +1,7 @@
 /**
  * What clients do in a simulation, and what must hold of it: the part that a user's module brings along.
  */
-
+import type { Adapters } from '../../actors/model/activity.js';
 import type { ActorCall } from '../../actors/model/call.js';
 import type { Caller } from '../../actors/model/message.js';
 import type { Module } from '../../actors/model/module.js';
@@ -51,6 +51,8 @@ export interface WorkloadView {
 export interface Workload {
   readonly name: string;
   readonly modules: readonly Module[];
+  /** What stands behind the ports of the modules. It outlives every node; what it remembers belongs to this run. */
+  readonly adapters?: Adapters;
   /** Sent before anything goes wrong; each must be answered with a reply. */
   readonly setup?: readonly ActorCall[];
   /** What a client does next. */

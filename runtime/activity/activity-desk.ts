@@ -10,6 +10,7 @@
  * K2  The outcome is recorded once: the record takes the timer off, and whoever comes later finds none.
  * K3  At most `activitiesMax` are under way; the others wait in the order in which they were ordered.
  * K4  A result that is past a bound is recorded as a failure that says so: never silently dropped.
+ * K5  A call begun again may have taken effect the first time: no failure of its repeat is definite (A2 of `activity.ts`).
  */
 import type { ActivityOutcome } from '../../actors/model/activity.js';
 import type { Activation } from '../actor/activation.js';
@@ -38,6 +39,12 @@ type ActivityFields = readonly [
   timeoutMs: number,
 ];
 
+interface Ordered {
+  readonly timer: LiveTimer;
+  /** It may have been under way before (K5). */
+  readonly isRepeat: boolean;
+}
+
 export class ActivityDesk {
   readonly #domain: Domain;
   readonly #executor: Executor;
@@ -46,7 +53,7 @@ export class ActivityDesk {
   readonly #host: ActivityDeskHost;
   /** By idempotency key. Outlives a reset: what was under way is listened to, not begun beside itself. */
   readonly #underWay = new Map<string, Promise<ActivityOutcome>>();
-  #waiting: LiveTimer[] = [];
+  #waiting: Ordered[] = [];
 
   constructor(
     parts: {
@@ -70,26 +77,32 @@ export class ActivityDesk {
 
   /** Begins an activity whose order is durable. */
   begin(timer: LiveTimer): void {
+    this.#begin({ timer, isRepeat: false });
+  }
+
+  /** The partitions were opened: everything that the log holds as ordered is begun, for all it knows once more. */
+  beginAll(): void {
+    this.#waiting = [];
+    for (const timer of this.#timers.activities()) this.#begin({ timer, isRepeat: true });
+  }
+
+  #begin(ordered: Ordered): void {
+    const { timer } = ordered;
     // A reset came between: the order was found again in the log.
     if (!this.#timers.isFiring(timer)) return;
     const key = fieldsOf(timer)[3];
     if (this.#underWay.size >= this.#domain.limits.activitiesMax && !this.#underWay.has(key)) {
-      this.#waiting.push(timer);
+      this.#waiting.push(ordered);
       return;
     }
-    void this.#run(timer, key);
+    void this.#run(ordered, key);
   }
 
-  /** The partitions were opened: everything that the log holds as ordered is begun. */
-  beginAll(): void {
-    this.#waiting = [];
-    for (const timer of this.#timers.activities()) this.begin(timer);
-  }
-
-  async #run(timer: LiveTimer, key: string): Promise<void> {
+  async #run({ timer, isRepeat }: Ordered, key: string): Promise<void> {
     let running = this.#underWay.get(key);
     if (running === undefined) {
       running = this.#call(timer).catch(failedOutcome);
+      if (isRepeat) running = running.then(repeatedOutcome);
       this.#underWay.set(key, running);
     }
     const outcome = await running;
@@ -97,7 +110,7 @@ export class ActivityDesk {
     this.#host.turn(() => {
       this.#finish(timer, outcome);
       const next = this.#waiting.shift();
-      if (next !== undefined) this.begin(next);
+      if (next !== undefined) this.#begin(next);
     });
   }
 
@@ -166,6 +179,13 @@ const withoutAdapters: ActivityOutcome = {
 function failedOutcome(cause: unknown): ActivityOutcome {
   const detail = cause instanceof Error ? cause.message : 'not an Error';
   return { type: 'failed', error: { code: 'outcome-unknown', detail } };
+}
+
+/** What a call begun again came to (K5). A rejection is the provider's answer to its key, as a result is. */
+function repeatedOutcome(outcome: ActivityOutcome): ActivityOutcome {
+  if (outcome.type !== 'failed') return outcome;
+  const { code, detail } = outcome.error;
+  return { type: 'failed', error: { code: 'outcome-unknown', detail: `begun again: ${code}: ${detail}` } };
 }
 
 function fieldsOf(timer: LiveTimer): ActivityFields {

@@ -16,6 +16,8 @@ export const mustHaveSeen: readonly string[] = [
   'a node ended by itself: fenced',
   'a repeat was answered from the record or attached',
   'a rollback was halted',
+  'a saga came to be compensated',
+  'a saga came to be failed',
   'a timer fired',
   'an actor was passivated',
   'report domain-reopened',

@@ -224,4 +224,54 @@ if (hasRedis('real servers that are refused')) {
     await t.rejects(open(t, redis, { url }), { code: 'store-unsafe', message: /"config\|get"/ });
     await open(t, redis, { url, durability: 'none' });
   });
+
+  void t.test(
+    'NOREPLICAS, OOM, BUSY and READONLY: refused, nothing is in, and then it goes on',
+    async (t) => {
+      const redis = await serverOf(t);
+      const store = await open(t, redis);
+      const owner = await LogWriter.take(store, [0, 1]);
+      await owner.append([0, 1]);
+      const head = owner.head(0);
+      const refusedWith = async (pattern: RegExp): Promise<void> => {
+        const result = await store.journal.append(owner.group([0]));
+        t.match(result, { type: 'refused', reason: 'storage', detail: pattern });
+        owner.rewind(0, head);
+        t.equal((await store.journal.head(0)).position, 1, 'nothing of it is in');
+      };
+      const config = (name: string, value: string) =>
+        withClient(redis.url, (client) => client.config('SET', name, value));
+      await config('min-replicas-to-write', '1');
+      await refusedWith(/NOREPLICAS/);
+      await config('min-replicas-to-write', '0');
+      await config('maxmemory', '1mb');
+      await refusedWith(/OOM/);
+      t.equal((await store.space()).acceptsWrites, false, 'new data are refused before that');
+      await config('maxmemory', '0');
+      t.equal((await store.space()).acceptsWrites, true);
+      await config('busy-reply-threshold', '1');
+      await withClient(redis.url, async (other) =>
+        withClient(redis.url, async (admin) => {
+          const looping = other.eval('while true do end', 0).catch(() => undefined);
+          const isBusy = (): Promise<boolean> =>
+            store.journal.head(0).then(
+              () => false,
+              () => true,
+            );
+          await until(isBusy);
+          t.match(await store.journal.append(owner.group([0])), { type: 'refused', detail: /BUSY/ });
+          owner.rewind(0, head);
+          await admin.script('KILL');
+          await looping;
+        }),
+      );
+      await withClient(redis.url, (client) => client.replicaof('127.0.0.1', '1'));
+      t.match(await store.journal.append(owner.group([0])), { type: 'refused', detail: /READONLY/ });
+      owner.rewind(0, head);
+      await withClient(redis.url, (client) => client.replicaof('NO', 'ONE'));
+      const next = owner.group([0]);
+      await until(async () => (await store.journal.append(next)).type !== 'unknown');
+      t.equal((await store.journal.head(0)).position, 2);
+    },
+  );
 }

@@ -1,4 +1,4 @@
-/** Activities as a running shard does them: when, how often, and what is recorded (K1 to K4). */
+/** Activities as a running shard does them: when, how often, and what is recorded (K1 to K5). */
 
 import t from 'tap';
 import Type from 'typebox';
@@ -180,6 +180,28 @@ t.test('after a crash what was under way is begun again with the same key, and r
     await system.stop();
   }
 });
+
+t.test(
+  'K5: what was begun before a crash is undone even where its repeat did certainly nothing',
+  async (t) => {
+    const desk = new Desk();
+    let system = await open(desk);
+    await system.ask(start('e1'));
+    await system.clock.advance(10);
+    system = await system.crash();
+    await system.clock.advance(10);
+    desk.asked[1]?.answer({ type: 'failed', error: { code: 'provider-unavailable', detail: 'it is down' } });
+    await system.clock.advance(10);
+    t.same(desk.keys.slice(2), ['errand/e1/pay/undo']);
+    desk.result(2);
+    await system.clock.advance(10);
+    t.match(await status(system, 'e1'), {
+      state: 'compensated',
+      errors: [/outcome-unknown: begun again: provider-unavailable/],
+    });
+    await system.stop();
+  },
+);
 
 t.test('after a reset what is under way is listened to, and not begun beside itself', async (t) => {
   const desk = new Desk();

@@ -283,6 +283,27 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: `if (why === null)\n            this.halt`,
   },
   {
+    name: 'a repeated activity fails for certain',
+    breaks: 'I10: what it did before a crash is not undone',
+    file: 'runtime/activity/activity-desk',
+    find: 'running = running.then(repeatedOutcome);',
+    replace: ';',
+  },
+  {
+    name: 'an unsure pivot is turned back',
+    breaks: 'I10: what is taken back may have been done for good',
+    file: 'runtime/saga/saga-draft',
+    find: '(failure.isUnsure && instance.stage === plan.pivot)',
+    replace: 'false',
+  },
+  {
+    name: 'what is not sure to be done is not undone',
+    breaks: 'I10: an answer was lost, and its effect stays',
+    file: 'runtime/saga/saga-verbs',
+    find: `type === 'unrecorded' || code === 'outcome-unknown'`,
+    replace: 'false',
+  },
+  {
     name: 'an undo that names another hold',
     breaks: 'I8, I10: the hold of a transfer that was taken back stays',
     file: 'actors/banking/payment-transfer',

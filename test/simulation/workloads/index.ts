@@ -3,12 +3,14 @@ import type { Workload } from '../../../ops/simulation/workload.js';
 import { bankWorkload } from './bank.js';
 import { listWorkload } from './lists.js';
 import { mixedWorkload } from './mixed.js';
+import { orderWorkload } from './orders.js';
 import { postWorkload } from './post.js';
 
 export const workloads: Readonly<Record<string, () => Workload>> = {
   bank: () => bankWorkload(),
   lists: () => listWorkload(),
   post: () => postWorkload(),
+  orders: () => orderWorkload(),
   mixed: () => mixedWorkload(),
 };
 
