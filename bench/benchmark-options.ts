@@ -82,7 +82,8 @@ export function optionsOf(scenario: ScenarioName, typed: Typed): BenchmarkOption
   return { ...same, scenario, warmUpSeconds: warmUp, ...(data === undefined ? {} : { dataParent: data }) };
 }
 
-function whole(least: number, most: number): (text: string) => number {
+/** Reads a whole number within bounds. */
+export function whole(least: number, most: number): (text: string) => number {
   return (text) => {
     const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
     if (value >= least && value <= most) return value;

@@ -6,11 +6,12 @@
  */
 import { writeFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { addOptions, optionsOf, type Typed } from './benchmark-options.js';
+import { addOptions, optionsOf, type Typed, whole } from './benchmark-options.js';
 import { type BenchmarkReport, runBenchmark } from './benchmark-run.js';
 import { headlineRuns } from './headline.js';
 import { markdownTable, progressLine, reportText } from './report.js';
 import { type ScenarioName, scenarioNames } from './scenarios/scenario.js';
+import { runTimerStorm, type TimerStormOptions, timerStormText } from './timer-storm.js';
 
 async function main(): Promise<number> {
   let isBalanced = true;
@@ -41,6 +42,19 @@ async function main(): Promise<number> {
     if (typed.json !== undefined) writeFileSync(typed.json, `${JSON.stringify(reports, null, 2)}\n`);
     isBalanced = reports.every((report) => report.books.balanced && report.load.aborted === undefined);
   });
+  program
+    .command('timers')
+    .description('Sagas that wait on timers, what they cost, and commands while all are due after a kill -9.')
+    .option('--sagas <n>', 'sagas that sleep', whole(1, 1_000_000), 50_000)
+    .option('--idle-seconds <s>', 'seconds of waiting that are measured', whole(1, 3_600), 10)
+    .option('--seconds <s>', 'length of either load', whole(1, 3_600), 10)
+    .option('--rate <per second>', 'commands meanwhile, open loop', whole(1, 100_000), 500)
+    .option('--data-parent <dir>', 'make the temporary data directory here instead of in the system one')
+    .action(async (typed: TimerStormOptions) => {
+      const report = await runTimerStorm(typed, (phase) => process.stderr.write(`${phase} …\n`));
+      process.stdout.write(`${timerStormText(report)}\n`);
+      isBalanced = report.completed === report.sagas && report.storm.errorCount === 0;
+    });
   try {
     await program.parseAsync();
     return isBalanced ? 0 : 1;
@@ -57,6 +71,7 @@ Examples:
   npm run bench -- transfers --connections 64 --seconds 30 --json transfers.json
   npm run bench -- deposits --connections 64 --seconds 60 --rate 15000     open loop, latency from the due time
   npm run bench -- idle --accounts 1000000 --seconds 20                    bytes per account in the store and in memory
+  npm run bench -- timers --sagas 50000                                    what waiting costs, and all due at a restart
   npm run bench -- headline --seconds 60
 
 Options of a run: npm run bench -- deposits --help`;

@@ -56,8 +56,8 @@ export function sumMetrics(text: string): ReadonlyMap<string, number> {
   return sums;
 }
 
-/** The process's own sum counts threads that have ended since. */
-function threadSeconds(pid: number): { main: number; others: number } {
+/** Processor seconds. The process's own sum counts threads that have ended since. */
+export function threadSeconds(pid: number): { main: number; others: number } {
   const main = cpuSeconds(`/proc/${pid}/task/${pid}/stat`);
   return { main, others: cpuSeconds(`/proc/${pid}/stat`) - main };
 }

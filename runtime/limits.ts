@@ -36,6 +36,10 @@ export interface Limits {
   readonly sweepPeriodMs: number;
   readonly sweepBuckets: number;
   readonly sliceRowsMax: number;
+  /** Due timers that are taken at a time, with a look at I/O in between. */
+  readonly timersPerTurn: number;
+  /** Due timers whose actors are being loaded; past it the next wait, so that a restart after an outage loads in portions. */
+  readonly timersLoadingMax: number;
   /** Entries that the tables may lag behind the log before outside commands are refused. */
   readonly tableLagEntriesMax: number;
   /** Messages of one channel kept in memory while their receiver is on another shard; the rest is read again later. */
@@ -85,6 +89,8 @@ export const defaultLimits: Limits = {
   sweepPeriodMs: 1_000,
   sweepBuckets: 16,
   sliceRowsMax: 500,
+  timersPerTurn: 256,
+  timersLoadingMax: 1_024,
   tableLagEntriesMax: 250_000,
   channelPendingMax: 4_096,
   appendDeadlineMs: 5_000,

@@ -22,11 +22,8 @@ import type { Channel, ChannelHub } from './link/channel-hub.js';
 import type { MessageItem } from './link/link-protocol.js';
 import type { LiveTimer, TimerDesk } from './timer/timer-desk.js';
 
-const timersPerTurn = 256;
 /** A wall clock may be set: a timer that is farther away is looked at again after this. */
 const timerLookMs = 1_000;
-/** Due timers whose actors are being loaded; past it the next wait, so that a restart after an outage loads in portions. */
-const timersLoadingMax = 1_024;
 /** A saga whose timer's command failed (what it decided was past a bound) looks again after this. */
 const wakeAgainMs = 60_000;
 
@@ -161,7 +158,7 @@ export class MessageDesk {
 
   /** Sees to it that the next due timer fires. Called at the end of a turn. */
   armTimer(): void {
-    const isFull = this.#loadingCount >= timersLoadingMax;
+    const isFull = this.#loadingCount >= this.#domain.limits.timersLoadingMax;
     const dueAt = isFull ? Number.POSITIVE_INFINITY : this.#timers.nextDueAt;
     if (dueAt === this.#timerDueAt) return;
     this.#cancelTimer?.();
@@ -175,7 +172,9 @@ export class MessageDesk {
   }
 
   #fireTimers(): void {
-    for (const timer of this.#timers.takeDue(this.#domain.now, timersPerTurn)) {
+    const { timersPerTurn, timersLoadingMax } = this.#domain.limits;
+    const room = Math.min(timersPerTurn, timersLoadingMax - this.#loadingCount);
+    for (const timer of this.#timers.takeDue(this.#domain.now, room)) {
       const kind = this.#domain.kinds.numbered(timer.kindSchemaId);
       const activation = kind === undefined ? undefined : this.#activations.obtain(kind, timer.id);
       if (activation === undefined) continue;

@@ -387,10 +387,13 @@ export class Shard {
         this.#messages.consume(channel);
         continue;
       }
-      if (this.#activations.runWaiting()) continue;
+      // In turn with calls: after a restart timers of thousands wait for their actors, and no call should for all of them.
+      if (steps % 2 === 0 && this.#activations.runWaiting()) continue;
       const next = this.#queued[this.#queuedNext];
-      if (next === undefined) break;
-      if (next.item[0] === itemCommand && this.#phase === 'open' && !this.#pace.admits()) break;
+      if (next === undefined || !this.#mayTake(next.item)) {
+        if (this.#activations.runWaiting()) continue;
+        break;
+      }
       this.#queuedNext++;
       this.#calls.take(next.item, next.receivedAt);
     }
@@ -399,6 +402,10 @@ export class Shard {
       this.#queuedNext = 0;
     }
     if (hops >= internalHopsPerTurnMax) this.#continue();
+  }
+
+  #mayTake(item: CallItem): boolean {
+    return item[0] !== itemCommand || this.#phase !== 'open' || this.#pace.admits();
   }
 
   /** Lets I/O in before more messages are run. */
