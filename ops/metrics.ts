@@ -24,6 +24,8 @@ export interface MetricsSources {
   readonly http: HttpMeter;
   readonly rate: RateWindow;
   readonly activeConnections: () => number;
+  /** See `Store.outage`. */
+  readonly storeOutage: () => string | undefined;
   readonly shards: () => Promise<readonly ShardMetrics[]>;
   readonly activities: () => readonly ActivityMetrics[];
   /** Sagas that are not done, of every partition. */
@@ -47,6 +49,8 @@ export function createMetrics(sources: MetricsSources): Metrics {
   collectDefaultMetrics({ register: registry });
   registerBuild(registry, sources.build);
   registerHttp(registry, sources);
+  const up = '1 while the store can be asked; 0 while there is no connection to it.';
+  gauge(registry, 'troupe_store_up', up, [], (set) => set({}, sources.storeOutage() === undefined ? 1 : 0));
   registerShards(registry, sources, () => shards);
   registerOpenSagas(registry, () => openSagas);
   registerActivities(registry, sources.activities);

@@ -18,7 +18,6 @@ import { createUwsTransport } from '../gateway/uws-server.js';
 import type { Clock, Random, Report } from '../runtime/clock.js';
 import type { OperationClient } from '../runtime/operator/operation.js';
 import type { SagaCount } from '../runtime/operator/saga-census.js';
-import type { ShardPhase } from '../runtime/shard.js';
 import type { ArchiveOptions } from './archiving.js';
 import type { NodeFacts } from './banner.js';
 import { measureEventLoopDelay } from './event-loop-delay.js';
@@ -130,7 +129,7 @@ async function openGateway(options: NodeOptions, material: GatewayMaterial): Pro
     callbacks: {
       onRequest: (endpoint, method, status, seconds) =>
         http.answered({ endpoint, method, status, durationMs: seconds * 1000 }),
-      health: () => healthOf(config, isStopping, opened.system.shardPhases),
+      health: () => healthOf(config, isStopping, opened),
       metricsText: metrics.text,
     },
     clock,
@@ -169,11 +168,20 @@ function ratesOf(config: Config): RateSettings | false {
   };
 }
 
-/** Ready while every shard serves: one that is opened again after its store has refused takes no commands. */
-function healthOf(config: Config, isStopping: boolean, phases: readonly ShardPhase[]): Health {
+/**
+ * Ready while the store can be asked and every shard serves: one that is opened again after its store has refused takes no
+ * commands. A store that is away makes no node unready for good: it is ready again by itself.
+ */
+function healthOf(config: Config, isStopping: boolean, { store, system }: OpenedSystem): Health {
   const { durability, shards, partitions } = config;
-  const details = { store: storeKind(config), durability, shards, partitions, shard_phases: phases };
-  return { live: true, ready: !isStopping && phases.every((phase) => phase === 'open'), details };
+  const phases = system.shardPhases;
+  const outage = store.outage?.();
+  const details = {
+    ...{ store: storeKind(config), durability, shards, partitions, shard_phases: phases },
+    ...(outage === undefined ? {} : { store_outage: outage }),
+  };
+  const isOpen = phases.every((phase) => phase === 'open');
+  return { live: true, ready: !isStopping && outage === undefined && isOpen, details };
 }
 
 function factsOf(config: Config, modules: readonly Module[], store: string, port: number): NodeFacts {
@@ -208,6 +216,7 @@ function nodeMetrics(parts: MetricsParts): Metrics & { readonly rate: RateWindow
     http,
     rate,
     activeConnections: active,
+    storeOutage: () => opened.store.outage?.(),
     shards: () => opened.system.metrics(),
     openSagas: () => openSagas(opened.system.operations),
     activities: () => opened.activities.metrics(),

@@ -83,7 +83,7 @@ async function openDriverReader(address: StoreAddress, clock: StoreClock): Promi
   const [scheme, rest] = splitUrl(address.url);
   switch (scheme) {
     case 'embedded':
-      return openEmbeddedReader(rest, clock);
+      return await openEmbeddedReader(rest, clock);
     case 'redis':
     case 'rediss':
       return await openRedisReader({ ...address.redis, url: address.url, clock });

@@ -29,5 +29,7 @@ export interface Store {
   replaceManifest(expected: Uint8Array | undefined, next: Uint8Array): Promise<boolean>;
   /** Bytes free for the store, and whether new data may still be taken (the free-space guard). */
   space(): Promise<{ readonly freeBytes: number; readonly acceptsWrites: boolean }>;
+  /** Why the store cannot be asked now; undefined while it can. Absent where the store is no other process. */
+  outage?(): string | undefined;
   close(): Promise<void>;
 }

@@ -39,6 +39,13 @@ export function lockHolder(directory: string): string | undefined {
   return found !== undefined && isAlive(file, found) ? found.split(' ')[0] : undefined;
 }
 
+/** True when the last owner ended without giving the lock back, and nobody has taken the directory since. */
+export function wasLeftLocked(directory: string): boolean {
+  const file = path.join(path.resolve(directory), lockName);
+  const found = readLock(file);
+  return found !== undefined && !isAlive(file, found);
+}
+
 /** By a link, so that the file is never seen without its content. */
 function create(file: string, content: string): boolean {
   const draft = `${file}.${process.pid}`;

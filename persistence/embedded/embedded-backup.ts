@@ -13,6 +13,7 @@ import path from 'node:path';
 import { StoreFailure } from '../store-failure.js';
 import { openEnvironment } from './log-environment.js';
 import { checkFormat, readManifestFile, writeManifestFile } from './manifest-file.js';
+import { settleUncleanEnd } from './unclean-end.js';
 
 /** Files that say who has the place, or that are copied in a way of their own. */
 const notCopied = /^(?:LOCK.*|manifest\.json.*|.*\.stale\..*)$/;
@@ -23,6 +24,7 @@ export async function copyEmbeddedStore(directory: string, target: string): Prom
   const manifest = readManifestFile(directory);
   if (manifest === undefined) throw new StoreFailure('store-incompatible', `${directory} holds no store`);
   checkFormat(directory, manifest);
+  await settleUncleanEnd(directory);
   makeEmpty(target);
   try {
     for (const folder of ['tables', 'log']) await copyEnvironment(directory, target, folder);

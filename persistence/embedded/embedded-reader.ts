@@ -15,15 +15,17 @@ import { checkFormat, readManifestFile } from './manifest-file.js';
 import { SpaceGuard } from './space-guard.js';
 import { manifestOf } from './store-documents.js';
 import { TablesEnvironment } from './tables-environment.js';
+import { settleUncleanEnd } from './unclean-end.js';
 
 const logFolder = 'log';
 const tablesFolder = 'tables';
 
 /** Throws `StoreFailure`: `store-incompatible` where there is no store that this version reads, `store-broken` for one cut off. */
-export function openEmbeddedReader(directory: string, clock: StoreClock): StoreReader {
+export async function openEmbeddedReader(directory: string, clock: StoreClock): Promise<StoreReader> {
   const manifest = readManifestFile(directory);
   if (manifest === undefined) throw new StoreFailure('store-incompatible', `${directory} holds no store`);
   checkFormat(directory, manifest);
+  await settleUncleanEnd(directory);
   const { partitionCount } = manifest;
   const log = new LogEnvironment(path.join(directory, logFolder), 'disk', 'look');
   const tables = new TablesEnvironment(path.join(directory, tablesFolder), 'disk', 'look');

@@ -18,6 +18,13 @@ import { decodeFenceHead, decodeFenceRecord, type FenceHead, type FenceRecord } 
 const mapBytes = 2 ** 36;
 const databasesMax = 8;
 
+/**
+ * At the first opening whatever was not flushed is given up; nobody was told of it. Of itself LMDB trusts it as long as the machine
+ * has not booted since; but after a flush that failed, or on a copy of a disk, pages of it may be missing and the trees are torn.
+ * The declarations leave the option out; the README of lmdb-js has it.
+ */
+const givesUpUnflushed = { safeRestore: true };
+
 /** `look` opens what is there without the right to write. */
 export type Access = 'write' | 'look';
 
@@ -28,6 +35,7 @@ export function openEnvironment(
   access: Access = 'write',
 ): RootDatabase<Buffer, Buffer> {
   const root = open<Buffer, Buffer>({
+    ...givesUpUnflushed,
     path,
     readOnly: access === 'look',
     noSubdir: false,

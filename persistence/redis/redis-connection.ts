@@ -2,6 +2,7 @@
  * One connection to Redis, made anew whenever it is lost.
  *
  *     opening ──▸ ready ──lost──▸ waiting ──backoff──▸ opening …        close() from anywhere ──▸ closed
+ *        └ loading: Redis reads its files; asked again until it is done, however long that takes
  *        └ verify: what must hold before anything is let through; a failed one ends the connection like a loss
  *
  * N1  Nothing is queued while there is no connection, and nothing is ever sent twice: a command that was under way when the
@@ -15,6 +16,8 @@ import { StoreFailure } from '../store-failure.js';
 import type { StoreReport } from '../store-report.js';
 import { type RedisAddress, tlsOptions } from './redis-address.js';
 import { isAccessRefusal, needsNewConnection } from './reply-error.js';
+import { parseInfo } from './server-check.js';
+import { tlsRefusal } from './tls-refusal.js';
 
 /** Long enough for a stalled disk; short enough that a group is asked for again within its deadline. */
 export const replyDeadlineMs = 3_000;
@@ -43,9 +46,10 @@ export class RedisConnection {
   #client: Redis | undefined;
   #isReady = false;
   #isClosed = false;
-  #lossCount = 0;
   #attempts = 0;
   #lastError: unknown;
+  /** Why the newest attempt failed, as it was reported. */
+  #complaint = '';
   #underWay = 0;
   #replies = 0;
   #isWatched = false;
@@ -65,9 +69,10 @@ export class RedisConnection {
     return this.#isReady;
   }
 
-  /** How often a verified connection was lost. */
-  get lossCount(): number {
-    return this.#lossCount;
+  /** Why nothing can be asked now; undefined while there is a connection. */
+  get outage(): string | undefined {
+    if (this.#isReady) return undefined;
+    return this.#lastError instanceof Error ? this.#lastError.message : 'the connection is closed';
   }
 
   /** Bulk replies are Buffers. Rejects at once when there is no connection (N1); `faultOf` tells what an error leaves behind. */
@@ -76,11 +81,6 @@ export class RedisConnection {
     if (!this.#isReady || client === undefined) return Promise.reject(this.#unreachable());
     return this.#sendOn(client, name, args);
   };
-
-  /** Ends the connection and makes a new one. */
-  renew(): void {
-    this.#client?.disconnect();
-  }
 
   /** What is under way is rejected. */
   close(): void {
@@ -116,8 +116,8 @@ export class RedisConnection {
       protocol: 2,
       disableClientInfo: true,
       lazyConnect: true,
-      connectTimeout: connectDeadlineMs,
-      maxLoadingRetryTime: loadingPollMs,
+      // Asked below, where a server that does not answer is left.
+      enableReadyCheck: false,
       // N1. One client is one connection: its own reconnecting would neither resend nor reject what was under way.
       retryStrategy: null,
       autoResendUnfulfilledCommands: false,
@@ -127,9 +127,17 @@ export class RedisConnection {
     client.on('error', (error: unknown) => {
       this.#lastError = error;
     });
+    // Of the handshakes of TCP, TLS and Redis together: a server may accept and say nothing.
+    const stopWaiting = this.#options.clock.after(connectDeadlineMs, () => {
+      this.#lastError = new Error(`no answer for ${connectDeadlineMs} ms`);
+      client.disconnect();
+    });
     try {
       await client.connect();
+      stopWaiting();
+      await this.#untilLoaded(client);
     } catch (error) {
+      stopWaiting();
       client.disconnect();
       throw this.#connectFailure(error);
     }
@@ -143,13 +151,28 @@ export class RedisConnection {
     if (client.status !== 'ready') throw this.#unreachable();
     client.once('end', () => this.#lost(client));
     this.#attempts = 0;
+    this.#lastError = undefined;
+    this.#complaint = '';
     this.#isReady = true;
+  }
+
+  /** However long: giving up would not make it faster, and the share tells a person that it goes on. */
+  async #untilLoaded(client: Redis): Promise<void> {
+    const { name, report } = this.#options;
+    for (let isNews = true; ; isNews = false) {
+      const facts = parseInfo(String(await this.#sendOn(client, 'INFO', ['persistence'])));
+      if (facts.get('loading') !== '1') return;
+      const share = `${Math.floor(Number(facts.get('loading_loaded_perc') ?? 0))} %`;
+      this.#lastError = new Error(`LOADING Redis reads its files, ${share} so far`);
+      if (isNews) report('warn', 'redis-loading', { connection: name, loaded: share });
+      // Not the clock's timer, which would let the process end here.
+      await new Promise((resolve) => setTimeout(resolve, loadingPollMs));
+    }
   }
 
   #lost(client: Redis): void {
     if (this.#client !== client) return;
     this.#isReady = false;
-    this.#lossCount += 1;
     if (this.#isClosed) return;
     this.#options.report('warn', 'redis-connection-lost', {
       connection: this.#options.name,
@@ -172,10 +195,10 @@ export class RedisConnection {
   #reconnectFailed(error: unknown): void {
     if (this.#isClosed) return;
     const message = error instanceof Error ? error.message : String(error);
-    const isNews = !(this.#lastError instanceof Error) || this.#lastError.message !== message;
     this.#lastError = error;
-    if (isNews)
+    if (this.#complaint !== message)
       this.#options.report('warn', 'redis-reconnect-failed', { connection: this.#options.name, message });
+    this.#complaint = message;
     this.#reconnectLater();
   }
 
@@ -195,9 +218,12 @@ export class RedisConnection {
   }
 
   #connectFailure(error: unknown): unknown {
-    const cause = this.#lastError ?? error;
+    const cause = isAccessRefusal(error) ? error : (this.#lastError ?? error);
     const { shown } = this.#options.address;
     const why = cause instanceof Error ? cause.message : String(cause);
+    const refusal = tlsRefusal(cause);
+    if (refusal !== undefined)
+      return new StoreFailure('store-access', `Redis at ${shown}: ${refusal} (${why})`, { cause });
     if (isAccessRefusal(cause))
       return new StoreFailure('store-access', `Redis at ${shown} does not let us in: ${why}`, { cause });
     return new StoreFailure('store-unreachable', `Redis at ${shown} cannot be reached: ${why}`, { cause });

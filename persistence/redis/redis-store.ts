@@ -51,6 +51,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
       return (await ask('FCALL', [functions.replace, '1', keys.manifest, condition, ...documents])) === 1;
     },
     space: () => memory.measure(),
+    outage: () => heads.halted?.message ?? log.outage ?? connection.outage,
     close: () => session.close(),
   };
 }

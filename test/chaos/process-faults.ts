@@ -1,9 +1,5 @@
 /** Faults of whole processes: killed, stopped, frozen, and their power cut. */
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { powerCutEnv, powerCutExitCode, powerCutMissing, powerCutSignal } from '../support/power-cut.js';
 import type { Fault } from './chaos-stage.js';
 
 const both = ['embedded', 'redis'] as const;
@@ -42,15 +38,12 @@ const freezeNode: Fault = {
 const powerCut: Fault = {
   name: 'power cut of the node',
   stores: ['embedded'],
-  missing: () => (shim() === undefined ? 'no C compiler: install gcc' : undefined),
-  prepare: (dataDirectory) => ({
-    server: { env: { LD_PRELOAD: shim() ?? '', POWERCUT_DIR: dataDirectory } },
-  }),
+  missing: powerCutMissing,
+  prepare: (dataDirectory) => ({ server: { env: powerCutEnv(dataDirectory) } }),
   inflict: async ({ server, wait }) => {
-    // Not SIGUSR2: the test runner puts handlers of its own for most signals into every Node that it starts.
-    process.kill(server.pid, 'SIGURG');
+    process.kill(server.pid, powerCutSignal);
     const end = await Promise.race([server.ended, wait(endMsMax)]);
-    if (typeof end !== 'object' || end.code !== 99)
+    if (typeof end !== 'object' || end.code !== powerCutExitCode)
       throw new Error(`the power cut did not end the node: ${JSON.stringify(end)}`);
     return /(\d+ unsynced bytes) lost/.exec(server.output)?.[1];
   },
@@ -97,16 +90,3 @@ export const processFaults: readonly Fault[] = [
   killBoth,
   freezeRedis,
 ];
-
-let compiled: string | undefined;
-
-/** The power-cut shim as a library, compiled at its first use; undefined without a compiler. */
-function shim(): string | undefined {
-  if (compiled !== undefined && existsSync(compiled)) return compiled;
-  const source = fileURLToPath(new URL('../../../test/chaos/power-cut.c', import.meta.url));
-  const library = path.join(mkdtempSync(path.join(tmpdir(), 'troupe-shim-')), 'power-cut.so');
-  const args = ['-O2', '-shared', '-fPIC', '-o', library, source, '-ldl', '-lpthread'];
-  if (spawnSync('gcc', args, { stdio: 'inherit' }).status !== 0) return undefined;
-  compiled = library;
-  return library;
-}

@@ -40,6 +40,7 @@ async function page(sources: Partial<MetricsSources>): Promise<Map<string, numbe
     http: new HttpMeter(),
     rate: new RateWindow(10),
     activeConnections: () => 0,
+    storeOutage: () => undefined,
     shards: async () => [],
     activities: () => [],
     openSagas: async () => [],

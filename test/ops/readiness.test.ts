@@ -40,11 +40,42 @@ t.test(
     await redis.kill();
     // The shard learns of it when it commits.
     const asked = client.ask(deposit);
-    t.match(await untilReadiness(connectTo(t, server.endpoint), /^503/), /"shard_phases":\["reopening"\]/);
+    const reopening = /"shard_phases":\["reopening"\]/;
+    t.match(await untilReadiness(connectTo(t, server.endpoint), reopening), /^503/);
     await redis.start();
     t.match(await untilReadiness(client, /^200/), /"shard_phases":\["open"\]/);
     await asked;
     t.match(await client.insist(deposit), { status: 200, body: /"balance":"1.00"/ });
+    t.same(await server.stop(), { code: 0, signal: null });
+  },
+);
+
+t.test(
+  'an idle node whose Redis is away is not ready, says why, and is ready again by itself',
+  { skip: redisProgram() === undefined ? redisMissing : false },
+  async (t) => {
+    const redis = await RedisServer.start();
+    t.teardown(() => redis.stop());
+    const server = await startServer(t, { args: ['--store', redis.url] });
+    const client = connectTo(t, server.endpoint);
+    const isUp = async (): Promise<string | undefined> => {
+      const { body } = await client.insist({ method: 'GET', path: '/metrics' });
+      return /^troupe_store_up (\d)$/m.exec(body)?.[1];
+    };
+    t.notMatch(await readiness(client), 'store_outage');
+    t.equal(await isUp(), '1');
+    await redis.kill();
+    t.match(await untilReadiness(client, /^503/), /"store_outage":".*127\.0\.0\.1:\d+/);
+    t.equal(await isUp(), '0');
+    t.match(await client.ask({ method: 'GET', path: '/health/live' }), { answer: { status: 200 } });
+    await redis.start();
+    await untilReadiness(client, /^200/);
+    t.equal(await isUp(), '1');
+    // Nothing comes back any more, yet no connection is closed: found out by the lease, which is renewed all the time.
+    redis.pause();
+    t.match(await untilReadiness(client, /^503/), /"store_outage"/);
+    redis.resume();
+    await untilReadiness(client, /^200/);
     t.same(await server.stop(), { code: 0, signal: null });
   },
 );

@@ -19,12 +19,16 @@ const everyOne: Choice = () => true;
 export class FaultProxy {
   readonly port: number;
   readonly connections = new Set<ProxiedConnection>();
+  /** Where new connections lead; another one after a failover. */
+  targetPort: number;
   readonly #server: Server;
   #accepts = true;
+  #isSilent = false;
 
-  private constructor(server: Server, port: number) {
+  private constructor(server: Server, port: number, targetPort: number) {
     this.#server = server;
     this.port = port;
+    this.targetPort = targetPort;
   }
 
   static async start(targetPort: number): Promise<FaultProxy> {
@@ -32,14 +36,19 @@ export class FaultProxy {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const address = server.address();
     if (address === null || typeof address === 'string') throw new Error('no address');
-    const proxy = new FaultProxy(server, address.port);
-    server.on('connection', (client) => proxy.#accept(client, targetPort));
+    const proxy = new FaultProxy(server, address.port, targetPort);
+    server.on('connection', (client) => proxy.#accept(client));
     return proxy;
   }
 
   /** New connections are reset at once, until they are accepted again. */
   refuse(refuses = true): void {
     this.#accepts = !refuses;
+  }
+
+  /** New connections are accepted and never answered, until they are again. */
+  silence(isSilent = true): void {
+    this.#isSilent = isSilent;
   }
 
   hold(direction: Direction, choice = everyOne): void {
@@ -67,12 +76,13 @@ export class FaultProxy {
     return [...this.connections].filter(choice);
   }
 
-  #accept(client: Socket, targetPort: number): void {
+  #accept(client: Socket): void {
     if (!this.#accepts) return void client.resetAndDestroy();
     const connection = new ProxiedConnection(
       client,
-      dial({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true }),
+      dial({ port: this.targetPort, host: '127.0.0.1', allowHalfOpen: true }),
     );
+    if (this.#isSilent) connection.blackhole('down');
     this.connections.add(connection);
     connection.onGone = () => this.connections.delete(connection);
   }

@@ -16,6 +16,12 @@ export interface RedisServerOptions {
   readonly port?: number;
 }
 
+/** For one start only. */
+interface Start {
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 const startTimeoutMs = 20_000;
 const pollMs = 5;
 const programs = ['redis-server', 'valkey-server'];
@@ -66,19 +72,32 @@ export class RedisServer {
     return this.#child !== undefined;
   }
 
+  /** Resolves when the running process is gone, whoever ended it. */
+  get ended(): Promise<void> {
+    return this.#ended;
+  }
+
+  /** The end of what it wrote. */
+  get output(): string {
+    return this.#output;
+  }
+
   /** The same directory and port again, after `kill` or `stop`. Resolves when it has loaded its data. */
-  async start(): Promise<void> {
-    await this.launch();
+  async start(more: Start = {}): Promise<void> {
+    await this.launch(more);
     await this.#ready();
   }
 
   /** As `start`, without waiting until it has loaded. */
-  async launch(): Promise<void> {
+  async launch({ args: more = [], env = {} }: Start = {}): Promise<void> {
     const program = redisProgram();
     if (program === undefined) throw new Error(redisMissing);
     const args = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.directory];
-    args.push('--save', '', '--appendonly', 'yes', '--appendfsync', 'always', ...this.#args);
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    args.push('--save', '', '--appendonly', 'yes', '--appendfsync', 'always', ...this.#args, ...more);
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    });
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (text: Buffer) => {
         this.#output = (this.#output + text.toString()).slice(-4_000);
@@ -146,8 +165,8 @@ function ask(port: number, command: string): Promise<string> {
   });
 }
 
-/** Below the ports that outgoing connections are given, so that it is still free when the server is started again. */
-async function quietPort(): Promise<number> {
+/** A port that nobody has. Below the ports that outgoing connections are given, so that it is still free when the server is started again. */
+export async function quietPort(): Promise<number> {
   for (;;) {
     const port = 12_000 + Math.floor(Math.random() * 20_000);
     if (given.has(port)) continue;

@@ -195,6 +195,21 @@ if (hasRedis('faults of connections')) {
     }
   });
 
+  void t.test('a server that accepts connections and says nothing is left, and tried again', async (t) => {
+    const { proxy, open } = await proxiedScene(t, 3);
+    const store = await open();
+    const owner = await LogWriter.take(store, partitions);
+    t.equal(store.outage?.(), undefined);
+    proxy.silence();
+    proxy.reset();
+    await until(() => /no answer for/.test(store.outage?.() ?? ''));
+    t.match(await store.journal.append(owner.group(partitions)), { type: 'unknown' });
+    proxy.silence(false);
+    // Those that were accepted stay silent: only new ones help.
+    await until(() => store.outage?.() === undefined);
+    t.same(await heads(store), [0, 0, 0]);
+  });
+
   void t.test(
     'without a connection nothing is queued: an append does not know, a read is refused',
     async (t) => {

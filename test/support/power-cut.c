@@ -2,13 +2,15 @@
  * LD_PRELOAD shim: what a program has written and not synced is lost when the power goes.
  *
  * Watches writes to files below POWERCUT_DIR. Of each 4 KiB page that was written since the file's last sync it keeps what
- * stood there before each write. On SIGURG it stops all writers, takes back a random number of the newest writes of each
- * page, as a disk that reorders does, and ends the process without a word. Appended bytes are cut off at a random place.
+ * stood there before each write. On SIGURG it lets the next sync hang, so that the cut hits unsynced work; a few ms later it
+ * stops all writers, takes back a random number of the newest writes of each page, as a disk that reorders does, and ends the
+ * process without a word. Appended bytes are cut off at a random place.
  *
  * A descriptor opened with O_DSYNC or O_SYNC is synced by its own writes. A sync covers what was written before it began.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -47,6 +49,8 @@ static int file_count;
 static unsigned long seq;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static sem_t cut;
+static sem_t hanging;
+static volatile int is_armed;
 static const char *dir;
 static size_t dir_length;
 static unsigned long undone;
@@ -160,6 +164,12 @@ ssize_t pwritev64(int fd, const struct iovec *parts, int count, off_t offset) {
   return pwritev(fd, parts, count, offset);
 }
 
+/* The disk no longer answers. */
+static void hang(void) {
+  sem_post(&hanging);
+  for (;;) pause();
+}
+
 static int synced(int fd, int (*sync)(int)) {
   struct stat st = {0};
   pthread_mutex_lock(&lock);
@@ -167,6 +177,7 @@ static int synced(int fd, int (*sync)(int)) {
   unsigned long covered = seq;
   if (file != NULL) fstat(fd, &st);
   pthread_mutex_unlock(&lock);
+  if (file != NULL && file->newest != NULL && is_armed) hang();
   int result = sync(fd);
   if (file == NULL || result != 0) return result;
   pthread_mutex_lock(&lock);
@@ -177,12 +188,22 @@ static int synced(int fd, int (*sync)(int)) {
 int fsync(int fd) { return synced(fd, real_fsync); }
 int fdatasync(int fd) { return synced(fd, real_fdatasync); }
 
-/* Takes back, page by page, a number of the newest writes: all of them, or as many as are drawn. */
-static void lose(struct file *file, int everything) {
+/* Everything is lost; or of each page what is drawn; or so, but the first pages reached the disk before all others, which is the worst
+ * for a file that says at its beginning what is valid. */
+enum loss { EVERYTHING, DRAWN, DRAWN_BEHIND_FRONT, LOSSES };
+#define FRONT 2
+
+static int reached_disk(enum loss loss, off_t page) {
+  if (loss == EVERYTHING) return 0;
+  return (loss == DRAWN_BEHIND_FRONT && page < FRONT) || rand() % 2;
+}
+
+/* Takes back, page by page, a number of the newest writes. */
+static void lose(struct file *file, enum loss loss) {
   if (file->appends) {
     struct stat st;
     if (fstat(file->fd, &st) != 0 || st.st_size <= file->synced_size) return;
-    off_t kept = everything ? 0 : rand() % (st.st_size - file->synced_size + 1);
+    off_t kept = loss == EVERYTHING ? 0 : rand() % (st.st_size - file->synced_size + 1);
     undone += (unsigned long)(st.st_size - file->synced_size - kept);
     if (ftruncate(file->fd, file->synced_size + kept) != 0) _exit(98);
     return;
@@ -190,7 +211,7 @@ static void lose(struct file *file, int everything) {
   for (struct change *first = file->newest; first != NULL; first = first->before) {
     if (first->length == 0) continue;
     off_t page = first->offset / PAGE;
-    int keeps = !everything && rand() % 2;
+    int keeps = reached_disk(loss, page);
     for (struct change *change = first; change != NULL; change = change->before) {
       if (change->length == 0 || change->offset / PAGE != page) continue;
       if (!keeps) {
@@ -198,7 +219,7 @@ static void lose(struct file *file, int everything) {
         if (real_pwrite(file->fd, change->bytes, change->length, change->offset) < 0) _exit(98);
         undone += change->length;
         /* The next older write of this page may have reached the disk. */
-        keeps = !everything && rand() % 2;
+        keeps = reached_disk(loss, page);
       }
       change->length = 0;
     }
@@ -208,12 +229,20 @@ static void lose(struct file *file, int everything) {
 static void *wait_for_cut(void *unused) {
   (void)unused;
   while (sem_wait(&cut) != 0) {}
-  pthread_mutex_lock(&lock);
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   srand((unsigned)(now.tv_nsec ^ getpid()));
-  int everything = rand() % 2;
-  for (int i = 0; i < file_count; i++) lose(&files[i], everything);
+  is_armed = 1;
+  /* Without load nothing syncs for a while; then there is little to lose. */
+  struct timespec end;
+  clock_gettime(CLOCK_REALTIME, &end);
+  end.tv_sec += 1;
+  while (sem_timedwait(&hanging, &end) != 0 && errno == EINTR) {}
+  /* What others write while the disk hangs is lost or torn too. */
+  usleep((useconds_t)(rand() % 5000));
+  pthread_mutex_lock(&lock);
+  enum loss loss = (enum loss)(rand() % LOSSES);
+  for (int i = 0; i < file_count; i++) lose(&files[i], loss);
   char text[96];
   int length = snprintf(text, sizeof text, "power-cut: %lu unsynced bytes lost\n", undone);
   if (real_write(2, text, (size_t)length) < 0) _exit(98);
@@ -235,6 +264,7 @@ __attribute__((constructor)) static void begin(void) {
   const char *named = getenv("POWERCUT_DIR");
   if (named == NULL) return;
   sem_init(&cut, 0, 0);
+  sem_init(&hanging, 0, 0);
   struct sigaction action = {.sa_handler = on_signal};
   sigaction(SIGURG, &action, NULL);
   pthread_t thread;
