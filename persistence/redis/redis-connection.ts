@@ -15,7 +15,7 @@ import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
 import type { StoreReport } from '../store-report.js';
 import { type RedisAddress, tlsOptions } from './redis-address.js';
-import { isAccessRefusal, needsNewConnection } from './reply-error.js';
+import { accessFailure, needsNewConnection } from './reply-error.js';
 import { parseInfo } from './server-check.js';
 import { tlsRefusal } from './tls-refusal.js';
 
@@ -128,8 +128,10 @@ export class RedisConnection {
       this.#lastError = error;
     });
     // Of the handshakes of TCP, TLS and Redis together: a server may accept and say nothing.
+    let silence: Error | undefined;
     const stopWaiting = this.#options.clock.after(connectDeadlineMs, () => {
-      this.#lastError = new Error(`no answer for ${connectDeadlineMs} ms`);
+      const hint = address.isTls ? '; does it speak TLS on this port?' : '';
+      silence = new Error(`no answer for ${connectDeadlineMs} ms${hint}`);
       client.disconnect();
     });
     try {
@@ -139,9 +141,11 @@ export class RedisConnection {
     } catch (error) {
       stopWaiting();
       client.disconnect();
+      if (silence !== undefined) this.#lastError = silence;
       throw this.#connectFailure(error);
     }
     try {
+      await this.#assertDatabase(client);
       await verify((command, args) => this.#sendOn(client, command, args));
     } catch (error) {
       client.disconnect();
@@ -168,6 +172,18 @@ export class RedisConnection {
       // Not the clock's timer, which would let the process end here.
       await new Promise((resolve) => setTimeout(resolve, loadingPollMs));
     }
+  }
+
+  /** The client's own SELECT goes on with database 0 when it fails, which may be somebody else's. */
+  async #assertDatabase(client: Redis): Promise<void> {
+    const { db, shown } = this.#options.address;
+    if (db === 0) return;
+    await this.#sendOn(client, 'SELECT', [String(db)]).catch((cause: unknown) => {
+      if (!(cause instanceof Error && cause.name === 'ReplyError')) throw cause;
+      throw new StoreFailure('store-address', `Redis at ${shown} has no database ${db}: ${cause.message}`, {
+        cause,
+      });
+    });
   }
 
   #lost(client: Redis): void {
@@ -218,14 +234,16 @@ export class RedisConnection {
   }
 
   #connectFailure(error: unknown): unknown {
-    const cause = isAccessRefusal(error) ? error : (this.#lastError ?? error);
     const { shown } = this.#options.address;
+    for (const cause of [error, this.#lastError]) {
+      const refusal = tlsRefusal(cause);
+      if (refusal !== undefined)
+        return new StoreFailure('store-access', `Redis at ${shown}: ${refusal}`, { cause });
+      const failure = accessFailure(cause, shown);
+      if (failure !== cause) return failure;
+    }
+    const cause = this.#lastError ?? error;
     const why = cause instanceof Error ? cause.message : String(cause);
-    const refusal = tlsRefusal(cause);
-    if (refusal !== undefined)
-      return new StoreFailure('store-access', `Redis at ${shown}: ${refusal} (${why})`, { cause });
-    if (isAccessRefusal(cause))
-      return new StoreFailure('store-access', `Redis at ${shown} does not let us in: ${why}`, { cause });
     return new StoreFailure('store-unreachable', `Redis at ${shown} cannot be reached: ${why}`, { cause });
   }
 

@@ -14,6 +14,7 @@ import { RedisKeys } from './keys.js';
 import { acquireLease, type NodeLease } from './node-lease.js';
 import { parseRedisUrl, type RedisTlsFiles } from './redis-address.js';
 import { RedisConnection, type SendCommand } from './redis-connection.js';
+import { accessFailure } from './reply-error.js';
 import { checkWitness, type RollbackWitness, readWitness } from './rollback-witness.js';
 import { askServer, assertServer, describeServer } from './server-check.js';
 import { openPlace } from './store-place.js';
@@ -78,7 +79,7 @@ export class RedisSession {
       return session;
     } catch (error) {
       await session.close();
-      throw error;
+      throw accessFailure(error, parseRedisUrl(options.url).shown);
     }
   }
 
@@ -141,7 +142,9 @@ export class RedisSession {
       await checkHeads(send, this.keys, this.heads);
     };
     const name = `${this.prefix}-${purpose}`;
-    return patiently(() => RedisConnection.open({ address, name, clock, report: this.report, verify }));
+    return patiently(clock, () =>
+      RedisConnection.open({ address, name, clock, report: this.report, verify }),
+    );
   }
 
   async #close(): Promise<void> {
@@ -153,13 +156,14 @@ export class RedisSession {
 }
 
 /** Tries again for a while when nobody answers. */
-async function patiently<T>(attempt: () => Promise<T>): Promise<T> {
-  for (let waitedMs = 0; ; waitedMs += patiencePollMs) {
+async function patiently<T>(clock: StoreClock, attempt: () => Promise<T>): Promise<T> {
+  const until = clock.now() + patienceMs;
+  for (;;) {
     try {
       return await attempt();
     } catch (error) {
       const isUnreachable = error instanceof StoreFailure && error.code === 'store-unreachable';
-      if (!isUnreachable || waitedMs >= patienceMs) throw error;
+      if (!isUnreachable || clock.now() >= until) throw error;
     }
     // Not the clock's timer, which would let the process end here.
     await new Promise((resolve) => setTimeout(resolve, patiencePollMs));

@@ -46,10 +46,17 @@ export function needsNewConnection(error: unknown): boolean {
 }
 
 /** True when Redis does not know us or does not let us: another attempt says the same. */
-export function isAccessRefusal(error: unknown): boolean {
+function isAccessRefusal(error: unknown): boolean {
   return /^(NOAUTH|WRONGPASS|NOPERM)|^ERR (AUTH|invalid password|Client sent AUTH)/.test(
     replyOf(error) ?? '',
   );
+}
+
+/** As `StoreFailure` `store-access` when that is what the error says; otherwise the error itself. */
+export function accessFailure(error: unknown, shown: string): unknown {
+  if (!isAccessRefusal(error)) return error;
+  const why = (error as Error).message;
+  return new StoreFailure('store-access', `Redis at ${shown} does not let us in: ${why}`, { cause: error });
 }
 
 /** The error of a read that found no server. */

@@ -26,8 +26,6 @@ export function tlsRefusal(error: unknown): string | undefined {
   if (outOfTime.has(code)) return 'its certificate is not valid at this time';
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
     return 'its certificate is for another host; use the name that the certificate gives';
-  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER')
-    return 'it does not speak TLS on this port; use redis:// or its TLS port';
   if (clientAlert.test(code))
     return 'it does not accept our client certificate, or wants one; give it with --store-cert-file and --store-key-file';
   return undefined;

@@ -144,21 +144,35 @@ if (hasRedis('real servers that are refused')) {
     t.equal(weak.durability, 'none');
   });
 
-  void t.test('nobody there, a wrong password, a cluster, a replica: each its own words', async (t) => {
-    const redis = await serverOf(t, ['--requirepass', 'right']);
-    await t.rejects(open(t, redis), { code: 'store-access', message: /does not let us in/ });
-    const wrong = redis.url.replace('//', '//:wrong@');
-    const refused = open(t, redis, { url: wrong });
-    await t.rejects(refused, { code: 'store-access', message: /WRONGPASS/ });
-    await refused.catch((error: unknown) => t.notMatch(String(error), /:wrong@/));
-    await open(t, redis, { url: redis.url.replace('//', '//:right@') });
-    await redis.stop();
-    await t.rejects(open(t, redis), { code: 'store-unreachable', message: /ECONNREFUSED/ });
-    const cluster = await serverOf(t, ['--cluster-enabled', 'yes']);
-    await t.rejects(open(t, cluster), { code: 'store-incompatible', message: /cluster mode/ });
-    const replica = await serverOf(t, ['--replicaof', '127.0.0.1', '1', '--replica-serve-stale-data', 'yes']);
-    await t.rejects(open(t, replica), { code: 'store-incompatible', message: /replica/ });
-  });
+  void t.test(
+    'nobody there, a wrong password, no such database, a cluster, a replica: each its own words',
+    async (t) => {
+      const redis = await serverOf(t, ['--requirepass', 'right']);
+      await t.rejects(open(t, redis), { code: 'store-access', message: /does not let us in/ });
+      const wrong = redis.url.replace('//', '//:wrong@');
+      const refused = open(t, redis, { url: wrong });
+      await t.rejects(refused, { code: 'store-access', message: /WRONGPASS/ });
+      await refused.catch((error: unknown) => t.notMatch(String(error), /:wrong@/));
+      await open(t, redis, { url: redis.url.replace('//', '//:right@') });
+      const elsewhere = redis.url.replace('//', '//:right@').replace('/0', '/99');
+      await t.rejects(open(t, redis, { url: elsewhere }), {
+        code: 'store-address',
+        message: /no database 99/,
+      });
+      await redis.stop();
+      await t.rejects(open(t, redis), { code: 'store-unreachable', message: /ECONNREFUSED/ });
+      const cluster = await serverOf(t, ['--cluster-enabled', 'yes']);
+      await t.rejects(open(t, cluster), { code: 'store-incompatible', message: /cluster mode/ });
+      const replica = await serverOf(t, [
+        '--replicaof',
+        '127.0.0.1',
+        '1',
+        '--replica-serve-stale-data',
+        'yes',
+      ]);
+      await t.rejects(open(t, replica), { code: 'store-incompatible', message: /replica/ });
+    },
+  );
 
   void t.test(
     'a prefix has one live node and one partition count; a dead node is succeeded at once',
