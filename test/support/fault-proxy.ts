@@ -161,8 +161,8 @@ export class ProxiedConnection {
   }
 
   reset(): void {
-    this.#client.resetAndDestroy();
-    this.#server.resetAndDestroy();
+    resetSocket(this.#client);
+    resetSocket(this.#server);
     this.onGone();
   }
 
@@ -203,6 +203,12 @@ export class ProxiedConnection {
     this.#isClientGone = true;
     if (this.#lanes.up.held.length === 0) this.#server.end();
   }
+}
+
+/** Node 20 loses a socket that is reset while its end is under way, and waits for it for ever, busily, when the process ends. */
+function resetSocket(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 function nameIn(bytes: Buffer): string {
