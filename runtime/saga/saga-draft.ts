@@ -8,11 +8,11 @@
  *     turning back, nothing left          SagaCompensated, or SagaFailed when an undo was given up
  */
 
-import type { ActivityOrder } from '../../actors/model/activity.js';
 import type { DecideContext, Evolve } from '../../actors/model/aggregate.js';
 import type { MessageOrder, TimerOrder } from '../../actors/model/message.js';
 import type { ClosingEvent, SagaRefusal } from '../../actors/model/saga.js';
 import type { SagaContract, SagaEvent } from './saga-contract.js';
+import { type Begun, type Dispatch, dispatch } from './saga-dispatch.js';
 import { attemptsText, failureText, sagaTimeoutText } from './saga-error-text.js';
 import {
   type Cause,
@@ -25,16 +25,7 @@ import {
   undoFailed,
 } from './saga-failure.js';
 import { copyInstance, currentStep, firstOfStage, isLive, type SagaInstance } from './saga-instance.js';
-import {
-  contextOf,
-  isActivity,
-  isChild,
-  isFailure,
-  ordered,
-  StepContext,
-  tagged,
-  undone,
-} from './saga-order.js';
+import { StepContext } from './saga-order.js';
 import { itemsMax, type PlannedStep, retryDelay, type SagaPlan } from './saga-plan.js';
 import { isFailed, type OnBegun, pathOf, stepMark, stepOf, type Task } from './saga-task.js';
 
@@ -47,14 +38,9 @@ export interface Move {
   readonly armedAt: number | undefined;
 }
 
-interface Begun {
-  readonly task: Task;
-  readonly what: 'do' | 'undo' | 'settle';
-}
-
 type SagaEvolve = Evolve<SagaContract, SagaInstance>;
 
-export class SagaDraft implements Move {
+export class SagaDraft implements Move, Dispatch {
   readonly instance: SagaInstance;
   readonly plan: SagaPlan;
   readonly ctx: DecideContext;
@@ -96,7 +82,7 @@ export class SagaDraft implements Move {
     for (;;) {
       const begun = this.#begun.shift();
       if (begun !== undefined) {
-        this.#order(begun);
+        dispatch(this, begun);
         continue;
       }
       const { state, stage, begun: begunCount } = this.instance;
@@ -243,68 +229,6 @@ export class SagaDraft implements Move {
     }
     this.emit({ type: 'SagaCompensated', data: { step } });
     this.tellParent('compensated', instance.errors.at(-1) ?? '');
-  }
-
-  #order({ task, what }: Begun): void {
-    const step = stepOf(this.plan, task);
-    const path = pathOf(step, task);
-    const context = contextOf(step, task, this.instance, this.ctx);
-    if (what === 'undo') {
-      const order = undone(step, context);
-      if (isFailure(order)) this.undoFailed(task, order);
-      else if (!isActivity(order)) this.messages.push(tagged(order, `undo:${path}`));
-      else if (step.kind === 'activity') this.#perform(step, order, `undo:${path}`, 'undo');
-      else this.undoFailed(task, threw(`undo of step ${step.name} is an activity: it`));
-      return;
-    }
-    if (step.kind === 'signal') {
-      const { signals } = this.instance;
-      if (what === 'do' && Object.hasOwn(signals, step.signal)) {
-        this.emit({ type: 'StepCompleted', data: { step: path, result: signals[step.signal] ?? null } });
-      }
-      return;
-    }
-    if (step.kind === 'sleep') return;
-    const order = ordered(step, context);
-    if (isFailure(order)) {
-      if (what === 'do') this.failed(task, notSent(order));
-    } else if (isChild(order)) {
-      this.messages.push(
-        what === 'do'
-          ? tagged(this.#childStart(order, path), path)
-          : { kind: order.saga, id: order.id, command: 'cancelChild', payload: {} },
-      );
-    } else if (what === 'settle') {
-      return;
-    } else if (isActivity(order)) {
-      this.#perform(step, order, path, 'do');
-    } else {
-      this.messages.push(tagged(order, path));
-    }
-  }
-
-  #perform(step: PlannedStep, order: ActivityOrder, tag: string, what: 'do' | 'undo'): void {
-    const { port, activity, input } = order;
-    const path = what === 'do' ? tag : tag.slice('undo:'.length);
-    this.activities.push({
-      type: 'perform',
-      name: tag,
-      port,
-      activity,
-      input,
-      // Sagas of two kinds may share an id, and one provider serves both.
-      idempotencyKey: `${this.plan.definition.name}/${this.ctx.id}/${path}/${what}`,
-      timeoutMs: step.timeoutMs,
-      command: 'performed',
-    });
-  }
-
-  #childStart({ saga, id, input }: { saga: string; id: string; input: unknown }, tag: string): MessageOrder {
-    const { plan, instance, ctx } = this;
-    // Past the pivot nothing turns this saga back, and so nothing of it: the other one has its own deadline only.
-    const deadline_at = instance.stage < plan.pivot ? instance.deadlineAt : Number.MAX_SAFE_INTEGER;
-    const payload = { parent_kind: plan.definition.name, parent_id: ctx.id, tag, deadline_at, input };
-    return { kind: saga, id, command: 'startChild', payload };
   }
 
   /** Decides on one step of a stage that is not plain. */

@@ -10,6 +10,15 @@ export const sagaTimeoutCode = 'saga-timeout';
 export const stepTimeoutCode = 'step-timeout';
 export const stepFailedCode = 'step-failed';
 
+/** Codes of a step that is another saga. */
+export const childCompensatedCode = 'child-compensated';
+export const childAbortedCode = 'child-aborted';
+
+/** True when the saga that was started, or was to be, has ended or is somebody else's: its id cannot be used again. */
+export function isUsedUp(code: string): boolean {
+  return code === childCompensatedCode || code === childAbortedCode || code === 'saga-exists';
+}
+
 export interface Cause {
   readonly code: string;
   readonly detail: string;

@@ -46,6 +46,8 @@ export interface SagaInstance {
   spreads: Readonly<Record<string, Spread>>;
   /** Signals received, by name. */
   signals: Readonly<Record<string, unknown>>;
+  /** Sagas that a step has had to do with and cannot begin again, by path: see `childId`. */
+  usedUp: Readonly<Record<string, number>>;
   parent: Parent | undefined;
   errors: string[];
 }
@@ -53,6 +55,7 @@ export interface SagaInstance {
 /** Nearly every instance has none: these are replaced, never changed. */
 const noSpreads: SagaInstance['spreads'] = {};
 const noSignals: SagaInstance['signals'] = {};
+const noneUsedUp: SagaInstance['usedUp'] = {};
 
 export function initialInstance(): SagaInstance {
   return {
@@ -71,6 +74,7 @@ export function initialInstance(): SagaInstance {
     results: {},
     spreads: noSpreads,
     signals: noSignals,
+    usedUp: noneUsedUp,
     parent: undefined,
     errors: [],
   };

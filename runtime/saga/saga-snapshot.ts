@@ -8,7 +8,7 @@ import type { Parent, SagaInstance, Spread } from './saga-instance.js';
 import type { StepMark, Task, Waiting } from './saga-task.js';
 
 /** Rises when the list below changes; snapshots of another are folded anew. */
-const snapshotFormat = 2;
+const snapshotFormat = 3;
 const formatsMax = 1_000;
 
 export function snapshotOf(version: number, planOf: PlanOf): SnapshotSpec<SagaInstance> {
@@ -30,6 +30,7 @@ export function snapshotOf(version: number, planOf: PlanOf): SnapshotSpec<SagaIn
       instance.results,
       instance.spreads,
       instance.signals,
+      instance.usedUp,
       instance.parent ?? null,
       instance.errors,
     ],
@@ -37,8 +38,8 @@ export function snapshotOf(version: number, planOf: PlanOf): SnapshotSpec<SagaIn
       // The fields are what `encode` of the same version wrote: the version guards the cast.
       const [definitionVersion, state, stage, begun, armedAt, startedAt, deadlineAt, ...rest] =
         fields as SnapshotFields;
-      const [completedAt, parkedAt, principal, inputs, tasks, results, spreads, signals, parent, errors] =
-        rest;
+      const [completedAt, parkedAt, principal, inputs, tasks, results, spreads, signals, ...last] = rest;
+      const [usedUp, parent, errors] = last;
       const input: Record<string, unknown> = {};
       for (const [index, name] of planOf({ definitionVersion }).inputNames.entries()) {
         const value = inputs[index];
@@ -60,6 +61,7 @@ export function snapshotOf(version: number, planOf: PlanOf): SnapshotSpec<SagaIn
         results: { ...results },
         spreads: { ...spreads },
         signals: { ...signals },
+        usedUp: { ...usedUp },
         parent: parent ?? undefined,
         errors: [...errors],
       };
@@ -93,6 +95,7 @@ type SnapshotFields = readonly [
   results: Record<string, unknown>,
   spreads: Record<string, Spread>,
   signals: Record<string, unknown>,
+  usedUp: Record<string, number>,
   parent: Parent | null,
   errors: readonly string[],
 ];

@@ -6,6 +6,7 @@ import type { DecideContext } from '../../actors/model/aggregate.js';
 import { type Rejection, reject } from '../../actors/model/message.js';
 import type { OperatorVerb, SagaEvent } from './saga-contract.js';
 import type { Move } from './saga-draft.js';
+import { childAbortedCode, childCompensatedCode } from './saga-failure.js';
 import { currentStep, isOpen, type SagaInstance } from './saga-instance.js';
 import type { SagaMoves, TaskAnswer } from './saga-moves.js';
 import { stepOf } from './saga-task.js';
@@ -99,9 +100,9 @@ export function childAnswer({
 }): TaskAnswer {
   if (state === 'completed') return { type: 'reply', reply: results };
   if (state === 'compensated')
-    return { type: 'rejection', code: 'child-compensated', detail, isUnsure: false };
+    return { type: 'rejection', code: childCompensatedCode, detail, isUnsure: false };
   // Given up by a person: what it has done stands.
-  return { type: 'failure', code: 'child-aborted', detail, isUnsure: true };
+  return { type: 'failure', code: childAbortedCode, detail, isUnsure: true };
 }
 
 /**

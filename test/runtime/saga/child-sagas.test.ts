@@ -72,6 +72,26 @@ const parcel = defineSaga({
   events: {},
 });
 
+/** Charges first, then only goes forward: what cannot be picked waits for a person. */
+const prepaid = defineSaga({
+  name: 'prepaid',
+  version: 1,
+  input: Type.Object({ buyer: Type.String(), product: Type.String(), count: Type.Integer() }),
+  steps: [
+    {
+      name: 'charge',
+      pivot: true,
+      call: ({ sagaId, input }) => send(purseContract, input.buyer, 'charge', { order: sagaId, amount: 5 }),
+    },
+    {
+      name: 'pick',
+      saga: ({ sagaId, input }) =>
+        startSaga(pick, `${sagaId}-pick`, { product: input.product, count: input.count }),
+    },
+  ],
+  events: {},
+});
+
 /** An event is what the saga waits for: its purse is named like it. */
 const whenFilled = defineReaction(purseContract, 'Filled', 'tell-parcel', ({ amount }, { id }) =>
   signalSaga(parcel, id, 'filled', { amount }),
@@ -79,7 +99,7 @@ const whenFilled = defineReaction(purseContract, 'Filled', 'tell-parcel', ({ amo
 
 const modules = [
   stockAndPayment,
-  defineModule({ name: 'parcels', aggregates: [], sagas: [pick, parcel], reactions: [whenFilled] }),
+  defineModule({ name: 'parcels', aggregates: [], sagas: [pick, parcel, prepaid], reactions: [whenFilled] }),
 ];
 
 async function open(options: TestSystemOptions = {}): Promise<TestSystem> {
@@ -156,6 +176,25 @@ t.test('a child that is refused turns its parent back, and the others with it', 
   for (const id of ['p1-0', 'p1-1', 'p1-2'])
     t.equal((await status(system, 'pick', id))?.state, 'compensated', id);
   t.same(await free(system), [20, 20, 10]);
+  await system.stop();
+});
+
+t.test('a child that was compensated runs again as another saga once a person says so', async (t) => {
+  let system = await open();
+  await fill(system);
+  const tell = (command: string, payload: unknown) =>
+    system.ask({ type: 'command', kind: 'prepaid', id: 'p1', command, payload });
+  await tell('start', { buyer: 'p1', product: 'pen', count: 12 });
+  await system.clock.advance(2_000);
+  t.match(await status(system, 'prepaid', 'p1'), { state: 'failed', current_step: 'pick' });
+  await system.reply(commandCall(stockContract, 'pen', 'supply', { count: 10 }));
+  system = await system.crash();
+  t.match(await tell('retry', {}), { type: 'reply' });
+  await system.clock.advance(2_000);
+  t.match(await status(system, 'prepaid', 'p1'), { state: 'completed' });
+  t.match(await status(system, 'pick', 'p1-pick'), { state: 'compensated' });
+  t.match(await status(system, 'pick', 'p1-pick.2'), { state: 'completed' });
+  t.same(await free(system), [8, 10, 10]);
   await system.stop();
 });
 

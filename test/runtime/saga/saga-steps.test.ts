@@ -11,6 +11,7 @@ import {
   type SagaContext,
   type SagaStep,
 } from '../../../actors/model/saga-step.js';
+import { childId } from '../../../runtime/saga/saga-dispatch.js';
 import { deadlineMsDefault, itemsMax } from '../../../runtime/saga/saga-plan.js';
 import { payload, plain, sagaOf, transfer, undoable } from './saga-fixtures.js';
 import { root, runtimeCaller, SagaWorld, startTime } from './saga-world.js';
@@ -388,4 +389,36 @@ t.test('a child that is told to turn back does so, and its end is told', async (
   inner.reply('undo:inner');
   t.equal(inner.state, 'compensated');
   t.match(inner.told, [{ payload: { tag: 't', state: 'compensated' } }]);
+});
+
+t.test('a child past the pivot that ended badly is tried again by a person as another one', async (t) => {
+  const world = started([plain('pivot', { pivot: true }), child, plain('after')]);
+  world.reply('pivot');
+  const end = (state: string, results: unknown = null) => {
+    world.tell('childEnded', { tag: 'child', state, detail: '', results }, runtimeCaller);
+    world.reply('child');
+  };
+  const ids: (string | undefined)[] = [];
+  for (const state of ['compensated', 'failed']) {
+    ids.push(world.pending[0]?.id);
+    end(state);
+    t.equal(world.state, 'failed', 'parked');
+    world.tell('retry', {}, root);
+  }
+  ids.push(world.pending[0]?.id);
+  world.refuse('child', 'saga-exists');
+  world.tell('retry', {}, root);
+  ids.push(world.pending[0]?.id);
+  t.same(ids, ['saga-1-child', 'saga-1-child.2', 'saga-1-child.3', 'saga-1-child.4']);
+  end('completed', { inner: 'done' });
+  t.same(tagsOf(world), ['after']);
+});
+
+t.test('a child that never began keeps its id, and a placed one its place', async (t) => {
+  const world = started([plain('pivot', { pivot: true }), child]);
+  world.reply('pivot');
+  world.fail('child');
+  world.tell('retry', {}, root);
+  t.equal(world.pending[0]?.id, 'saga-1-child');
+  t.equal(childId('pack~0a1b2c3d', 1), 'pack.2~0a1b2c3d');
 });
