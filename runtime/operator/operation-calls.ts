@@ -8,12 +8,20 @@ import type { CancelTimer, Clock } from '../clock.js';
 import type { Link } from '../link/link.js';
 import { answerOperation, itemOperation, type LinkAnswer, type ShardItem } from '../link/link-protocol.js';
 import { shardOf } from '../shard-thread.js';
-import type { Answer, Ask, OperationClient, OperationName } from './operation.js';
+import {
+  type Answer,
+  type Ask,
+  changingOperations,
+  type OperationClient,
+  type OperationName,
+} from './operation.js';
 import type { Operator } from './operation-ground.js';
 
 /** Operations unanswered at a time; the next is refused with `overloaded`. A page over all partitions is one for each. */
 export const operationsMax = 1_024;
-export const operationDeadlineMs = 10_000;
+/** A look at all partitions is held up by the slowest; a change has the deadline of every command (D22). */
+const lookDeadlineMs = 2_000;
+const changeDeadlineMs = 10_000;
 
 interface Pending {
   readonly resolve: (answer: unknown) => void;
@@ -56,8 +64,9 @@ export class OperationCalls implements OperationClient {
     link.send([itemOperation, requestId, partition, name, ask, principal, commandId]);
     this.#clock.defer(() => link.flush());
     return new Promise((resolve, reject) => {
-      const late = () => this.#take(requestId)?.reject(unknown(`Partition ${partition} did not answer.`));
-      const cancelTimer = this.#clock.after(operationDeadlineMs, late);
+      const isChange = changingOperations.has(name);
+      const late = () => this.#take(requestId)?.reject(silent(isChange, partition));
+      const cancelTimer = this.#clock.after(isChange ? changeDeadlineMs : lookDeadlineMs, late);
       // The shard answers an operation by its name's type.
       this.#pending.set(requestId, { resolve: resolve as Pending['resolve'], reject, cancelTimer });
     });
@@ -70,7 +79,7 @@ export class OperationCalls implements OperationClient {
       pending?.reject(new OperatingError(isErrorCode(answer[2]) ? answer[2] : 'internal', String(answer[3])));
   }
 
-  /** No more operations; those under way end `outcome-unknown`. */
+  /** No more operations; what became of those under way is not known. */
   stop(): void {
     this.#isStopped = true;
     for (const requestId of [...this.#pending.keys()])
@@ -83,6 +92,11 @@ export class OperationCalls implements OperationClient {
     pending?.cancelTimer();
     return pending;
   }
+}
+
+function silent(isChange: boolean, partition: number): OperatingError {
+  const detail = `Partition ${partition} did not answer.`;
+  return isChange ? unknown(detail) : new OperatingError('partition-silent', detail);
 }
 
 function unknown(detail: string): OperatingError {

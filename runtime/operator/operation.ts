@@ -48,12 +48,25 @@ export interface Operations {
 }
 
 export type OperationName = keyof Operations;
+
+/** Those that may write: without an answer nobody knows whether they did. The others only look. */
+export const changingOperations: ReadonlySet<OperationName> = new Set<OperationName>([
+  'timers.move',
+  'letters.replay',
+  'letters.skip',
+  'actors.unpark',
+  'reactions.backfill',
+]);
+
 export type Ask<N extends OperationName> = Operations[N]['ask'];
 export type Answer<N extends OperationName> = Operations[N]['answer'];
 
 export interface OperationClient {
   readonly partitionCount: number;
-  /** Rejects with an operating error: `not-found`, `storage-unavailable`, past the deadline `outcome-unknown`, … */
+  /**
+   * Rejects with an operating error: `not-found`, `storage-unavailable`, …; without an answer in time `partition-silent`
+   * for a look and `outcome-unknown` for a change.
+   */
   ask<N extends OperationName>(
     partition: number,
     name: N,

@@ -4,7 +4,6 @@ import { partitionOf } from '../../../actors/model/address.js';
 import { commandCall } from '../../../actors/model/call.js';
 import { isOperatingError } from '../../../actors/model/errors.js';
 import type { Answer } from '../../../runtime/operator/operation.js';
-import { operationsMax } from '../../../runtime/operator/operation-calls.js';
 import type { MoveTimer, TimerView } from '../../../runtime/operator/timer-operations.js';
 import { counterContract } from '../../support/counter-module.js';
 import { idsOn, TestSystem } from '../../support/test-system.js';
@@ -103,17 +102,4 @@ t.test('a change that the store refuses is not reported done, and the timer stan
   await system.clock.advance(10_000);
   t.match(await listed(system), [{ name: 'one', dueAt }]);
   await system.stop();
-});
-
-t.test('operations under way are bounded, and the one too many is refused before any work', async (t) => {
-  const system = await TestSystem.start({ partitionCount: 1 });
-  const ask = { after: undefined, kind: undefined, limit: 1 };
-  const one = () => system.system.operations.ask(0, 'timers.list', ask, operator);
-  const underWay = Array.from({ length: operationsMax }, one);
-  await t.rejects(one(), { code: 'overloaded' });
-  await system.clock.settled(Promise.all(underWay));
-  t.same(await system.clock.settled(one()), { timers: [] });
-  await t.rejects(system.system.operations.ask(1, 'timers.list', ask, operator), { code: 'not-found' });
-  await system.stop();
-  await t.rejects(one(), { code: 'shutting-down' });
 });
