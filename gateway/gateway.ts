@@ -88,6 +88,8 @@ export interface Gateway {
   close(): Promise<void>;
   /** Requests accepted and not yet answered. */
   readonly inFlightCount: number;
+  /** Streams of events that are open. */
+  readonly streamCount: number;
 }
 
 export const inFlightMaxDefault = 10_000;
@@ -146,6 +148,9 @@ export function createGateway({
     },
     get inFlightCount() {
       return pipeline.inFlightCount;
+    },
+    get streamCount() {
+      return streams.count;
     },
   };
 }

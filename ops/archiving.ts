@@ -26,11 +26,14 @@ export interface ArchivingParts {
   readonly report: Report;
 }
 
+export interface Archiving {
+  /** Entries that could be archived and are not. */
+  readonly lagEntries: () => number;
+  readonly stop: () => Promise<void>;
+}
+
 /** Undefined when nothing is to be archived. */
-export function startArchiving(
-  parts: ArchivingParts,
-  store: Store,
-): { readonly stop: () => Promise<void> } | undefined {
+export function startArchiving(parts: ArchivingParts, store: Store): Archiving | undefined {
   const { archive: options, storeUrl: url, clock, report } = parts;
   if (options?.isOn !== true || url.startsWith('memory:')) return undefined;
   const { directory, segmentBytes } = options;
@@ -51,6 +54,7 @@ export function startArchiving(
   });
   archiver.start();
   return {
+    lagEntries: () => archiver.lagEntries,
     stop: async () => {
       await archiver.stop();
       await offload.close();

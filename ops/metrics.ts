@@ -26,6 +26,9 @@ export interface MetricsSources {
   readonly activeConnections: () => number;
   /** See `Store.outage`. */
   readonly storeOutage: () => string | undefined;
+  readonly eventStreams: () => number;
+  /** Undefined: nothing is archived. */
+  readonly archiveLagEntries: (() => number) | undefined;
   readonly shards: () => Promise<readonly ShardMetrics[]>;
   readonly activities: () => readonly ActivityMetrics[];
   /** Sagas that are not done, of every partition. */
@@ -51,6 +54,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   registerHttp(registry, sources);
   const up = '1 while the store can be asked; 0 while there is no connection to it.';
   gauge(registry, 'troupe_store_up', up, [], (set) => set({}, sources.storeOutage() === undefined ? 1 : 0));
+  registerArchive(registry, sources);
   registerShards(registry, sources, () => shards);
   registerOpenSagas(registry, () => openSagas);
   registerActivities(registry, sources.activities);
@@ -73,7 +77,14 @@ function registerBuild(registry: Registry, build: MetricsSources['build']): void
   }).set(labels, 1);
 }
 
-function registerHttp(registry: Registry, { http, rate, activeConnections }: MetricsSources): void {
+function registerArchive(registry: Registry, { archiveLagEntries }: MetricsSources): void {
+  if (archiveLagEntries === undefined) return;
+  const help = 'Entries that the tables are past and the archive lacks; less than a segment each is usual.';
+  gauge(registry, 'troupe_archive_lag_entries', help, [], (set) => set({}, archiveLagEntries()));
+}
+
+function registerHttp(registry: Registry, sources: MetricsSources): void {
+  const { http, rate, activeConnections, eventStreams } = sources;
   counter(registry, 'http_requests_total', 'Requests answered.', ['method', 'endpoint', 'status'], (add) => {
     for (const meter of http.endpoints()) {
       const { method, endpoint } = meter;
@@ -90,6 +101,9 @@ function registerHttp(registry: Registry, { http, rate, activeConnections }: Met
   );
   gauge(registry, 'active_connections', 'Requests and sockets open at the gateway.', [], (set) =>
     set({}, activeConnections()),
+  );
+  gauge(registry, 'troupe_event_streams', 'Streams of events (server-sent) that are open.', [], (set) =>
+    set({}, eventStreams()),
   );
 }
 
@@ -120,12 +134,16 @@ const shardCounters = {
   ],
 } as const satisfies Partial<Record<keyof Counters, readonly [string, string]>>;
 
-/** What an event of a saga says about its instance. */
+/**
+ * What an event of a saga says about its instance. Every instance ends in one of completed, compensated and failed; it
+ * may be parked before, and more than once.
+ */
 const sagaStatuses: Readonly<Record<string, string>> = {
   SagaStarted: 'started',
+  SagaFailed: 'parked',
   SagaCompleted: 'completed',
   SagaCompensated: 'compensated',
-  SagaFailed: 'failed',
+  SagaAborted: 'failed',
 };
 
 type Shards = () => readonly ShardMetrics[];
@@ -173,7 +191,9 @@ const shardGauges = {
 } as const satisfies Partial<Record<keyof ShardMetrics, readonly [string, string]>>;
 
 function registerEvents(registry: Registry, kinds: MetricsSources['kinds'], shards: Shards): void {
-  counter(registry, 'sagas_total', 'Sagas that reached a status.', ['type', 'status'], (add) => {
+  const help =
+    'Sagas by what became of them: started; completed, compensated, failed (given up by an operator); parked, each time one came to wait for an operator.';
+  counter(registry, 'sagas_total', help, ['type', 'status'], (add) => {
     for (const [kind, event, count] of eventCounts(shards())) {
       const status = sagaStatuses[event];
       if (status !== undefined && kinds.get(kind)?.isSaga === true) add({ type: kind, status }, count);

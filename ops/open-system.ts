@@ -50,6 +50,8 @@ export interface OpenedSystem {
   readonly system: ActorSystem;
   readonly activities: ActivityRunner;
   readonly store: Store;
+  /** Entries that could be archived and are not; undefined where nothing is archived. */
+  readonly archiveLagEntries: (() => number) | undefined;
   stop(): Promise<void>;
 }
 
@@ -111,6 +113,7 @@ export async function openSystem(options: OpenSystemOptions): Promise<OpenedSyst
     system,
     activities,
     store,
+    archiveLagEntries: archiving?.lagEntries,
     stop: async () => {
       await archiving?.stop();
       await system.stop();

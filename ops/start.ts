@@ -118,6 +118,7 @@ async function openGateway(options: NodeOptions, material: GatewayMaterial): Pro
     opened,
     http,
     active: () => gateway.inFlightCount,
+    streams: () => gateway.streamCount,
   });
   const gateway: Gateway = createGateway({
     modules,
@@ -206,10 +207,11 @@ interface MetricsParts {
   readonly opened: OpenedSystem;
   readonly http: HttpMeter;
   readonly active: () => number;
+  readonly streams: () => number;
 }
 
 function nodeMetrics(parts: MetricsParts): Metrics & { readonly rate: RateWindow } {
-  const { config, modules, opened, http, active } = parts;
+  const { config, modules, opened, http, active, streams } = parts;
   const rate = new RateWindow(rateSamples);
   const metrics = createMetrics({
     build: { version: packageVersion(), durability: config.durability, store: storeKind(config) },
@@ -217,6 +219,8 @@ function nodeMetrics(parts: MetricsParts): Metrics & { readonly rate: RateWindow
     rate,
     activeConnections: active,
     storeOutage: () => opened.store.outage?.(),
+    eventStreams: streams,
+    archiveLagEntries: opened.archiveLagEntries,
     shards: () => opened.system.metrics(),
     openSagas: () => openSagas(opened.system.operations),
     activities: () => opened.activities.metrics(),

@@ -44,6 +44,8 @@ export class Archiver {
   readonly #heldUp = new Set<number>();
   /** Last position archived; the folder is looked at once, because it may hold thousands of names. */
   readonly #ends = new Map<number, number>();
+  /** Entries that could be archived and are not, as of the last look. */
+  readonly #lags = new Map<number, number>();
   /** Where the trimmed part ends, as far as this archiver knows. */
   readonly #trimmed = new Map<number, number>();
   #isStopped = false;
@@ -52,6 +54,13 @@ export class Archiver {
 
   constructor(parts: ArchiverParts) {
     this.#parts = parts;
+  }
+
+  /** Entries of all partitions that the tables are past and the archive lacks; a segment's worth of each is usual. */
+  get lagEntries(): number {
+    let sum = 0;
+    for (const lag of this.#lags.values()) sum += lag;
+    return sum;
   }
 
   start(): void {
@@ -95,12 +104,14 @@ export class Archiver {
     const { tables, pack, segmentBytes, report } = this.#parts;
     const { position: to } = await tables.checkpoint(partition);
     const end = this.#end(partition);
+    this.#lags.set(partition, Math.max(0, to - end));
     if (!(await this.#isDue(partition, end, to)) || !(await this.#follows(partition))) return false;
     await this.#assertSpace();
     const range = await pack({ partition, to, bytesMax: segmentBytes });
     if (range === undefined) return false;
     const { from, bytes } = range;
     this.#ends.set(partition, range.to);
+    this.#lags.set(partition, Math.max(0, to - range.to));
     report('debug', 'segment-archived', { partition, from, to: range.to, bytes });
     return true;
   }

@@ -41,6 +41,8 @@ async function page(sources: Partial<MetricsSources>): Promise<Map<string, numbe
     rate: new RateWindow(10),
     activeConnections: () => 0,
     storeOutage: () => undefined,
+    eventStreams: () => 0,
+    archiveLagEntries: undefined,
     shards: async () => [],
     activities: () => [],
     openSagas: async () => [],
@@ -158,6 +160,22 @@ t.test('a shard that counted shows under its number, and asking twice counts not
   t.equal(lines.get('troupe_event_loop_delay_seconds{thread="main",quantile="0.99"}'), 0);
 });
 
+t.test(
+  'a saga that was parked and completed later is counted once as each, and as failed only when given up',
+  async (t) => {
+    const eventsByType = new Map([
+      ['payment_transfer/SagaStarted', 3],
+      ['payment_transfer/SagaFailed', 3],
+      ['payment_transfer/SagaResumed', 2],
+      ['payment_transfer/SagaCompleted', 1],
+      ['payment_transfer/SagaAborted', 1],
+    ]);
+    const lines = await page({ shards: async () => [shard(0, { eventsByType })] });
+    const total = (status: string) => lines.get(`sagas_total{type="payment_transfer",status="${status}"}`);
+    t.same(['started', 'parked', 'completed', 'failed', 'compensated'].map(total), [3, 3, 1, 1, undefined]);
+  },
+);
+
 t.test('the durability that a number was reached with stands beside it', async (t) => {
   const lines = await page({ build: { version: '1.2.3', durability: 'none', store: 'embedded' } });
   const [line] = [...lines.keys()].filter((key) => key.startsWith('troupe_build_info'));
@@ -180,6 +198,16 @@ t.test('the page names every metric that others build upon', async (t) => {
     t.ok(names.has(name), name);
   }
 });
+
+t.test(
+  'open streams and the lag of the archive are shown, the lag only where there is an archive',
+  async (t) => {
+    const lines = await page({ eventStreams: () => 3, archiveLagEntries: () => 41 });
+    t.equal(lines.get('troupe_event_streams'), 3);
+    t.equal(lines.get('troupe_archive_lag_entries'), 41);
+    t.notOk((await page({})).has('troupe_archive_lag_entries'));
+  },
+);
 
 t.test('two shards with the same event type add up', async (t) => {
   const figures = (index: number) => shard(index, { eventsByType: new Map([['account/E', 2]]) });

@@ -173,8 +173,10 @@ t.test('a closed connection frees its subscription', async (t) => {
   const streams = await Promise.all(Array.from({ length: 20 }, () => server.stream('')));
   const { feed } = server.system;
   t.equal(feed.subscriptionCount, 20);
+  t.equal(server.gateway.streamCount, 20);
   for (const stream of streams) stream.close();
   while (feed.subscriptionCount > 0) await new Promise((resolve) => setImmediate(resolve));
+  t.equal(server.gateway.streamCount, 0);
 });
 
 t.test('streams are bounded: per principal, and altogether', async (t) => {

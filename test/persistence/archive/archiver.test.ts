@@ -118,6 +118,7 @@ t.test('nothing past the checkpoint of the tables is packed, and less than a seg
   const archiver = place.archiver();
   await archiver.run();
   t.same(place.files, [], '40 KB are no segment');
+  t.equal(archiver.lagEntries, 40);
   await place.append(500);
   await archiver.run();
   t.same(place.files, [], 'the checkpoint stands at 40');
@@ -125,6 +126,7 @@ t.test('nothing past the checkpoint of the tables is packed, and less than a seg
   await place.sweep();
   await archiver.run();
   t.ok(place.archive.end(0) > 400);
+  t.equal(archiver.lagEntries, 540 - place.archive.end(0));
   t.ok(place.files.length >= 7, 'segments are full and no more');
 });
 
