@@ -14,7 +14,22 @@ export interface ServerFacts {
   readonly settings: ReadonlyMap<string, string> | undefined;
 }
 
-const settingNames = ['appendonly', 'appendfsync', 'no-appendfsync-on-rewrite', 'maxmemory-policy'];
+/**
+ * What a server must be set to so that nothing acknowledged is lost when the power is cut.
+ *
+ * `aof-load-truncated`: with `yes`, a start after a cut in the middle of a group (MULTI … EXEC) leaves the beginning of that group in
+ * the file, and everything appended later becomes a part of it: at the start after that, entries are lost or are the wrong
+ * ones (mended by https://github.com/valkey-io/valkey/pull/4342 in later Valkeys). With `no` the server asks for
+ * `redis-check-aof --fix`, which takes such a group away as a whole.
+ */
+const lasting = {
+  appendonly: 'yes',
+  appendfsync: 'always',
+  'no-appendfsync-on-rewrite': 'no',
+  'aof-load-truncated': 'no',
+} as const;
+
+const settingNames = [...Object.keys(lasting), 'maxmemory-policy'];
 
 /** Throws `store-incompatible` for a server that would not even understand the rest. */
 export async function askServer(send: SendCommand, shown: string): Promise<ServerFacts> {
@@ -60,14 +75,10 @@ function assertDurability(settings: ServerFacts['settings'], durability: Durabil
   if (policy !== 'noeviction')
     throw unsafe(`${server} may evict data: set maxmemory-policy to noeviction (it is ${policy})`);
   if (durability === 'none') return;
-  const wrong = [
-    ['appendonly', 'yes'],
-    ['appendfsync', 'always'],
-    ['no-appendfsync-on-rewrite', 'no'],
-  ].filter(([name, wanted]) => settings.get(name as string) !== wanted);
+  const wrong = Object.entries(lasting).filter(([name, wanted]) => settings.get(name) !== wanted);
   if (wrong.length === 0) return;
   const list = wrong
-    .map(([name, wanted]) => `${name} ${wanted} (it is ${settings.get(name as string) ?? 'unknown'})`)
+    .map(([name, wanted]) => `${name} ${wanted} (it is ${settings.get(name) ?? 'unknown'})`)
     .join(', ');
   throw unsafe(
     `${server} would lose acknowledged work in a power cut: set ${list}, or accept the loss with --durability none`,

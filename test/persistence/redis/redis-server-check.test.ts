@@ -18,6 +18,7 @@ const good = {
     appendonly: 'yes',
     appendfsync: 'always',
     'no-appendfsync-on-rewrite': 'no',
+    'aof-load-truncated': 'no',
     'maxmemory-policy': 'noeviction',
   },
 };
@@ -52,6 +53,10 @@ void t.test('a server that would lose acknowledged work is refused, and says wha
   });
   t.throws(check({ settings: { 'no-appendfsync-on-rewrite': 'yes' } }), {
     message: /no-appendfsync-on-rewrite no/,
+  });
+  t.throws(check({ settings: { 'aof-load-truncated': 'yes' } }), {
+    code: 'store-unsafe',
+    message: /aof-load-truncated no \(it is yes\)/,
   });
   t.throws(check({ settings: { 'maxmemory-policy': 'allkeys-lru' } }, 'none'), {
     code: 'store-unsafe',

@@ -6,7 +6,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Redis } from 'ioredis';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { parseFence, parseMark } from '../../../persistence/redis/fence-text.js';
 import { openRedisStore } from '../../../persistence/redis/redis-store.js';
 import type { Store } from '../../../persistence/store.js';
@@ -80,20 +80,33 @@ if (hasRedis('a torn append-only file')) {
     await Promise.all([tryCuts(), tryCuts(), tryCuts()]);
     t.same(wrong.slice(0, 5), [], `${count - cuts.length} of ${count} cuts`);
 
-    for (const cut of [first + 1, Math.floor((first + whole.length) / 2), whole.length - 1]) {
+    const groupStart = boundaries.findLast((end) => end < whole.length - 1) ?? 0;
+    const inLastGroup = Array.from({ length: 8 }, (_, index) => whole.length - 1 - index * 150);
+    for (const cut of [first + 1, Math.floor((first + whole.length) / 2), groupStart, ...inLastGroup]) {
       await redis.kill();
       writeFileSync(file, whole.subarray(0, cut));
       await redis.start();
-      const store = await openRedisStore({ url: redis.url, partitionCount, clock: machineClock });
-      for (let partition = 0; partition < partitionCount; partition++) {
-        for await (const damage of verifyLog(store.journal, partition, 1)) t.fail('damage', { damage, cut });
-        const taken = await store.ownership.take(partition, 'owner-next');
-        const wanted = moments.findLast(({ size }) => size <= cut);
-        t.equal(taken.head.position, wanted?.positions[partition], `a restart after a cut at ${cut}`);
-      }
-      await store.close();
+      const wanted = moments.findLast(({ size }) => size <= cut)?.positions ?? [];
+      await goOn(t, redis, wanted, `a start after a cut at ${cut}`);
+      // What was cut off must not come back with what was appended behind it.
+      await redis.kill();
+      await redis.start();
+      const next = wanted.map((position) => position + 1);
+      await goOn(t, redis, next, `the start after that`);
     }
   });
+}
+
+/** Everything is there up to the positions, sound, and one more group goes in. */
+async function goOn(t: Test, redis: RedisServer, positions: readonly number[], what: string): Promise<void> {
+  const store = await openRedisStore({ url: redis.url, partitionCount, clock: machineClock });
+  const owner = await LogWriter.take(store, [0, 1, 2], 'owner-next');
+  const found = [0, 1, 2].map((partition) => owner.head(partition).position);
+  t.same(found, positions, what);
+  for (let partition = 0; partition < partitionCount; partition++)
+    for await (const damage of verifyLog(store.journal, partition, 1)) t.fail(what, { damage });
+  await owner.append([0, 1, 2]);
+  await store.close();
 }
 
 /** Appends groups with a table commit after each; notes how long the file was when each was acknowledged. */
