@@ -2,8 +2,8 @@
  * What a node remembers of its store outside of it: a small file in the data directory with the heads it last saw. A store that was
  * emptied or put back while no node ran cannot tell by itself; the file can.
  *
- * Written every few seconds and at a clean stop, without a flush: it may lag, and then proves less. It is never ahead of what
- * the store had made durable.
+ * Written every two seconds and at a clean stop: it may lag, and then proves less. It is never ahead of what the store had made
+ * durable.
  */
 import { readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
@@ -55,7 +55,9 @@ export async function writeWitness(file: string, { store, fences }: RollbackWitn
     stored === undefined ? null : fenceText(stored.fence, stored.head.position, stored.head.hash),
   );
   const draft = `${file}.${process.pid}.draft`;
-  await writeFile(draft, `${JSON.stringify({ format: witnessFormat, store, fences: texts })}\n`);
+  const text = `${JSON.stringify({ format: witnessFormat, store, fences: texts })}\n`;
+  // Flushed before it has its name: a power cut must not leave an empty file, which would refuse the next start.
+  await writeFile(draft, text, { flush: true });
   await rename(draft, file);
 }
 

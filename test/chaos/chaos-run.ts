@@ -102,8 +102,9 @@ class ChaosRun {
   readonly #options: ChaosOptions;
   readonly #proxy: FaultProxy | undefined;
   readonly #random: () => number;
-  /** As the running server was started. */
+  /** As the running server was started, and Redis. */
   #env: string;
+  #redisEnv: string;
 
   private constructor(options: ChaosOptions, trial: BankTrial, proxy: FaultProxy | undefined) {
     this.trial = trial;
@@ -111,6 +112,7 @@ class ChaosRun {
     this.#proxy = proxy;
     this.#random = xorshift(options.seed + 1);
     this.#env = '{}';
+    this.#redisEnv = '{}';
   }
 
   static async begin(options: ChaosOptions, violations: Violations): Promise<ChaosRun> {
@@ -131,8 +133,12 @@ class ChaosRun {
     try {
       outcome = await fault.inflict(this.#stage());
     } catch (error) {
+      // They would ask for ever.
+      await clients.end();
       throw new Error(`${fault.name}: ${error instanceof Error ? error.message : String(error)}`);
     }
+    // A fault that ends Redis starts it plainly.
+    if (fault.prepare !== undefined) this.#redisEnv = '{}';
     // Some go on under what is healed; the others see only what broke.
     const isEnded = !this.trial.server.isRunning;
     if (!isEnded && this.#random() < 0.5) await this.#loaded();
@@ -150,14 +156,27 @@ class ChaosRun {
     await this.#proxy?.stop();
   }
 
-  /** Starts the server anew when the fault needs it started in another way. */
+  /** Starts anew what the fault needs started in another way. */
   async #prepare(fault: Fault): Promise<void> {
-    const env = fault.prepare?.(this.#options.dataDirectory).server?.env ?? {};
+    const prepared = fault.prepare?.(this.#stage()) ?? {};
+    await this.#prepareRedis(prepared.redis?.env ?? {});
+    const env = prepared.server?.env ?? {};
     const wanted = JSON.stringify(env);
     if (wanted === this.#env && this.trial.server.isRunning) return;
     if (this.trial.server.isRunning) await this.trial.server.stop();
     this.#env = wanted;
     await this.trial.start({ env });
+  }
+
+  async #prepareRedis(env: Readonly<Record<string, string>>): Promise<void> {
+    const wanted = JSON.stringify(env);
+    const { redis } = this.#options;
+    if (redis === undefined || wanted === this.#redisEnv) return;
+    await redis.kill();
+    await redis.start({ env });
+    this.#redisEnv = wanted;
+    // The fault is put on a load that flows.
+    if (this.trial.server.isRunning) await this.trial.probe();
   }
 
   /** True when it had to be started. One that runs and does not come back to work is started too, and that is a failure. */

@@ -30,7 +30,7 @@ export interface Fault {
   readonly stores: readonly StoreKind[];
   /** Why it is not possible here; undefined when it is. Asked once. */
   readonly missing?: () => string | undefined;
-  readonly prepare?: (dataDirectory: string) => Preparation;
+  readonly prepare?: (stage: Pick<ChaosStage, 'dataDirectory' | 'redis'>) => Preparation;
   /** Does it and puts it right again, under load. The server may have ended by then. May give a word on what came of it. */
   inflict(stage: ChaosStage): Promise<string | undefined>;
 }

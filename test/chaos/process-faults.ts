@@ -1,6 +1,12 @@
 /** Faults of whole processes: killed, stopped, frozen, and their power cut. */
-import { powerCutEnv, powerCutExitCode, powerCutMissing, powerCutSignal } from '../support/power-cut.js';
-import type { Fault } from './chaos-stage.js';
+import {
+  lossIn,
+  powerCutEnv,
+  powerCutExitCode,
+  powerCutMissing,
+  powerCutSignal,
+} from '../support/power-cut.js';
+import type { ChaosStage, Fault } from './chaos-stage.js';
 
 const both = ['embedded', 'redis'] as const;
 const endMsMax = 15_000;
@@ -39,15 +45,56 @@ const powerCut: Fault = {
   name: 'power cut of the node',
   stores: ['embedded'],
   missing: powerCutMissing,
-  prepare: (dataDirectory) => ({ server: { env: powerCutEnv(dataDirectory) } }),
-  inflict: async ({ server, wait }) => {
-    process.kill(server.pid, powerCutSignal);
-    const end = await Promise.race([server.ended, wait(endMsMax)]);
-    if (typeof end !== 'object' || end.code !== powerCutExitCode)
-      throw new Error(`the power cut did not end the node: ${JSON.stringify(end)}`);
-    return /(\d+ unsynced bytes) lost/.exec(server.output)?.[1];
+  prepare: ({ dataDirectory }) => ({ server: { env: powerCutEnv(dataDirectory) } }),
+  inflict: (stage) => cutNode(stage),
+};
+
+const powerCutOfRedis: Fault = {
+  name: 'power cut of Redis',
+  stores: ['redis'],
+  missing: powerCutMissing,
+  prepare: ({ redis }) => ({ redis: { env: powerCutEnv(redis?.directory ?? '') } }),
+  inflict: async (stage) => {
+    const lost = await cutRedis(stage);
+    await stage.wait(stage.random() * 1_000);
+    await stage.redis?.start();
+    return lost;
   },
 };
+
+/** Of the machine that both are on. */
+const powerCutOfBoth: Fault = {
+  name: 'power cut of Redis and the node',
+  stores: ['redis'],
+  missing: powerCutMissing,
+  prepare: ({ dataDirectory, redis }) => ({
+    server: { env: powerCutEnv(dataDirectory) },
+    redis: { env: powerCutEnv(redis?.directory ?? '') },
+  }),
+  inflict: async (stage) => {
+    const [ofRedis, ofNode] = await Promise.all([cutRedis(stage), cutNode(stage)]);
+    await stage.redis?.start();
+    return `${ofRedis} of Redis, ${ofNode} of the node`;
+  },
+};
+
+async function cutNode({ server, wait }: ChaosStage): Promise<string | undefined> {
+  process.kill(server.pid, powerCutSignal);
+  const end = await Promise.race([server.ended, wait(endMsMax)]);
+  if (typeof end !== 'object' || end.code !== powerCutExitCode)
+    throw new Error(`the power cut did not end the node: ${JSON.stringify(end)}`);
+  return lossIn(server.output);
+}
+
+async function cutRedis({ redis, wait }: ChaosStage): Promise<string | undefined> {
+  if (redis === undefined) return undefined;
+  process.kill(redis.pid, powerCutSignal);
+  await Promise.race([redis.ended, wait(endMsMax)]);
+  const lost = lossIn(redis.output);
+  if (redis.isRunning || lost === undefined)
+    throw new Error(`the power cut did not end Redis: ${redis.output}`);
+  return lost;
+}
 
 const killRedis: Fault = {
   name: 'kill -9 of Redis',
@@ -86,6 +133,8 @@ export const processFaults: readonly Fault[] = [
   stopNode,
   freezeNode,
   powerCut,
+  powerCutOfRedis,
+  powerCutOfBoth,
   killRedis,
   killBoth,
   freezeRedis,

@@ -177,7 +177,7 @@ static int synced(int fd, int (*sync)(int)) {
   unsigned long covered = seq;
   if (file != NULL) fstat(fd, &st);
   pthread_mutex_unlock(&lock);
-  if (file != NULL && file->newest != NULL && is_armed) hang();
+  if (file != NULL && is_armed && (file->newest != NULL || (file->appends && st.st_size > file->synced_size))) hang();
   int result = sync(fd);
   if (file == NULL || result != 0) return result;
   pthread_mutex_lock(&lock);
@@ -269,6 +269,7 @@ __attribute__((constructor)) static void begin(void) {
   sigaction(SIGURG, &action, NULL);
   pthread_t thread;
   if (pthread_create(&thread, NULL, wait_for_cut, NULL) != 0) abort();
+  /* A copy: Redis writes its title over its environment. */
   dir_length = strlen(named);
-  dir = named;
+  dir = strdup(named);
 }

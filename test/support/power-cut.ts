@@ -10,6 +10,11 @@ export const powerCutSignal = 'SIGURG';
 /** How a process ends whose power was cut. */
 export const powerCutExitCode = 99;
 
+/** How much it lost, as it says in its last words. */
+export function lossIn(output: string): string | undefined {
+  return /(\d+ unsynced bytes) lost/.exec(output)?.[1];
+}
+
 let compiled: string | undefined;
 
 /** Why the power cannot be cut here; undefined when it can. */
