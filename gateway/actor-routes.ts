@@ -21,7 +21,7 @@ import type { Guard, HistoryReply } from '../actors/model/call.js';
 import type { CommandSpec, Contract } from '../actors/model/contract.js';
 import { reject } from '../actors/model/message.js';
 import type { AnySaga, Module } from '../actors/model/module.js';
-import { limitOf, pageRejections, versionOf } from '../actors/model/page-query.js';
+import { pageRejections, versionRange, versionRangeOf } from '../actors/model/page-query.js';
 import { eventPageJson } from '../actors/model/recorded-event.js';
 import { defineRoute, type Route, type RouteAnswer } from '../actors/model/route.js';
 import { contractOf } from '../runtime/saga/saga-contract.js';
@@ -106,26 +106,23 @@ function historyRoute(kind: string, access: readonly string[], guardOf?: (id: st
     method: 'GET',
     path: `${root}/${kind}/{id}/events`,
     access,
-    query: ['after_version', 'limit'],
+    query: versionRange,
     isFollowed: true,
     rejections: pageRejections,
     plan: ({ params, query }) => {
       const id = idOf(params);
-      const limit = limitOf(query.limit);
-      if (typeof limit !== 'number') return limit;
-      const fromVersion = versionOf('after_version', query.after_version ?? '0');
-      if (typeof fromVersion !== 'number') return fromVersion;
+      const range = versionRangeOf(query);
+      if ('type' in range) return range;
       return {
         type: 'history',
         kind,
         id,
         direction: 'forward',
-        fromVersion,
-        limit,
+        ...range,
         ...(guardOf === undefined ? {} : { guard: guardOf(id) }),
       };
     },
-    answer: (reply) => ({ status: 200, body: eventPageJson(reply) }),
+    answer: (reply, { query }) => ({ status: 200, body: eventPageJson(reply, query) }),
     summary: `Events of one ${kind}`,
   });
 }
@@ -136,7 +133,14 @@ function unknownCommand(kind: string): Route {
     method: 'POST',
     path: `${root}/${kind}/{id}/{command}`,
     access: [],
-    plan: () => reject('command-unknown', 'No actor of this kind takes this command.'),
+    plan: ({ params }) =>
+      reject(
+        'command-unknown',
+        // Row 70.
+        params.kind !== undefined && params.command === 'start'
+          ? `Unknown saga definition: ${params.kind}`
+          : 'No actor of this kind takes this command.',
+      ),
     answer: () => ({ status: 200, body: null }),
     summary: 'Refuses unknown commands',
   });

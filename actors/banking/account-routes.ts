@@ -4,12 +4,21 @@
  */
 import Type, { type Static } from 'typebox';
 import { isClientChosenId } from '../model/address.js';
-import type { HistoryReply, QueryCall } from '../model/call.js';
+import type { HistoryCall, HistoryReply, QueryCall } from '../model/call.js';
 import { type CommandInput, type CommandName, send } from '../model/contract.js';
 import { type Rejection, reject } from '../model/message.js';
-import { limitOf, pageRejections, timeOf, versionCursorOf, versionOf } from '../model/page-query.js';
+import {
+  limitOf,
+  type PageRejection,
+  pageRejections,
+  timeOf,
+  versionCursorOf,
+  versionOf,
+  versionRange,
+  versionRangeOf,
+} from '../model/page-query.js';
 import { eventPageJson } from '../model/recorded-event.js';
-import { defineRoute, type Route, type RouteAnswer } from '../model/route.js';
+import { defineRoute, type Route, type RouteAnswer, type RouteRequest } from '../model/route.js';
 import {
   type AccountContract,
   type AccountView,
@@ -112,7 +121,7 @@ export const accountRoutes: readonly Route[] = [
     query: ['cursor', 'limit'],
     summary: 'Movements of money, newest first',
     rejections: pageRejections,
-    plan: ({ params, query }) => history(params, 'backward', query.cursor, query.limit),
+    plan: ({ params, query }) => history(params, 'backward', pageBackOf(query)),
     answer: (reply) => ({ status: 200, body: statementPage(reply) }),
   }),
 
@@ -120,12 +129,12 @@ export const accountRoutes: readonly Route[] = [
     method: 'GET',
     path: `${oneAccount}/events`,
     access: anyone,
-    query: ['after_version', 'limit'],
+    query: versionRange,
     isFollowed: true,
     summary: 'Events of an account, oldest first',
     rejections: pageRejections,
-    plan: ({ params, query }) => history(params, 'forward', query.after_version, query.limit),
-    answer: (reply) => ({ status: 200, body: eventPageJson(reply) }),
+    plan: ({ params, query }) => history(params, 'forward', versionRangeOf(query)),
+    answer: (reply, { query }) => ({ status: 200, body: eventPageJson(reply, query) }),
   }),
 ];
 
@@ -180,22 +189,21 @@ function bare(name: 'unfreeze' | 'close', access: readonly string[], summary: st
 function history(
   params: Readonly<Record<string, string>>,
   direction: 'forward' | 'backward',
-  from: string | undefined,
-  limitText: string | undefined,
+  page: HistoryPage | PageRejection,
 ) {
+  if ('type' in page) return page;
+  const account = accountOf(params);
+  return { type: 'history', ...account, guard: authorised(account.id), direction, ...page } as const;
+}
+
+type HistoryPage = Pick<HistoryCall, 'limit' | 'fromVersion'>;
+
+function pageBackOf({ cursor, limit: limitText }: RouteRequest['query']): HistoryPage | PageRejection {
   const limit = limitOf(limitText);
   if (typeof limit !== 'number') return limit;
-  const fromVersion = versionCursorOf(from);
+  const fromVersion = versionCursorOf(cursor);
   if (typeof fromVersion === 'object') return fromVersion;
-  const account = accountOf(params);
-  return {
-    type: 'history',
-    ...account,
-    guard: authorised(account.id),
-    direction,
-    limit,
-    ...(fromVersion === undefined ? {} : { fromVersion }),
-  } as const;
+  return fromVersion === undefined ? { limit } : { limit, fromVersion };
 }
 
 /** The moment that a read asks for; undefined: now. */

@@ -120,6 +120,8 @@ export {
   timeOf,
   versionCursorOf,
   versionOf,
+  versionRange,
+  versionRangeOf,
 } from './page-query.js';
 export { defineReaction, type Reaction, type ReactionContext } from './reaction.js';
 export { cursorOf, eventJson, eventPageJson } from './recorded-event.js';

@@ -34,6 +34,26 @@ export function versionOf(name: string, text: string): number | PageRejection {
   return wholeNumber(text) ?? reject('query-invalid', `${name} must be a whole number from 0`);
 }
 
+/** Parameters of a history read forward (row 6): the events after one version, up to and with another. */
+export const versionRange = ['after_version', 'to_version', 'limit'] as const;
+type VersionRange = Readonly<Partial<Record<(typeof versionRange)[number], string>>>;
+
+/** What of a history call these parameters say. */
+export function versionRangeOf(
+  query: VersionRange,
+): { readonly fromVersion: number; readonly limit: number } | PageRejection {
+  const limit = limitOf(query.limit);
+  if (typeof limit !== 'number') return limit;
+  const fromVersion = versionCursorOf(query.after_version) ?? 0;
+  if (typeof fromVersion !== 'number') return fromVersion;
+  const { to_version } = query;
+  const toVersion = to_version === undefined ? Number.POSITIVE_INFINITY : versionOf('to_version', to_version);
+  if (typeof toVersion !== 'number') return toVersion;
+  return toVersion > fromVersion
+    ? { fromVersion, limit: Math.min(limit, toVersion - fromVersion) }
+    : reject('query-invalid', 'to_version must be above after_version');
+}
+
 /** An RFC 3339 time in Unix ms. */
 export function timeOf(name: string, text: string): number | PageRejection {
   const time = rfc3339.test(text) ? Date.parse(text) : Number.NaN;

@@ -21,9 +21,12 @@ export function eventJson(event: RecordedEvent) {
   };
 }
 
-/** A page of events with the cursor of the next one, or null at the end. */
-export function eventPageJson(history: HistoryReply) {
-  return { items: history.events.map(eventJson), next_cursor: cursorOf(history) };
+/** A page of events with the cursor of the next one, or null at the end: of the history, or of the versions asked for. */
+export function eventPageJson(history: HistoryReply, query: { readonly to_version?: string } = {}) {
+  const { next } = history;
+  // The plan has refused a query with another one.
+  const isLast = next !== null && query.to_version !== undefined && next >= Number(query.to_version);
+  return { items: history.events.map(eventJson), next_cursor: isLast ? null : cursorOf(history) };
 }
 
 /** `next_cursor` of a history: the version to go on from, as text. */

@@ -17,6 +17,7 @@ interface ListOptions extends SessionOptions {
 
 interface EventOptions extends SessionOptions {
   readonly after?: number;
+  readonly to?: number;
   readonly limit: number;
 }
 
@@ -48,6 +49,7 @@ export function addActors(program: Command, exit: (code: number) => void): void 
       .addArgument(one())
       .description('Show the events of one actor, oldest first.')
       .option('--after <version>', 'only after this version', read(wholeNumber(0, 2 ** 48)))
+      .option('--to <version>', 'only up to this version', read(wholeNumber(1, 2 ** 48)))
       .addOption(limitOption()),
     exit,
     events,
@@ -145,7 +147,7 @@ async function stateOf({ client }: AdminSession, kind: string, id: string): Prom
 
 async function events(
   session: AdminSession,
-  { after, limit }: EventOptions,
+  { after, to, limit }: EventOptions,
   [name = '']: readonly string[],
 ): Promise<void> {
   const { kind, id } = splitActor(name);
@@ -153,7 +155,7 @@ async function events(
   const found: Json[] = [];
   let from = after;
   do {
-    const query = { after_version: from, limit: Math.min(limit - found.length, 1_000) };
+    const query = { after_version: from, to_version: to, limit: Math.min(limit - found.length, 1_000) };
     const page = await session.client.ask({ path, query });
     found.push(...page.items);
     from = page.next_cursor === null ? undefined : Number(page.next_cursor);

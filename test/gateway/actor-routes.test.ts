@@ -88,6 +88,31 @@ t.test('decision D13: the history shows events under their JSON names, in pages'
   t.equal(problemCode(bad), 'limit-out-of-range');
 });
 
+t.test('row 6: a history is read between two versions, page by page', async (t) => {
+  for (const note of ['1', '2', '3'])
+    await fixture.json('POST', '/api/v1/actors/jar/h2/put', { ...coin, note });
+  const page = async (query: string) => {
+    const { items, next_cursor } = JSON.parse(
+      (await fixture.json('GET', `/api/v1/actors/jar/h2/events${query}`)).body,
+    );
+    return [items.map((item: { readonly stream_version: number }) => item.stream_version), next_cursor];
+  };
+  t.same(await page('?to_version=2'), [[1, 2], null]);
+  t.same(await page('?to_version=2&limit=1'), [[1], '1']);
+  t.same(await page('?to_version=2&limit=1&after_version=1'), [[2], null]);
+  t.same(await page('?after_version=1&to_version=99'), [[2, 3], null]);
+  for (const query of ['?to_version=x', '?to_version=2&after_version=2']) {
+    const bad = await fixture.json('GET', `/api/v1/actors/jar/h2/events${query}`);
+    t.equal(`${bad.status} ${problemCode(bad)}`, '400 query-invalid', query);
+  }
+});
+
+t.test('row 70: starting a saga that nobody has defined names it', async (t) => {
+  const unknown = await fixture.json('POST', '/api/v1/actors/errand/e1/start', {});
+  t.equal(`${unknown.status} ${problemCode(unknown)}`, '422 command-unknown');
+  t.equal(JSON.parse(unknown.body).detail, 'Unknown saga definition: errand');
+});
+
 t.test('a history is closed to whom the actor does not answer', async (t) => {
   const other = await fixture.json('GET', '/api/v1/actors/jar/hidden1/events');
   t.equal(`${other.status} ${problemCode(other)}`, '404 not-found');

@@ -5,12 +5,12 @@
 import t from 'tap';
 import { type TObject, type TSchema, Type } from 'typebox';
 import type { Caller } from '../../../actors/model/message.js';
-import type { SagaDefinition } from '../../../actors/model/saga.js';
+import { defineSaga, type SagaDefinition } from '../../../actors/model/saga.js';
 import { causeMessage, type StoredRecord } from '../../../runtime/commit/record.js';
 import { recordedEvents } from '../../../runtime/history.js';
 import { compileKinds } from '../../../runtime/kind-table.js';
 import { compileSaga } from '../../../runtime/saga/saga-machine.js';
-import { stepsMax } from '../../../runtime/saga/saga-plan.js';
+import { planSaga, stepsMax } from '../../../runtime/saga/saga-plan.js';
 import { presentSagaEvent } from '../../../runtime/saga/saga-view.js';
 import { SchemaCatalogue } from '../../../runtime/schema-catalogue.js';
 import { payload, plain, sagaOf, transfer, undoable } from './saga-fixtures.js';
@@ -161,3 +161,19 @@ t.test('a definition that cannot run is refused when it is compiled', async (t) 
   for (const [name, definition, says] of wrong)
     t.throws(() => compileSaga(definition), { message: says }, name);
 });
+
+t.test(
+  'rows 67, 68: a step has 30 s, three attempts and a delay of 1 s, a saga 5 min, unless they say otherwise',
+  async (t) => {
+    const definition = defineSaga({
+      name: 'bare',
+      version: 1,
+      input: Type.Object({}),
+      events: {},
+      steps: [{ name: 'only', call: () => ({ kind: 'account', id: 'a', command: 'x', payload: {} }) }],
+    });
+    const { steps, deadlineMs } = planSaga(definition as unknown as SagaDefinition);
+    t.match(steps, [{ timeoutMs: 30_000, attemptsMax: 3, retryDelayMs: 1_000 }]);
+    t.equal(deadlineMs, 300_000);
+  },
+);
