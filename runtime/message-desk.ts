@@ -83,10 +83,14 @@ export class MessageDesk {
     }
     if (activation.phase === 'loading') {
       this.#hub.hold(channel);
-      const release = () => this.#hub.release(channel);
+      const release = () => {
+        activation.isAwaited = true;
+        this.#hub.release(channel);
+      };
       activation.waiting.push({ run: release, refuse: () => undefined });
       return;
     }
+    activation.isAwaited = false;
     this.#domain.counters.messages++;
     this.#runMessage(activation, item, causeMessage);
     this.#hub.taken(channel);

@@ -158,9 +158,10 @@ export class Disruptions {
     const { node, disk, scenario } = this.#simulation;
     this.#happens('stop');
     for (const resume of this.#resumptions) resume();
-    await node.stop();
+    const isStopped = await node.stop();
+    if (!isStopped) this.#simulation.sometimes('a stop was cut short');
     this.#simulation.lose(node);
-    if (scenario.flavour === 'embedded' && (disk.halted || node.fatal.length > 0)) disk.crash('process');
+    if (scenario.flavour === 'embedded' && (disk.halted || !isStopped)) disk.crash('process');
     await this.#next();
   }
 

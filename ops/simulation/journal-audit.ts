@@ -24,6 +24,7 @@ import {
 } from '../../runtime/commit/record.js';
 import type { Kind, KindTable } from '../../runtime/kind-table.js';
 import type { SagaInstance } from '../../runtime/saga/saga-instance.js';
+import { LetterAudit } from './letter-audit.js';
 import { type AuditedEvent, Violation } from './workload.js';
 
 /** What the journal says of one actor. */
@@ -73,11 +74,14 @@ export class JournalAudit {
   readonly #logs: Log[];
   readonly #actors = new Map<string, AuditedActor>();
   readonly #channels = new Map<string, Channel>();
+  /** By partition, in the order of its log. */
+  readonly #events: AuditedEvent[][];
   readonly #executions = new Map<string, number>();
   /** Where each command was executed. */
   readonly #places = new Map<string, { readonly partition: number; readonly position: number }>();
   /** `kind/id/name` → due time of the timer that stands. */
   readonly #timers = new Map<string, number>();
+  readonly letters = new LetterAudit();
   readonly tally: AuditTally = { entries: 0, records: 0, events: 0, messages: 0, timersFired: 0 };
 
   constructor(options: {
@@ -91,6 +95,7 @@ export class JournalAudit {
     this.#kinds = options.kinds;
     this.#watchers = options.watchers;
     this.#wallClockMax = options.wallClockMax;
+    this.#events = Array.from({ length: options.disk.partitionCount }, () => []);
     this.#logs = Array.from({ length: options.disk.partitionCount }, () => ({
       position: 0,
       previousHash: noHash,
@@ -126,6 +131,11 @@ export class JournalAudit {
 
   actors(): IterableIterator<AuditedActor> {
     return this.#actors.values();
+  }
+
+  /** Every durable event of a partition, in the order of its log. */
+  eventsOf(partition: number): readonly AuditedEvent[] {
+    return this.#events[partition] ?? [];
   }
 
   executionsOf(commandId: string): number {
@@ -195,6 +205,7 @@ export class JournalAudit {
     forEachMessage(record, (ordinal, message) => {
       const destination = partitionOf(message[1], this.#disk.partitionCount);
       this.#channel(partition, destination).sent.push(`${position}.${ordinal}`);
+      this.letters.sent(record, { source: partition, position, ordinal }, message);
       this.tally.messages++;
     });
   }
@@ -209,6 +220,7 @@ export class JournalAudit {
     if (at < log.time) throw new Violation(`I22: ${where}: time runs back by ${log.time - at} ms`);
     log.time = at;
     this.#takeCause(record, kind, partition, reader, where);
+    this.letters.take(record, partition, where);
     if (record[5][0] === causeCommand)
       this.#places.set(record[5][1], { partition, position: reader.position });
     this.#takeEvents(record, kind, partition, reader.position, at, where);
@@ -217,6 +229,8 @@ export class JournalAudit {
 
   #takeCause(record: StoredRecord, kind: Kind, partition: number, reader: EntryReader, where: string): void {
     const cause = record[5];
+    // The letters that an operator's one command takes have a record each; each is taken once (E2).
+    if (record[11]?.length === 4) return;
     if (cause[0] === causeCommand) {
       const count = this.executionsOf(cause[1]) + 1;
       this.#executions.set(cause[1], count);
@@ -302,6 +316,7 @@ export class JournalAudit {
       if (kind.isSaga) actor.state = entry.evolve(actor.state, unpack(pack(data)), at);
       this.tally.events++;
       const event = { kind: kind.name, id, type: entry.name, data, version: actor.events.length, at };
+      (this.#events[partition] as AuditedEvent[]).push(event);
       for (const watch of this.#watchers) watch(event);
     }
     actor.newestPosition = position;

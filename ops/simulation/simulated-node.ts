@@ -32,6 +32,9 @@ export interface NodeOptions {
   readonly report: (event: string, details: Readonly<Record<string, unknown>>) => void;
 }
 
+/** As the main program's patience with a stop (design §6). */
+const stopMsMax = 20_000;
+
 export class SimulatedNode {
   readonly #world: VirtualClock;
   readonly #gateway: ThreadClock;
@@ -82,15 +85,23 @@ export class SimulatedNode {
     return this.system.metrics();
   }
 
-  /** Stops in order, unless a shard asks for the end of the process meanwhile. */
-  async stop(): Promise<void> {
+  /**
+   * Stops in order, unless a shard asks for the end of the process meanwhile or it takes too long: then it is ended, as the
+   * supervisor would. True when it has stopped by itself.
+   */
+  async stop(): Promise<boolean> {
     let isStopped = false;
     const stopping = this.system.stop().then(() => {
       isStopped = true;
     });
-    await this.#world.until(() => isStopped || this.fatal.length > 0);
+    const patientUntil = this.#world.monotonic() + stopMsMax;
+    this.#world.after(stopMsMax, () => undefined);
+    await this.#world.until(
+      () => isStopped || this.fatal.length > 0 || this.#world.monotonic() >= patientUntil,
+    );
     if (isStopped) await stopping;
     await this.#end();
+    return isStopped;
   }
 
   /** Ends it without a word. What it has sent to the store may still arrive there. */

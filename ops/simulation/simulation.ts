@@ -20,7 +20,9 @@ import { drawScenario, type Scenario } from './scenario.js';
 import { SeededRandom } from './seeded-random.js';
 import { SimulatedClient } from './simulated-client.js';
 import { SimulatedNode } from './simulated-node.js';
+import { SimulatedOperator } from './simulated-operator.js';
 import { SimulatedProviders } from './simulated-providers.js';
+import { SimulatedSubscriber } from './simulated-subscriber.js';
 import { TablesAudit } from './tables-audit.js';
 import { VirtualClock } from './virtual-clock.js';
 import { type AnsweredOperation, Violation, type Workload } from './workload.js';
@@ -35,6 +37,7 @@ const livesMax = 8;
 /** Starts in a row that may find no store; then it answers for a while. */
 const failedStartsMax = 10;
 const patienceMs = 60_000;
+const busy: ReadonlySet<string> = new Set(['mailbox-full', 'overloaded', 'storage-behind']);
 const timersAheadMs = 5_000;
 
 /** Runs one seed to its end. Throws a `Violation` at the first thing that does not hold. `onNote` hears what the trace is made of. */
@@ -55,6 +58,8 @@ class Simulation implements Disrupted {
   readonly plan: FaultPlan;
   readonly tally: RunTally = newTally();
   readonly clients: readonly SimulatedClient[];
+  readonly #operator: SimulatedOperator;
+  readonly #subscribers: readonly SimulatedSubscriber[];
   /** Nodes that were superseded and still live. */
   readonly superseded = new Set<SimulatedNode>();
   readonly #workload: Workload;
@@ -100,6 +105,13 @@ class Simulation implements Disrupted {
       { length: this.scenario.clientCount },
       (_, index) => new SimulatedClient(`k${seed}.${index}`, () => this.#clientWorld),
     );
+    const operatorDraw = new SeededRandom(Math.imul(seed, 0x2545f491) ^ 17);
+    this.#operator = new SimulatedOperator(`op${seed}`, () => ({
+      draw: operatorDraw,
+      letters: this.audit.letters,
+      note: (...what) => this.note(...what),
+    }));
+    this.#subscribers = this.#drawSubscribers();
     this.#tablesAudit = new TablesAudit(this.disk);
     this.#disruptions = new Disruptions(this);
   }
@@ -207,6 +219,8 @@ class Simulation implements Disrupted {
       if (this.clients.every((client) => client.isDone)) return;
       await this.#disruptions.whileLiving();
       for (const client of this.clients) client.drive(this.node);
+      this.#operator.drive(this.node, false);
+      this.#driveSubscribers();
       await this.world.advance(1 + this.draw.below(10));
       this.observe();
     }
@@ -282,6 +296,17 @@ class Simulation implements Disrupted {
     return answer as unknown as ActorAnswer;
   }
 
+  /** Asks again where the node says that it has too much to do; its bounds are low. */
+  async #patientAnswerTo(call: ActorCall): Promise<ActorAnswer> {
+    const endsAt = this.world.monotonic() + patienceMs;
+    for (;;) {
+      const answer = await this.#answerTo(call, { commandId: `check${++this.#checks}`.padEnd(22, '-') });
+      const isBusy = answer.type === 'failure' && busy.has(answer.code);
+      if (!isBusy || this.world.monotonic() > endsAt) return answer;
+      await this.world.advance(200);
+    }
+  }
+
   /** Everything heals: from here on all that was begun must end (I27), and then add up. */
   async #finish(): Promise<void> {
     this.plan.isOn = false;
@@ -295,10 +320,16 @@ class Simulation implements Disrupted {
         return this.clients.every((client) => client.isDone);
       },
     );
+    await this.#everythingEnds();
+    await this.world.settled(this.#operator.check(this.node, this.disk.partitionCount));
     await this.#until(
-      () => `everything ends: ${this.#unfinished().join(', ')}`,
-      async () => this.#unfinished().length === 0,
+      () => 'no dead letter is left',
+      async () => {
+        this.#operator.drive(this.node, true);
+        return this.audit.letters.waiting.length === 0;
+      },
     );
+    await this.#everythingEnds();
     await this.#until(
       () => 'the tables have caught up',
       async () => {
@@ -306,16 +337,33 @@ class Simulation implements Disrupted {
         return shards.every(({ tableLagEntries }) => tableLagEntries === 0);
       },
     );
-    for (const state of this.audit.sagaStates()) this.sometimes(`a saga came to be ${state}`);
+    await this.#until(
+      () => 'the subscribers have every event',
+      async () => {
+        this.#driveSubscribers();
+        return this.#subscribers.every(({ isAtEnd }) => isAtEnd);
+      },
+    );
+    this.#countEnds();
     await this.#checkAtRest();
     addCounters(this.tally, await this.world.settled(this.node.metrics()));
-    await this.node.stop();
-    this.lose(this.node);
-    this.checkTables(true);
+    await this.#stopWell();
     await this.start();
     await this.#checkAtRest();
-    await this.node.stop();
+    await this.#stopWell();
+  }
+
+  async #stopWell(): Promise<void> {
+    if (!(await this.node.stop())) throw new Violation('I25: the node does not stop');
+    this.lose(this.node);
     this.checkTables(true);
+  }
+
+  async #everythingEnds(): Promise<void> {
+    await this.#until(
+      () => `everything ends: ${this.#unfinished().join(', ')}`,
+      async () => this.#unfinished().length === 0,
+    );
   }
 
   async #until(what: () => string, isDone: () => Promise<boolean>): Promise<void> {
@@ -326,6 +374,41 @@ class Simulation implements Disrupted {
       await this.world.advance(10 + this.draw.below(40));
       this.observe();
     }
+  }
+
+  /** A stream of chance of their own: with or without them the rest of a seed is drawn the same. */
+  #drawSubscribers(): SimulatedSubscriber[] {
+    const draw = new SeededRandom(Math.imul(this.seed, 0x165667b1) ^ 13);
+    const { partitionCount } = this.scenario;
+    const kinds = this.#workload.modules.flatMap(({ aggregates }) =>
+      aggregates.map(({ contract }) => contract),
+    );
+    const world = () => ({
+      draw,
+      partitionCount,
+      audit: this.audit,
+      sometimes: (name: string) => this.sometimes(name),
+    });
+    return Array.from({ length: draw.pick([0, 1, 2]) }, () => {
+      const kind = draw.below(3) === 0 && kinds.length > 0 ? draw.pick(kinds).kind : undefined;
+      return new SimulatedSubscriber(
+        world,
+        { manner: draw.pick(['follow', 'follow', 'pages']), kind },
+        partitionCount,
+      );
+    });
+  }
+
+  #driveSubscribers(): void {
+    for (const subscriber of this.#subscribers) subscriber.drive(this.node);
+  }
+
+  #countEnds(): void {
+    for (const state of this.audit.sagaStates()) this.sometimes(`a saga came to be ${state}`);
+    const { queuedCount, replayedCount, skippedCount } = this.audit.letters;
+    this.sometimes('a message became a dead letter', queuedCount);
+    this.sometimes('a dead letter was replayed', replayedCount);
+    this.sometimes('a dead letter was skipped', skippedCount);
   }
 
   /** What has begun and not ended; timers that are due soon are waited for. */
@@ -354,9 +437,10 @@ class Simulation implements Disrupted {
           throw new Violation(`I15: ${commandId} was refused with ${failure}, and is in the journal`);
       }
     }
+    await this.world.settled(this.#operator.check(this.node, this.disk.partitionCount));
     await this.#workload.check?.({
       operations,
-      ask: (call) => this.#answerTo(call, { commandId: `check${++this.#checks}`.padEnd(22, '-') }),
+      ask: (call) => this.#patientAnswerTo(call),
       now: () => this.world.now(),
     });
   }

@@ -45,6 +45,8 @@ export class Activation {
   rowsPending = 0;
   /** Second chance of the eviction: set by use, cleared by the hand. */
   used = true;
+  /** It was loaded for a message that is next in its channel: dropped before that, the two could go on for ever. */
+  isAwaited = false;
   strikes: Strikes = noStrikes;
   /** Of its newest row. */
   stateBytes = 0;
@@ -76,6 +78,7 @@ export class Activation {
       !this.dirty &&
       this.rowsPending === 0 &&
       this.waiting.length === 0 &&
+      !this.isAwaited &&
       this.watchers === undefined
     );
   }

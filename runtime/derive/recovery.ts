@@ -12,7 +12,7 @@ import { partitionOf } from '../../actors/model/address.js';
 import { unpack } from '../../actors/model/codec.js';
 import { OperatingError } from '../../actors/model/errors.js';
 import { EntryReader, hashEntry, noHash, sameHash } from '../../persistence/entry.js';
-import type { EntryHash } from '../../persistence/journal.js';
+import type { EntryHash, Fence } from '../../persistence/journal.js';
 import {
   causeCommand,
   causeTimer,
@@ -55,7 +55,10 @@ export async function recoverPartition(
   const { timers } = parts;
   await forEachRow(domain, number, timerTable, (value) => timers.load(partition, value));
   await forEachRow(domain, number, letterTable, (value) => partition.letters.load(value));
-  if (checkpoint.position > head.position) throw wentBack(number, checkpoint.position, head.position);
+  if (checkpoint.position > head.position) {
+    await assertOwner(domain, number, fence);
+    throw wentBack(number, checkpoint.position, head.position);
+  }
 
   const from = Math.max(
     1,
@@ -156,6 +159,16 @@ function replay(
       for (const timer of record[10]) timers.apply(partition, kindSchemaId, id, timer, trail);
     }
   }
+}
+
+/** Tables that are ahead of the log may be those of another owner, who has written on since the head was read. */
+async function assertOwner({ store }: Domain, partition: number, fence: Fence): Promise<void> {
+  const owner = await store.ownership.observe(partition);
+  if (owner?.epoch === fence.epoch && owner.nonce === fence.nonce) return;
+  throw new OperatingError(
+    'storage-unavailable',
+    `Partition ${partition} was taken by another owner while it was being opened.`,
+  );
 }
 
 function wentBack(partition: number, expected: number, found: number): OperatingError {

@@ -123,6 +123,8 @@ export class OutboundRoutes {
       {
         give: (item) => {
           if (!isCurrent()) return 'stop';
+          // Heard of while this was read; nobody would say again that it is consumed, and it would count for ever.
+          if (!isBefore(route.consumed, { position: item[2], ordinal: item[3] })) return 'on';
           if (this.#pendingOf(route) >= this.#domain.limits.channelPendingMax) {
             route.phase = 'paused';
             return 'stop';

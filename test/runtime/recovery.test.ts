@@ -1,7 +1,12 @@
 /** What a new process finds is what the old one had promised (I1, I3, I7, I12, I20). */
 import t from 'tap';
 import { commandCall, queryCall } from '../../actors/model/call.js';
+import { noHash } from '../../persistence/entry.js';
+import { MemoryDisk } from '../../persistence/memory/memory-disk.js';
 import { gate } from '../../persistence/memory/memory-faults.js';
+import { createMemoryStore } from '../../persistence/memory/memory-store.js';
+import type { Store } from '../../persistence/store.js';
+import { LogWriter } from '../contracts/log-writer.js';
 import { counterContract, counterModule } from '../support/counter-module.js';
 import { scanJournal } from '../support/journal-scan.js';
 import { SeededRandom } from '../support/seeded-random.js';
@@ -131,4 +136,29 @@ t.test('a log that is damaged, cut or older than its tables is not served', asyn
     t.ok(error instanceof Error, what);
     if (code !== '') t.equal((error as { code?: string }).code, code, what);
   }
+});
+
+t.test('tables of another owner, who went on during the opening, are no store that went back', async (t) => {
+  const disk = new MemoryDisk(1);
+  const other = createMemoryStore({ partitionCount: 1, disk });
+  const storeAs = (store: Store): Store => ({
+    ...store,
+    tables: {
+      ...store.tables,
+      // Between its taking the partition and its look at the tables another one has both.
+      checkpoint: async (partition) => {
+        const owner = await LogWriter.take(other, [partition], 'another-owner');
+        await owner.append([partition]);
+        const fence = owner.fence(partition);
+        const from = { position: 0, hash: noHash, epoch: 0 };
+        const to = { ...owner.head(partition), epoch: fence.epoch };
+        await other.tables.commit({ partition, fence, from, to, puts: [], deletes: [] });
+        return store.tables.checkpoint(partition);
+      },
+    },
+  });
+  await t.rejects(TestSystem.start({ disk, storeAs }), {
+    code: 'storage-unavailable',
+    message: /another owner/,
+  });
 });

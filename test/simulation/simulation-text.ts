@@ -12,12 +12,16 @@ export interface SimulationFigures {
 /** What a run of the simulation must have seen to prove anything. */
 export const mustHaveSeen: readonly string[] = [
   'a crash took unflushed writes',
+  'a dead letter was replayed',
+  'a dead letter was skipped',
   'a failover lost entries',
   'a node ended by itself: fenced',
   'a repeat was answered from the record or attached',
   'a rollback was halted',
   'a saga came to be compensated',
   'a saga came to be failed',
+  'a subscriber died',
+  'a subscriber was turned away',
   'a timer fired',
   'an actor was passivated',
   'report domain-reopened',

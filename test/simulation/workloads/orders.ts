@@ -113,6 +113,7 @@ function orderOf({ operation, answer }: AnsweredOperation): Order | undefined {
 
 /** Whether it was completed or taken back. Retries it where it is parked. */
 async function endedWell(view: WorkloadView, kind: string, id: string): Promise<boolean> {
+  let told = '';
   for (let retries = 0; ; retries++) {
     const call: ActorCall = { type: 'query', kind, id, query: 'status', payload: {}, waitMs: 10_000 };
     const answer = await view.ask(call);
@@ -120,8 +121,8 @@ async function endedWell(view: WorkloadView, kind: string, id: string): Promise<
     const { state, errors } = answer.reply as SagaStatus;
     if (state === 'completed' || state === 'compensated') return state === 'completed';
     if (state !== 'failed' || retries === retriesMax)
-      throw new Violation(`I10: ${kind} ${id} is ${state}: ${errors.join('; ')}`);
-    await view.ask({ type: 'command', kind, id, command: 'retry', payload: {} });
+      throw new Violation(`I10: ${kind} ${id} is ${state}: ${errors.join('; ')}; ${told}`);
+    told = JSON.stringify(await view.ask({ type: 'command', kind, id, command: 'retry', payload: {} }));
   }
 }
 

@@ -37,11 +37,11 @@ export function postWorkload(actorCount = 4): Workload {
         for (let number = first; number < first + count; number++) {
           const letter = `${call.id}:${number}`;
           const received = memory.get(to)?.received.filter((other) => other === letter).length;
-          if (received !== executions)
+          if (received !== (number < 0 ? 0 : executions))
             throw new Violation(`I2: letter ${letter} came ${received} times to ${to}`);
           const heard = memory
             .get(call.id)
-            ?.heard.filter((other) => other === `${tag}${number}=reply`).length;
+            ?.heard.filter((other) => other === `${tag}${number}=${number < 0 ? 'refused' : 'reply'}`).length;
           if (tag !== undefined && heard !== executions)
             throw new Violation(`I2: the answer to ${letter} was heard ${heard} times`);
         }
@@ -74,7 +74,10 @@ function nextOperation(
   if (roll < 5) {
     const count = 1 + draw.below(4);
     const tagged = draw.below(2) === 0 ? { tag: 'a' } : {};
-    const payload = { to: draw.pick(actors), first: take(count), count, ...tagged };
+    const taken = take(count);
+    // Numbers below 0 are refused: without a tag they, and what follows them to the same actor, wait as dead letters.
+    const first = draw.below(8) === 0 ? -count - taken : taken;
+    const payload = { to: draw.pick(actors), first, count, ...tagged };
     return { call: commandCall(counterContract, id, 'tell', payload) };
   }
   const name = draw.pick(timerNames);
@@ -99,7 +102,7 @@ function checkOrder(id: string, received: readonly string[], view: WorkloadView)
     const { call } = operation;
     if (executions === 0 || call.type !== 'command' || call.command !== 'tell') continue;
     const { to, first, count } = call.payload as Letters;
-    if (to !== id) continue;
+    if (to !== id || first < 0) continue;
     for (let number = first + 1; number < first + count; number++) {
       const [before, after] = [places.get(`${call.id}:${number - 1}`), places.get(`${call.id}:${number}`)];
       if (before === undefined || after === undefined || before > after)
