@@ -24,11 +24,18 @@ export interface Acknowledged {
 export class AcknowledgedHeads {
   readonly #newest: (Acknowledged | undefined)[];
   readonly #report: StoreReport;
+  readonly #onHalt: (heads: AcknowledgedHeads) => void;
   #halted: OperatingError | undefined;
 
-  constructor(partitionCount: number, report: StoreReport) {
+  /** `onHalt` runs once, at once: the process may be about to end. */
+  constructor(
+    partitionCount: number,
+    report: StoreReport,
+    onHalt: (heads: AcknowledgedHeads) => void = () => {},
+  ) {
     this.#newest = new Array<Acknowledged | undefined>(partitionCount).fill(undefined);
     this.#report = report;
+    this.#onHalt = onHalt;
   }
 
   /** Set once the store was found to hold an older history; code `store-went-back`. */
@@ -71,6 +78,7 @@ export class AcknowledgedHeads {
     if (this.#halted === undefined) {
       this.#halted = new OperatingError('store-went-back', `Redis holds an older history: ${detail}`);
       this.#report('error', 'store-went-back', { detail });
+      this.#onHalt(this);
     }
     return this.#halted;
   }

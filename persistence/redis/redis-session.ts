@@ -15,7 +15,7 @@ import { acquireLease, type NodeLease } from './node-lease.js';
 import { parseRedisUrl, type RedisTlsFiles } from './redis-address.js';
 import { RedisConnection, type SendCommand } from './redis-connection.js';
 import { accessFailure } from './reply-error.js';
-import { checkWitness, type RollbackWitness, readWitness } from './rollback-witness.js';
+import { checkWitness, keepInMind, type RollbackWitness, readWitness } from './rollback-witness.js';
 import { askServer, assertServer, describeServer } from './server-check.js';
 import { openPlace } from './store-place.js';
 import { WitnessKeeper } from './witness-keeper.js';
@@ -34,7 +34,7 @@ export interface RedisSessionOptions {
   readonly report?: StoreReport;
   /** False in every thread but the one that opened first. Default true. */
   readonly lock?: boolean;
-  /** With `lock`: a file that outlives the process and tells whether the store was put back meanwhile. */
+  /** A file that outlives the process and tells whether the store was put back meanwhile. Looked at with `lock`. */
   readonly witnessFile?: string;
 }
 
@@ -68,7 +68,14 @@ export class RedisSession {
     this.prefix = prefix;
     this.report = report;
     this.keys = new RedisKeys(prefix, partitionCount);
-    this.heads = new AcknowledgedHeads(partitionCount, report);
+    const { witnessFile } = options;
+    this.heads = new AcknowledgedHeads(partitionCount, report, (heads) => {
+      try {
+        if (witnessFile !== undefined) keepInMind(witnessFile, heads);
+      } catch (error) {
+        report('error', 'rollback-witness-not-written', { file: witnessFile, message: String(error) });
+      }
+    });
   }
 
   /** Throws as `openRedisStore`, having left nothing open. */
@@ -124,10 +131,9 @@ export class RedisSession {
     const { clock, partitionCount } = this.#options;
     const { keys, heads, report } = this;
     const { send } = this.connection;
-    const seen = witness?.fences ?? [];
-    await checkWitness(send, keys, seen);
+    await checkWitness(send, keys, witness?.fences ?? []);
     const parts = { file, store, send, keys, heads, partitionCount, clock, report };
-    this.#keeper = new WitnessKeeper(parts, seen);
+    this.#keeper = await WitnessKeeper.start(parts);
   }
 
   #connect(purpose: string): Promise<RedisConnection> {

@@ -2,11 +2,12 @@
  * What a node remembers of its store outside of it: a small file in the data directory with the heads it last saw. A store that was
  * emptied or put back while no node ran cannot tell by itself; the file can.
  *
- * Written every two seconds and at a clean stop: it may lag, and then proves less. It is never ahead of what the store had made
- * durable.
+ * Written every two seconds, at a clean stop, and by whoever finds that the store went back: in between it may lag, and then
+ * proves less. It is never ahead of what the store had made durable.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
+import { threadId } from 'node:worker_threads';
 import { OperatingError } from '../../actors/model/errors.js';
 import { StoreFailure } from '../store-failure.js';
 import { AcknowledgedHeads } from './acknowledged-heads.js';
@@ -50,15 +51,44 @@ export function readWitness(file: string): RollbackWitness | undefined {
 }
 
 /** Replaces the file as a whole. */
-export async function writeWitness(file: string, { store, fences }: RollbackWitness): Promise<void> {
+export async function writeWitness(file: string, witness: RollbackWitness): Promise<void> {
+  const draft = draftOf(file);
+  // Flushed before it has its name: a power cut must not leave an empty file, which would refuse the next start.
+  await writeFile(draft, witnessText(witness), { flush: true });
+  await rename(draft, file);
+}
+
+/**
+ * Puts down what a thread knows to be acknowledged, when it has found that the store holds less: it is newer than what was seen
+ * last, and without it the next start would go on from the older history.
+ */
+export function keepInMind(file: string, heads: AcknowledgedHeads): void {
+  const witness = readWitness(file);
+  if (witness === undefined) return;
+  const fences = [...witness.fences];
+  for (const [partition, { fence, position, hash }] of heads.known()) {
+    const seen = fences[partition];
+    const isNewer =
+      seen === undefined ||
+      fence.epoch > seen.fence.epoch ||
+      (fence.epoch === seen.fence.epoch && position > seen.head.position);
+    if (isNewer) fences[partition] = { fence, head: { position, hash } };
+  }
+  const draft = draftOf(file);
+  writeFileSync(draft, witnessText({ ...witness, fences }), { flush: true });
+  renameSync(draft, file);
+}
+
+function witnessText({ store, fences }: RollbackWitness): string {
   const texts = fences.map((stored) =>
     stored === undefined ? null : fenceText(stored.fence, stored.head.position, stored.head.hash),
   );
-  const draft = `${file}.${process.pid}.draft`;
-  const text = `${JSON.stringify({ format: witnessFormat, store, fences: texts })}\n`;
-  // Flushed before it has its name: a power cut must not leave an empty file, which would refuse the next start.
-  await writeFile(draft, text, { flush: true });
-  await rename(draft, file);
+  return `${JSON.stringify({ format: witnessFormat, store, fences: texts })}\n`;
+}
+
+/** One for each thread that may write. */
+function draftOf(file: string): string {
+  return `${file}.${process.pid}-${threadId}.draft`;
 }
 
 /** Throws `store-went-back` when the store holds less than was seen. */

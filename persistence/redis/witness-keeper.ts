@@ -5,11 +5,10 @@
 import type { StoreClock } from '../store-clock.js';
 import type { StoreReport } from '../store-report.js';
 import type { AcknowledgedHeads } from './acknowledged-heads.js';
-import type { StoredFence } from './fence-text.js';
 import { readFences } from './heads-check.js';
 import type { RedisKeys } from './keys.js';
 import type { SendCommand } from './redis-connection.js';
-import { writeWitness } from './rollback-witness.js';
+import { readWitness, writeWitness } from './rollback-witness.js';
 
 const lookEveryMs = 2_000;
 
@@ -28,17 +27,21 @@ export interface WitnessKeeperOptions {
 export class WitnessKeeper {
   readonly #options: WitnessKeeperOptions;
   readonly #partitions: readonly number[];
-  #seen: readonly (StoredFence | undefined)[];
   #written = '';
   #isStopped = false;
   #looking: Promise<void> = Promise.resolve();
 
-  /** `seen`: what the file says, which the store was checked against. */
-  constructor(options: WitnessKeeperOptions, seen: readonly (StoredFence | undefined)[]) {
+  private constructor(options: WitnessKeeperOptions) {
     this.#options = options;
-    this.#seen = seen;
     this.#partitions = Array.from({ length: options.partitionCount }, (_, partition) => partition);
-    this.#lookLater();
+  }
+
+  /** Resolves when the file is there. The store was checked against what it said before. */
+  static async start(options: WitnessKeeperOptions): Promise<WitnessKeeper> {
+    const keeper = new WitnessKeeper(options);
+    await keeper.#look();
+    keeper.#lookLater();
+    return keeper;
   }
 
   /** Looks once more, so that a clean stop leaves nothing unremembered. */
@@ -63,10 +66,10 @@ export class WitnessKeeper {
     if (heads.halted !== undefined) return;
     try {
       const fences = await readFences(send, keys, this.#partitions);
-      for (const [partition, seen] of this.#seen.entries())
+      // The file, because a thread that knew more may have written it.
+      for (const [partition, seen] of readWitness(file)?.fences.entries() ?? [])
         heads.check(partition, seen && { fence: seen.fence, ...seen.head }, fences[partition]);
       if (heads.halted !== undefined) return;
-      this.#seen = fences;
       const text = fences.map((stored) => `${stored?.fence.epoch} ${stored?.head.position}`).join();
       if (text === this.#written) return;
       await writeWitness(file, { store, fences });
