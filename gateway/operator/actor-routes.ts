@@ -3,32 +3,29 @@
  */
 import { partitionOf } from '../../actors/model/address.js';
 import type { Rejection } from '../../actors/model/message.js';
-import { limitOf, pageRejections } from '../../actors/model/page-query.js';
+import { limitOf } from '../../actors/model/page-query.js';
 import type { RouteAnswer, RouteRequest } from '../../actors/model/route.js';
 import type { ActorFacts, StoredActor } from '../../runtime/operator/actor-operations.js';
-import type { OwnRoute } from '../own-route.js';
 import {
-  adminOnly,
   askAll,
   cursorText,
   cursorValue,
   dryRunOf,
   isRejected,
   type OperatorParts,
+  type OperatorRoute,
   operatorOf,
 } from './operator-parts.js';
 
 /** Operations of one request: the rows looked at are bounded, and a page may be short. */
 const operationsPerPage = 8;
 
-export function actorRoutes(parts: OperatorParts): readonly OwnRoute[] {
+export function actorRoutes(parts: OperatorParts): readonly OperatorRoute[] {
   return [
     {
       method: 'GET',
       path: '/api/v1/actors',
-      access: adminOnly,
       query: ['kind', 'id', 'cursor', 'limit'],
-      rejections: pageRejections,
       summary: 'Actors as of the last sweep of the tables; with `kind` and `id` one as it stands',
       serve: (request) => {
         const { kind, id } = request.query;
@@ -40,9 +37,7 @@ export function actorRoutes(parts: OperatorParts): readonly OwnRoute[] {
     {
       method: 'GET',
       path: '/api/v1/parked-actors',
-      access: adminOnly,
       query: ['limit'],
-      rejections: pageRejections,
       summary: 'Actors that failed repeatedly and wait for an operator',
       serve: async (request) => {
         const limit = limitOf(request.query.limit);
@@ -55,9 +50,7 @@ export function actorRoutes(parts: OperatorParts): readonly OwnRoute[] {
     {
       method: 'POST',
       path: '/api/v1/parked-actors/{kind}/{id}/unpark',
-      access: adminOnly,
       query: ['dry_run'],
-      rejections: pageRejections,
       summary: 'Tries a parked actor again',
       serve: async (request) => {
         const isDryRun = dryRunOf(request.query.dry_run);

@@ -1,28 +1,25 @@
 /**
  * Who did what: `GET /api/v1/audit`, newest first.
  */
-import { limitOf, pageRejections, timeOf } from '../../actors/model/page-query.js';
+import { limitOf, timeOf } from '../../actors/model/page-query.js';
 import type { AuditLine } from '../../runtime/operator/audit.js';
-import type { OwnRoute } from '../own-route.js';
 import { isLogCursor, mergedPage } from './log-pages.js';
 import {
-  adminOnly,
   cursorText,
   cursorValue,
   isoTime,
   isRejected,
   type OperatorParts,
+  type OperatorRoute,
   operatorOf,
 } from './operator-parts.js';
 
-export function auditRoutes(parts: OperatorParts): readonly OwnRoute[] {
+export function auditRoutes(parts: OperatorParts): readonly OperatorRoute[] {
   return [
     {
       method: 'GET',
       path: '/api/v1/audit',
-      access: adminOnly,
       query: ['subject', 'from', 'to', 'cursor', 'limit'],
-      rejections: pageRejections,
       summary:
         'Commands from outside and changes of operators, newest first; `subject` is a principal or an actor',
       serve: async (request) => {

@@ -3,13 +3,11 @@
  *
  * An id says where the letter is kept (its target's partition) and where its message stands (its source's log).
  */
-import { limitOf, pageRejections } from '../../actors/model/page-query.js';
+import { limitOf } from '../../actors/model/page-query.js';
 import type { RouteRequest } from '../../actors/model/route.js';
 import { bySending, type LetterPlace, type SentPlace } from '../../runtime/letters/letter-box.js';
 import type { LetterView, Replay } from '../../runtime/operator/letter-operations.js';
-import type { OwnRoute } from '../own-route.js';
 import {
-  adminOnly,
   askAll,
   cursorText,
   cursorValue,
@@ -17,6 +15,7 @@ import {
   isoTime,
   isRejected,
   type OperatorParts,
+  type OperatorRoute,
   operatorOf,
 } from './operator-parts.js';
 
@@ -27,13 +26,11 @@ interface Placed {
   readonly letter: LetterView;
 }
 
-export function letterRoutes(parts: OperatorParts): readonly OwnRoute[] {
-  const list: OwnRoute = {
+export function letterRoutes(parts: OperatorParts): readonly OperatorRoute[] {
+  const list: OperatorRoute = {
     method: 'GET',
     path: letters,
-    access: adminOnly,
     query: ['kind', 'id', 'cursor', 'limit'],
-    rejections: pageRejections,
     summary: 'Dead letters, the oldest first; `kind` and `id` are the target’s',
     serve: async (request) => {
       const { kind, id, cursor } = request.query;
@@ -64,14 +61,12 @@ export function letterRoutes(parts: OperatorParts): readonly OwnRoute[] {
   const one = (
     verb: string,
     summary: string,
-    run: (asked: Asked) => ReturnType<OwnRoute['serve']>,
-  ): OwnRoute => ({
+    run: (asked: Asked) => ReturnType<OperatorRoute['serve']>,
+  ): OperatorRoute => ({
     method: 'POST',
     path: `${letters}/{dead_letter_id}/${verb}`,
-    access: adminOnly,
     query: ['dry_run'],
     isParameter: (text) => placeOf(text) !== undefined,
-    rejections: pageRejections,
     summary,
     serve: async (request) => {
       const isDryRun = dryRunOf(request.query.dry_run);

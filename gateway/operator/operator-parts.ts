@@ -10,12 +10,16 @@ import type { RouteRequest } from '../../actors/model/route.js';
 import type { ActorClient } from '../../runtime/actor-client.js';
 import type { Answer, Ask, OperationClient, OperationName } from '../../runtime/operator/operation.js';
 import type { Operator } from '../../runtime/operator/operation-ground.js';
+import type { OwnRoute } from '../own-route.js';
 
 export interface OperatorParts {
   readonly operations: OperationClient;
   readonly client: ActorClient;
   readonly modules: readonly Module[];
 }
+
+/** A route before `operatorRoutes` says who may use it. */
+export type OperatorRoute = Omit<OwnRoute, 'access'>;
 
 /** Asks one actor in the name of who asks the route; its no is a value, a failure rejects. */
 export function askActor(
@@ -30,8 +34,6 @@ export function askActor(
     });
   });
 }
-
-export const adminOnly: readonly string[] = ['admin'];
 
 export function operatorOf({ caller, commandId }: Pick<RouteRequest, 'caller' | 'commandId'>): Operator {
   return { principal: caller.principal, commandId };

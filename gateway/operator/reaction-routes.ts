@@ -1,26 +1,24 @@
 /**
  * Reactions: which there are, and running one over the events that were there before it.
  */
-import { pageRejections, timeOf } from '../../actors/model/page-query.js';
-import type { OwnRoute } from '../own-route.js';
+import { timeOf } from '../../actors/model/page-query.js';
 import {
-  adminOnly,
   cursorText,
   cursorValue,
   dryRunOf,
   isRejected,
   type OperatorParts,
+  type OperatorRoute,
   operatorOf,
 } from './operator-parts.js';
 
 const reactions = '/api/v1/reactions';
 
-export function reactionRoutes(parts: OperatorParts): readonly OwnRoute[] {
+export function reactionRoutes(parts: OperatorParts): readonly OperatorRoute[] {
   return [
     {
       method: 'GET',
       path: reactions,
-      access: adminOnly,
       summary: 'Reactions of the modules, and to what',
       serve: async () => {
         const items = parts.modules.flatMap(({ name: module, reactions: declared = [] }) =>
@@ -32,9 +30,7 @@ export function reactionRoutes(parts: OperatorParts): readonly OwnRoute[] {
     {
       method: 'POST',
       path: `${reactions}/{name}/backfill`,
-      access: adminOnly,
       query: ['before', 'dry_run', 'cursor'],
-      rejections: pageRejections,
       summary:
         'Sends what the reaction would have sent for events before it was deployed; one request does a stretch, the cursor the next',
       serve: async (request) => {

@@ -5,22 +5,22 @@
 import { partitionOf } from '../../actors/model/address.js';
 import type { HistoryReply } from '../../actors/model/call.js';
 import { type Rejection, reject } from '../../actors/model/message.js';
-import { limitOf, pageRejections } from '../../actors/model/page-query.js';
+import { limitOf } from '../../actors/model/page-query.js';
 import type { RouteAnswer, RouteRequest } from '../../actors/model/route.js';
 import { isFinal, type SagaState, type SagaVerb, sagaVerbs } from '../../actors/model/saga.js';
 import type { SagaStep } from '../../actors/model/saga-step.js';
 import type { SagaLine, SagaName } from '../../runtime/operator/saga-operations.js';
 import { contractOf } from '../../runtime/saga/saga-contract.js';
 import { sagaTimeline, type TimelineStep } from '../../runtime/saga/saga-timeline.js';
-import type { OwnRoute, Refused } from '../own-route.js';
+import type { Refused } from '../own-route.js';
 import {
-  adminOnly,
   askActor,
   cursorValue,
   dryRunOf,
   isoTime,
   isRejected,
   type OperatorParts,
+  type OperatorRoute,
   operatorOf,
   switchOf,
 } from './operator-parts.js';
@@ -49,15 +49,13 @@ interface Filter {
   readonly limit: number;
 }
 
-export function sagaRoutes(parts: OperatorParts): readonly OwnRoute[] {
-  const one = { access: adminOnly, rejections: { ...pageRejections, 'not-found': 404 } } as const;
+export function sagaRoutes(parts: OperatorParts): readonly OperatorRoute[] {
+  const one = { rejections: { 'not-found': 404 } } as const;
   return [
     {
       method: 'GET',
       path: sagas,
-      access: adminOnly,
       query: ['state', 'type', 'older_than', 'parked', 'stuck', 'cursor', 'limit'],
-      rejections: pageRejections,
       summary:
         'Sagas, newest first; running, compensating, parked and stuck ones oldest first. `older_than` in seconds',
       serve: (request) => list(parts, request),
@@ -74,7 +72,7 @@ export function sagaRoutes(parts: OperatorParts): readonly OwnRoute[] {
       },
     },
     ...sagaVerbs.map(
-      (verb): OwnRoute => ({
+      (verb): OperatorRoute => ({
         ...one,
         method: 'POST',
         path: `${sagas}/{saga_id}/${verb}`,

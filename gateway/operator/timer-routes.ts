@@ -5,12 +5,10 @@
  */
 import Type, { type Static } from 'typebox';
 import { isActorId, partitionOf } from '../../actors/model/address.js';
-import { limitOf, pageRejections, timeOf } from '../../actors/model/page-query.js';
+import { limitOf, timeOf } from '../../actors/model/page-query.js';
 import type { RouteAnswer, RouteRequest } from '../../actors/model/route.js';
 import type { NamedTimer, TimerPlace, TimerView } from '../../runtime/operator/timer-operations.js';
-import type { OwnRoute } from '../own-route.js';
 import {
-  adminOnly,
   askAll,
   cursorText,
   cursorValue,
@@ -18,19 +16,18 @@ import {
   isoTime,
   isRejected,
   type OperatorParts,
+  type OperatorRoute,
   operatorOf,
 } from './operator-parts.js';
 
 const timers = '/api/v1/timers';
 const MoveBody = Type.Object({ due_at: Type.String() });
 
-export function timerRoutes(parts: OperatorParts): readonly OwnRoute[] {
-  const list: OwnRoute = {
+export function timerRoutes(parts: OperatorParts): readonly OperatorRoute[] {
+  const list: OperatorRoute = {
     method: 'GET',
     path: timers,
-    access: adminOnly,
     query: ['kind', 'cursor', 'limit'],
-    rejections: pageRejections,
     summary: 'Timers that are set, the next one first',
     serve: async (request) => {
       const { kind, cursor, limit: limitText } = request.query;
@@ -53,7 +50,10 @@ export function timerRoutes(parts: OperatorParts): readonly OwnRoute[] {
     },
   };
 
-  const change = async (request: RouteRequest, dueAt: number | undefined): ReturnType<OwnRoute['serve']> => {
+  const change = async (
+    request: RouteRequest,
+    dueAt: number | undefined,
+  ): ReturnType<OperatorRoute['serve']> => {
     const isDryRun = dryRunOf(request.query.dry_run);
     if (typeof isDryRun !== 'boolean') return isDryRun;
     // The gateway matched the path and checked the parameter with `isTimerId`.
@@ -65,10 +65,8 @@ export function timerRoutes(parts: OperatorParts): readonly OwnRoute[] {
   };
   const one = {
     path: `${timers}/{timer_id}`,
-    access: adminOnly,
     query: ['dry_run'],
     isParameter: (text: string) => namedTimer(text) !== undefined,
-    rejections: pageRejections,
   } as const;
   return [
     list,

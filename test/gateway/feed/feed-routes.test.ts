@@ -2,6 +2,7 @@
 import t from 'tap';
 import type { RawResponse } from '../../support/http-client.js';
 import { problemCode } from '../gateway-fixture.js';
+import operatorModules, { journey } from '../operator/operator-app.js';
 import { FeedServer } from './feed-server.js';
 
 function json(response: RawResponse) {
@@ -9,6 +10,8 @@ function json(response: RawResponse) {
     readonly items: readonly {
       readonly event_id: string;
       readonly event_type: string;
+      readonly aggregate_id: string;
+      readonly correlation_id: string;
       readonly timestamp: string;
     }[];
     readonly next_cursor: string | null;
@@ -45,6 +48,48 @@ t.test('events of all actors by type, page by page, to the end', async (t) => {
   const rest = json(await server.get(`/api/v1/events?from=${whole.position}`));
   t.match(rest.items, [{ event_type: 'Added', aggregate_id: 'c1', stream_version: 4 }]);
 });
+
+t.test(
+  'by correlation: what one command led to, over all actors, its saga and what that undid',
+  async (t) => {
+    const server = await FeedServer.start(t, { modules: operatorModules });
+    await server.counter('other', 'add', { amount: 1 });
+    for (const [id, second] of [
+      ['j1', -1],
+      ['j2', 2],
+    ] as const)
+      await server.run({
+        type: 'command',
+        kind: journey.name,
+        id,
+        command: 'start',
+        payload: { first: 1, second },
+      });
+    // Its newest event: no more follow.
+    const ended = async (type: string) => {
+      for (;;) {
+        const { items } = json(await server.get(`/api/v1/events?type=${type}`));
+        if (items[0] !== undefined) return items[0].correlation_id;
+      }
+    };
+    const correlation = await ended('SagaCompensated');
+    await ended('SagaCompleted');
+    const { items } = json(await server.get(`/api/v1/events?correlation_id=${correlation}`));
+    t.same(
+      items.map(({ aggregate_id, event_type }) => `${aggregate_id} ${event_type}`),
+      [
+        'j1 SagaStarted',
+        'leg-1 Received',
+        'j1 StepCompleted',
+        'j1 StepFailed',
+        'j1 SagaCompensating',
+        'leg-1 Received',
+        'j1 StepCompensated',
+        'j1 SagaCompensated',
+      ],
+    );
+  },
+);
 
 t.test('from_time begins at the first event of that moment', async (t) => {
   const server = await FeedServer.start(t);

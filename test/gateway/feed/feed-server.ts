@@ -1,6 +1,7 @@
 /**
  * A gateway on a real socket over a real system in this process: counters, in memory, with the bounds a test needs.
  */
+import type { ActorCall } from '../../../actors/model/call.js';
 import type { Module } from '../../../actors/model/module.js';
 import { mintToken } from '../../../gateway/authentication.js';
 import { createGateway, type Gateway, type GatewaySettings } from '../../../gateway/gateway.js';
@@ -111,9 +112,12 @@ export class FeedServer {
   }
 
   /** Runs a command of a counter. Rejects unless it is done. */
-  async counter(id: string, command: string, payload: unknown): Promise<void> {
+  counter(id: string, command: string, payload: unknown): Promise<void> {
+    return this.run({ type: 'command', kind: 'counter', id, command, payload });
+  }
+
+  async run(call: ActorCall): Promise<void> {
     const commandId = `c${String(++this.#commandCount).padStart(21, '0')}`;
-    const call = { type: 'command', kind: 'counter', id, command, payload } as const;
     const answer = await new Promise<ActorAnswer>((resolve) => {
       this.system.submit({ call, caller: somebody, commandId }, resolve);
     });
