@@ -100,7 +100,7 @@ export async function copyStore({ url }: StoreAddress, directory: string): Promi
   if (scheme === 'embedded') return await copyEmbeddedStore(rest, directory);
   throw new StoreFailure(
     'store-address',
-    'a store in Redis is backed up with `troupe journal export FILE`, or with copies of the files of the server',
+    'only an embedded store is copied as a whole; a journal is exported',
   );
 }
 

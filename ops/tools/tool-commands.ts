@@ -129,10 +129,8 @@ export function addTools(program: Command, exit: (code: number) => void): void {
 
   const backup = program
     .command('backup')
-    .description(
-      'Copy the embedded store into an empty directory, beside a running server, and check the copy.',
-    )
-    .argument('<directory>', 'made if it is not there; a server can be started on it')
+    .description('Copy a store into an empty directory, beside a running server, and check the copy.')
+    .argument('<directory>', 'made if it is not there')
     .option('--progress', 'show progress also where stderr is no terminal')
     .option(...place.json)
     .addHelpText('after', backupNote)
@@ -143,11 +141,17 @@ export function addTools(program: Command, exit: (code: number) => void): void {
 }
 
 const backupNote = `
-The copy holds the journal, the tables, the archive and the keys of the data directory: keep it as safe as the original.
-Restore it by starting a server with --data on it, or on a copy of it.
+Of the embedded store the copy holds the journal, the tables, the archive and the keys of the data directory. Restore it by
+starting a server with --data on it, or on a copy of it.
+Of a store in Redis it holds the journal, archived entries included, as journal.export, and the keys of the data directory. Restore it by
+importing that into an empty store, of either kind, with --data on a copy of the backup.
+Keep both as safe as the original.
 
-Example:
-  troupe backup --data /var/lib/bank /backup/bank-2026-11-21`;
+Examples:
+  troupe backup --data /var/lib/bank /backup/bank-2026-11-21
+  troupe backup --store redis://127.0.0.1:6379/0 --data /var/lib/bank /backup/bank-2026-11-21
+  cp -r /backup/bank-2026-11-21 /var/lib/bank-2
+  troupe journal import /backup/bank-2026-11-21/journal.export --store redis://127.0.0.1:6380/0 --data /var/lib/bank-2`;
 
 const importNote = `
 Into as many partitions as before, every entry stays as it is. Into another number, these stay: every actor's events, versions

@@ -10,6 +10,7 @@ import type { Config } from '../settings.js';
 import { archiveDirectoryOf } from '../store-options.js';
 import { systemClock } from '../system-clock.js';
 import { diagnose, diagnosisText, isDamaged } from './doctor.js';
+import { backUpByExport, exportName } from './exported-backup.js';
 import { exportJournal } from './journal-export.js';
 import { checkExport, type ImportFacts, importJournal } from './journal-import.js';
 import { type ReadOptions, readJournal, type TailOptions, tailJournal } from './journal-read.js';
@@ -99,11 +100,19 @@ export async function runAcceptRollback(config: Config, options: AcceptOptions):
   return exitCodes.stopped;
 }
 
-/** Copies, then checks the copy as a whole. */
+/** Copies, then checks the copy as a whole. A store in Redis is exported. */
 export async function runBackup(config: Config, target: string, options: PlainOptions): Promise<number> {
   const output = new Output();
   const directory = path.resolve(target);
   const progress = progressOn(options.progress === true);
+  if (config.store !== 'embedded') {
+    const entries = await backUpByExport(config, directory, progress);
+    const text = `${directory}: ${countText(entries)} entries, exported and checked; restore with: troupe journal import ${path.join(directory, exportName)}`;
+    await output.line(
+      options.json === true ? jsonText({ directory, sound: true, entries, damaged: [] }) : text,
+    );
+    return exitCodes.stopped;
+  }
   progress.show(() => `backup: copying to ${directory}`);
   await copyStore(addressOf(config), directory);
   const copied = { ...config, store: 'embedded', dataDirectory: directory } as const;

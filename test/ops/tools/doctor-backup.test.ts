@@ -1,12 +1,13 @@
 /** `troupe doctor` and `troupe backup` as people run them, on real data directories. */
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
+import { createSystem, type System } from '../../../ops/index.js';
 import { systemClock } from '../../../ops/system-clock.js';
 import { openStore } from '../../../persistence/open-store.js';
 import { LogWriter } from '../../contracts/log-writer.js';
 import { redisSuite } from '../../support/redis-suite.js';
-import { counterContract } from '../fixtures/counter-app.js';
+import counters, { counterContract } from '../fixtures/counter-app.js';
 import { add, moved, runningSystem, temporaryFolder, toolEnd } from './counted-place.js';
 
 t.test('the doctor finds a sound store sound, running or stopped, and says who has it', async (t) => {
@@ -61,29 +62,7 @@ t.test('a backup taken under load is checked, and a system on it goes on from on
   t.match(end.stdout, 'copied and checked');
   t.notOk(existsSync(path.join(target, 'LOCK')), 'the copy is nobody’s');
 
-  const copy = await runningSystem(t, target);
-  const total = async (id: string): Promise<number> => {
-    const result = await copy.query(counterContract, id, 'total', {});
-    return result.ok ? result.reply.total : Number.NaN;
-  };
-  // What was under way at the moment of the copy is finished by the copy: its sagas are asked to their end.
-  for (let count = 0; ; count++) {
-    const status = await copy.query('move', `move-${count}`, 'status', {}, { waitMs: 10_000 });
-    if (!status.ok) break;
-  }
-  t.equal((await total('from')) + (await total('to')), 1_000);
-  const repeated = await copy.call(
-    counterContract,
-    'keyed',
-    'add',
-    { amount: 5 },
-    { idempotencyKey: 'once' },
-  );
-  t.match(
-    repeated,
-    { ok: true, replayed: true },
-    'recorded answers and the key that tells repeats are there',
-  );
+  await goesOn(t, await runningSystem(t, target));
 });
 
 t.test('a backup goes only into an empty directory, and leaves nothing where it fails', async (t) => {
@@ -102,7 +81,53 @@ t.test('a backup goes only into an empty directory, and leaves nothing where it 
   t.ok(readdirSync(directory).includes('manifest.json'), 'and what is there stays');
 });
 
-redisSuite('accept a rollback', (server) => {
+redisSuite('backup and rollback of Redis', (server) => {
+  void t.test(
+    'a backup of Redis under load is imported beside it, and goes on from one moment',
+    async (t) => {
+      const { url, freshPrefix, clear } = await server();
+      const [prefix, copiedPrefix] = [freshPrefix(), freshPrefix()];
+      t.teardown(() => Promise.all([clear(prefix), clear(copiedPrefix)]));
+      const folder = temporaryFolder(t);
+      const [directory, target] = [path.join(folder, 'data'), path.join(folder, 'copy')];
+      const running = async (store: { directory: string; prefix: string }): Promise<System> => {
+        const system = await createSystem({
+          modules: [counters],
+          store: { type: 'redis', url, ...store },
+          partitions: 4,
+        });
+        t.teardown(() => system.stop());
+        return system;
+      };
+      const system = await running({ directory, prefix });
+      await add(system, 'from', 1_000);
+      await add(system, 'keyed', 5, 'once');
+      let isCopied = false;
+      const load = (async () => {
+        for (let count = 0; !isCopied; count++) await moved(system, `move-${count}`, 'from', 'to', 1);
+      })();
+      const backup = await toolEnd(t, directory, ['backup', target, '--store', url, '--prefix', prefix]);
+      isCopied = true;
+      await load;
+      t.equal(backup.code, 0, backup.stderr);
+      t.match(backup.stdout, /entries, exported and checked/);
+      const again = await toolEnd(t, directory, ['backup', target, '--store', url, '--prefix', prefix]);
+      t.equal(again.code, 2);
+      t.match(again.stderr, 'is not empty');
+      t.ok(existsSync(path.join(target, 'journal.export')), 'and what is there stays');
+
+      const into = ['--store', url, '--prefix', copiedPrefix];
+      const restore = await toolEnd(t, target, [
+        'journal',
+        'import',
+        path.join(target, 'journal.export'),
+        ...into,
+      ]);
+      t.equal(restore.code, 0, restore.stderr);
+      await goesOn(t, await running({ directory: target, prefix: copiedPrefix }));
+    },
+  );
+
   void t.test('what a Redis that went back has lost is accepted only with --yes, and listed', async (t) => {
     const { url, freshPrefix, clear } = await server();
     const prefix = freshPrefix();
@@ -131,3 +156,29 @@ redisSuite('accept a rollback', (server) => {
     await next.close();
   });
 });
+
+/** A system on the copy: nothing of it is half there. */
+async function goesOn(t: Test, copy: System): Promise<void> {
+  const total = async (id: string): Promise<number> => {
+    const result = await copy.query(counterContract, id, 'total', {});
+    return result.ok ? result.reply.total : Number.NaN;
+  };
+  // What was under way at the moment of the copy is finished by the copy: its sagas are asked to their end.
+  for (let count = 0; ; count++) {
+    const status = await copy.query('move', `move-${count}`, 'status', {}, { waitMs: 10_000 });
+    if (!status.ok) break;
+  }
+  t.equal((await total('from')) + (await total('to')), 1_000);
+  const repeated = await copy.call(
+    counterContract,
+    'keyed',
+    'add',
+    { amount: 5 },
+    { idempotencyKey: 'once' },
+  );
+  t.match(
+    repeated,
+    { ok: true, replayed: true },
+    'recorded answers and the key that tells repeats are there',
+  );
+}
