@@ -75,19 +75,19 @@ t.test(
     const correlation = await ended('SagaCompensated');
     await ended('SagaCompleted');
     const { items } = json(await server.get(`/api/v1/events?correlation_id=${correlation}`));
-    t.same(
-      items.map(({ aggregate_id, event_type }) => `${aggregate_id} ${event_type}`),
-      [
-        'j1 SagaStarted',
-        'leg-1 Received',
-        'j1 StepCompleted',
-        'j1 StepFailed',
-        'j1 SagaCompensating',
-        'leg-1 Received',
-        'j1 StepCompensated',
-        'j1 SagaCompensated',
-      ],
-    );
+    // Decision D17: in order for each actor; between partitions a millisecond has no order.
+    const typesOf = (id: string) =>
+      items.filter((item) => item.aggregate_id === id).map((item) => item.event_type);
+    t.same(typesOf('j1'), [
+      'SagaStarted',
+      'StepCompleted',
+      'StepFailed',
+      'SagaCompensating',
+      'StepCompensated',
+      'SagaCompensated',
+    ]);
+    t.same(typesOf('leg-1'), ['Received', 'Received']);
+    t.equal(items.length, 8, 'and nothing of others');
   },
 );
 
