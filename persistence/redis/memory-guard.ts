@@ -3,7 +3,8 @@
  */
 import type { StoreReport } from '../store-report.js';
 import type { RedisConnection } from './redis-connection.js';
-import { type MemoryLevel, memoryLevel, memoryOf, parseInfo } from './server-check.js';
+import { type MemoryLevel, memoryLevel, memoryOf } from './server-check.js';
+import { parseInfo } from './server-info.js';
 
 export class MemoryGuard {
   readonly #connection: RedisConnection;

@@ -16,7 +16,7 @@ import { StoreFailure } from '../store-failure.js';
 import type { StoreReport } from '../store-report.js';
 import { type RedisAddress, tlsOptions } from './redis-address.js';
 import { accessFailure, needsNewConnection } from './reply-error.js';
-import { parseInfo } from './server-check.js';
+import { parseInfo } from './server-info.js';
 import { tlsRefusal } from './tls-refusal.js';
 
 /** Long enough for a stalled disk; short enough that a group is asked for again within its deadline. */

@@ -14,7 +14,8 @@ import { parseRedisUrl, type RedisTlsFiles } from './redis-address.js';
 import { RedisConnection } from './redis-connection.js';
 import { RedisJournal } from './redis-journal.js';
 import { RedisTables } from './redis-tables.js';
-import { askServer, describeServer, memoryOf, parseInfo } from './server-check.js';
+import { askServer, describeServer, memoryOf } from './server-check.js';
+import { parseInfo } from './server-info.js';
 import { redisFormat } from './store-place.js';
 
 export interface RedisReaderOptions {

@@ -4,6 +4,7 @@
 import type { Durability } from '../store.js';
 import { StoreFailure } from '../store-failure.js';
 import type { SendCommand } from './redis-connection.js';
+import { parseInfo } from './server-info.js';
 
 /** Functions and their library came with it. */
 export const versionMajorMin = 7;
@@ -120,15 +121,6 @@ export function memoryLevel({ usedBytes, limitBytes }: MemoryFacts): MemoryLevel
   const share = usedBytes / limitBytes;
   if (share >= memoryRefuseShare) return 'refuse';
   return share >= memoryWarnShare ? 'warn' : 'enough';
-}
-
-export function parseInfo(text: string): ReadonlyMap<string, string> {
-  const facts = new Map<string, string>();
-  for (const line of text.split('\r\n')) {
-    const colon = line.indexOf(':');
-    if (colon > 0 && !line.startsWith('#')) facts.set(line.slice(0, colon), line.slice(colon + 1));
-  }
-  return facts;
 }
 
 function parsePairs(flat: readonly Buffer[]): ReadonlyMap<string, string> {
