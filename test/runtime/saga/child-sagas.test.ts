@@ -198,6 +198,49 @@ t.test('a child that was compensated runs again as another saga once a person sa
   await system.stop();
 });
 
+t.test(
+  'I10: what a person says to a parked saga is done once, whichever commit the crash falls between',
+  async (t) => {
+    for (const at of ['request', 'reply'] as const) {
+      let commits = 0;
+      while (await crashDuringRetry(commits, at)) commits++;
+      t.ok(commits > 4, `${commits} commits`);
+    }
+  },
+);
+
+/** False when the saga was over before the crash. */
+async function crashDuringRetry(commits: number, at: 'request' | 'reply'): Promise<boolean> {
+  let system = await open({ limits: { groupCommandsMax: 1 } });
+  await fill(system);
+  const payload = { buyer: 'p1', product: 'pen', count: 12 };
+  await system.ask({ type: 'command', kind: 'prepaid', id: 'p1', command: 'start', payload });
+  await system.clock.advance(2_000);
+  await system.reply(commandCall(stockContract, 'pen', 'supply', { count: 10 }));
+  const { script } = system;
+  for (let count = 0; count < commits; count++) script.onNextAppend(undefined);
+  script.onNextAppend({ type: 'delay', at, until: new Promise(() => undefined) });
+  const retry = () =>
+    system.submitKeyed(
+      { type: 'command', kind: 'prepaid', id: 'p1', command: 'retry', payload: {} },
+      'retry',
+    );
+  retry();
+  await system.clock.advance(3_000);
+  const isCrashed = script.isSpent;
+  if (isCrashed) system = await system.crash();
+  // Whoever heard nothing says it again.
+  assert.equal((await system.answered(retry())).type, 'reply');
+  await system.clock.advance(60_000);
+  const place = `crash after ${commits} commits, at the ${at}`;
+  assert.equal((await status(system, 'prepaid', 'p1'))?.state, 'completed', place);
+  assert.equal((await status(system, 'pick', 'p1-pick.2'))?.state, 'completed', place);
+  assert.equal(await status(system, 'pick', 'p1-pick.3'), undefined, place);
+  assert.deepEqual(await free(system), [8, 10, 10], place);
+  await system.stop();
+  return isCrashed;
+}
+
 t.test('an event that never comes ends the wait, and completed children are undone', async (t) => {
   const system = await open();
   start(system, 2);
