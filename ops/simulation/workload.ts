@@ -42,7 +42,7 @@ export interface AuditedEvent {
 export interface WorkloadView {
   /** Everything asked, in the order of asking. */
   readonly operations: readonly AnsweredOperation[];
-  /** Asks and waits for the answer; a query or a command without a key. A node that is too busy is asked again. */
+  /** Asks and waits for the answer; a query or a command without a key. Asks again where the failure passes. */
   ask(call: ActorCall): Promise<ActorAnswer>;
   /** Ms of the shared clock, Unix. */
   now(): number;

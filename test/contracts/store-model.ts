@@ -9,7 +9,7 @@ import type { EntryHash, Fence, GroupAppend, Head } from '../../persistence/jour
 import type { Store } from '../../persistence/store.js';
 import type { Checkpoint } from '../../persistence/tables.js';
 import { LogWriter } from './log-writer.js';
-import type { StoreDriver, StorePlace } from './store-contract.js';
+import type { StoreDriver } from './store-contract.js';
 
 const partitionCount = 3;
 const ownerCount = 2;
@@ -199,19 +199,26 @@ function take(run: Run, step: Step): Promise<void> {
   }
 }
 
-export function storeModel(driver: StoreDriver, options: { readonly runs: number }): void {
+export interface ModelRuns {
+  readonly runs: number;
+  readonly isLong?: boolean;
+}
+
+/** `few`, or as many as `STORE_MODEL_RUNS` asks for. */
+export function modelRuns(few: number): ModelRuns {
+  const asked = process.env.STORE_MODEL_RUNS;
+  return asked === undefined ? { runs: few } : { runs: Number(asked), isLong: true };
+}
+
+/** The short form ends after a minute with what it has done by then; the long one takes its time and does all. */
+export function storeModel(driver: StoreDriver, { runs, isLong = false }: ModelRuns): void {
   void t.test(
     `${driver.name}: random owners, appends, commits and reads agree with the model`,
-    { timeout: 90_000 },
+    { timeout: isLong ? 1_800_000 : 90_000 },
     async (t) => {
-      const places: StorePlace[] = [];
-      t.teardown(async () => {
-        for (const place of places) await place.remove();
-      });
       const outcome = await fc.check(
         fc.asyncProperty(fc.array(step, { maxLength: 25, size: 'max' }), async (steps) => {
           const place = await driver.place(partitionCount);
-          places.push(place);
           const stores = [await place.open(), await place.open()];
           const run = new Run(stores);
           try {
@@ -219,10 +226,12 @@ export function storeModel(driver: StoreDriver, options: { readonly runs: number
             for (let of = 0; of < partitionCount; of++) await run.check(of % ownerCount, of);
           } finally {
             for (const store of stores.reverse()) await store.close();
+            await place.remove();
           }
         }),
-        { numRuns: options.runs, interruptAfterTimeLimit: 60_000, includeErrorInReport: true },
+        { numRuns: runs, includeErrorInReport: true, ...(isLong ? {} : { interruptAfterTimeLimit: 60_000 }) },
       );
+      t.comment(`${outcome.numRuns} of ${runs} cases`);
       t.notOk(
         outcome.failed,
         outcome.failed ? (fc.defaultReportMessage(outcome) ?? 'failed') : `${outcome.numRuns} runs`,

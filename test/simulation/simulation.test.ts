@@ -13,7 +13,7 @@ t.test(
   { timeout: 90_000 },
   async (t) => {
     const range = only === undefined ? { seeds: 80 } : { seeds: 1, firstSeed: Number(only) };
-    const { failures, tally, seedCount } = await simulate({ ...range, minutes: 0.7, workload: workloadFor });
+    const { failures, tally, seedCount } = await simulate({ ...range, minutes: 0.5, workload: workloadFor });
     t.same(
       failures.map(({ seed, workload, message }) => `seed ${seed} (${workload}): ${message}`),
       [],

@@ -1,6 +1,6 @@
 /** The contract suite and the model over a Redis server; the suite once more with no table keeping an index of its keys. */
 import { storeContract } from '../../contracts/store-contract.js';
-import { storeModel } from '../../contracts/store-model.js';
+import { modelRuns, storeModel } from '../../contracts/store-model.js';
 import { redisSuite } from '../../support/redis-suite.js';
 import { redisPlace } from './redis-place.js';
 
@@ -12,5 +12,5 @@ redisSuite('redis', (server) => {
     name: 'redis, tables without an index',
     place: async (partitionCount) => redisPlace(await server(), partitionCount, { pointTables }),
   });
-  storeModel({ name: 'redis', place }, { runs: 150 });
+  storeModel({ name: 'redis', place }, modelRuns(150));
 });
