@@ -1,12 +1,13 @@
 /** Faults of the disk, put into the system calls of a running process with strace; and bytes that changed while nobody looked. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { cpSync, openSync, readdirSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, cpSync, openSync, readdirSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { ServerProcess } from '../../bench/server-process.js';
 import type { ChaosStage, Fault } from './chaos-stage.js';
 
 const attachMs = 400;
 const endMsMax = 20_000;
+const restMs = 500;
 
 const straceMissing = (): string | undefined =>
   spawnSync('strace', ['-V']).status === 0 && process.getuid?.() === 0
@@ -75,29 +76,52 @@ const slowDisk: Fault = {
 const bitRot: Fault = {
   name: 'a flipped bit in the data',
   stores: ['embedded'],
-  inflict: async (stage) => {
-    await stage.server.kill();
-    const copy = `${stage.dataDirectory}.copy`;
-    cpSync(stage.dataDirectory, copy, { recursive: true });
-    const sound = await readAll(stage);
-    if (typeof sound === 'string') throw new Error(`sound data are not served: ${sound}`);
-    rmSync(stage.dataDirectory, { recursive: true });
-    cpSync(copy, stage.dataDirectory, { recursive: true });
-    flipBit(stage);
-    const damaged = await readAll(stage);
-    for (const [index, text] of typeof damaged === 'string' ? [] : damaged.entries()) {
-      if (!text.startsWith('5') && text !== sound[index])
-        throw new Error(`a flipped bit was served: ${text}, sound is ${sound[index]}`);
-    }
-    // It goes on with the data that are right.
-    rmSync(stage.dataDirectory, { recursive: true });
-    cpSync(copy, stage.dataDirectory, { recursive: true });
-    rmSync(copy, { recursive: true });
-    return typeof damaged === 'string' ? 'it refused to serve' : 'it served what was right';
-  },
+  inflict: (stage) => rotten(stage, stage.dataDirectory),
 };
 
-export const diskFaults: readonly Fault[] = [flushFails, redisFlushFails, noSpace, slowDisk, bitRot];
+const bitRotInRedis: Fault = {
+  name: 'a flipped bit in the data of Redis',
+  stores: ['redis'],
+  inflict: (stage) => rotten(stage, stage.redis?.directory ?? ''),
+};
+
+async function rotten(stage: ChaosStage, directory: string): Promise<string> {
+  const { dataDirectory, redis } = stage;
+  // What a node remembers beside Redis has to go with what is in it.
+  const directories = redis === undefined ? [dataDirectory] : [dataDirectory, redis.directory];
+  const restore = async (): Promise<void> => {
+    await redis?.kill();
+    for (const each of directories) {
+      rmSync(each, { recursive: true });
+      cpSync(`${each}.copy`, each, { recursive: true });
+    }
+  };
+  await stage.server.kill();
+  const sound = await readAll(stage, atRest);
+  if (typeof sound === 'string') throw new Error(`sound data are not served: ${sound}`);
+  await redis?.kill();
+  for (const each of directories) cpSync(each, `${each}.copy`, { recursive: true });
+  const place = flipBit(stage, directory);
+  const damaged = await readAll(stage, (server) => stage.readAll(server));
+  for (const [index, text] of typeof damaged === 'string' ? [] : damaged.entries()) {
+    if (!text.startsWith('5') && text !== sound[index])
+      throw new Error(`a flipped bit in ${place} was served: ${text}, sound is ${sound[index]}`);
+  }
+  // It goes on with the data that are right.
+  await restore();
+  for (const each of directories) rmSync(`${each}.copy`, { recursive: true });
+  await redis?.start();
+  return typeof damaged === 'string' ? 'it refused to serve' : 'it served what was right';
+}
+
+export const diskFaults: readonly Fault[] = [
+  flushFails,
+  redisFlushFails,
+  noSpace,
+  slowDisk,
+  bitRot,
+  bitRotInRedis,
+];
 
 function injected(pid: number, what: string): ChildProcess {
   const [calls = ''] = what.split(':');
@@ -118,31 +142,52 @@ async function released(tracer: ChildProcess): Promise<void> {
   await ended;
 }
 
-function flipBit({ dataDirectory, random }: ChaosStage): void {
-  const files = readdirSync(dataDirectory, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.mdb') || name.includes('data'))
-    .map((name) => path.join(dataDirectory, name))
+/** Returns where. */
+function flipBit({ random }: ChaosStage, directory: string): string {
+  const files = readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(mdb|aof|rdb)$/.test(name) || name.includes('data'))
+    .map((name) => path.join(directory, name))
     .filter((name) => statSync(name).isFile() && statSync(name).size > 0);
   const file = files[Math.floor(random() * files.length)];
-  if (file === undefined) return;
+  if (file === undefined) throw new Error(`no data in ${directory}`);
   const place = Math.floor(random() * statSync(file).size);
   const descriptor = openSync(file, 'r+');
   const byte = Buffer.alloc(1);
   readSync(descriptor, byte, 0, 1, place);
   byte[0] = (byte[0] ?? 0) ^ (1 << Math.floor(random() * 8));
   writeSync(descriptor, byte, 0, 1, place);
+  closeSync(descriptor);
+  return `${path.basename(file)} at ${place}`;
 }
 
-/** What a server on the data says of every account, without leaving anything behind; why it does not serve, otherwise. */
-async function readAll(stage: ChaosStage): Promise<readonly string[] | string> {
+type Reading = (server: ServerProcess, stage: ChaosStage) => Promise<readonly string[]>;
+
+/** What a server on the data says of every account; why it does not serve, otherwise. */
+async function readAll(stage: ChaosStage, read: Reading): Promise<readonly string[] | string> {
+  const { dataDirectory, redis, proxy } = stage;
+  const store = proxy === undefined ? 'embedded' : `redis://127.0.0.1:${proxy.port}/0`;
   let server: ServerProcess | undefined;
   try {
-    const { dataDirectory } = stage;
-    server = await ServerProcess.start({ dataDirectory, args: ['--log-level', 'error'] });
-    return await stage.readAll(server);
+    if (redis?.isRunning === false) await redis.start();
+    server = await ServerProcess.start({ dataDirectory, args: ['--log-level', 'error', '--store', store] });
+    return await read(server, stage);
   } catch (cause) {
     return cause instanceof Error ? cause.message : String(cause);
   } finally {
     await server?.kill();
   }
 }
+
+/** Once the transfers that were under way have ended: each start would end them at another time. */
+const atRest: Reading = async (server, stage) => {
+  let last = '';
+  for (;;) {
+    const said = await stage.readAll(server);
+    if (said.join() === last) {
+      await server.stop();
+      return said;
+    }
+    last = said.join();
+    await stage.wait(restMs);
+  }
+};
