@@ -9,7 +9,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { poolThreads } from '../ops/supervisor.js';
+import { poolThreads, serverNodeArgs } from '../ops/supervisor.js';
 import { HttpClient } from './http-client.js';
 import type { Endpoint } from './http-connection.js';
 
@@ -147,7 +147,15 @@ function launch(options: ServerOptions, endpoint: Endpoint) {
     '--data',
     dataDirectory,
   ];
-  const [file, ...rest] = [...wrapper, process.execPath, ...nodeArgs, program, ...started, ...args];
+  const [file, ...rest] = [
+    ...wrapper,
+    process.execPath,
+    ...serverNodeArgs(),
+    ...nodeArgs,
+    program,
+    ...started,
+    ...args,
+  ];
   const child = spawn(file as string, rest, {
     detached: true,
     // The channel is what the server's own supervisor would hold.

@@ -9,6 +9,7 @@
  * V3  The child holds the other end of a channel and stops when it closes: a parent killed with -9 leaves nobody behind.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import type { Clock, Random, Report } from '../runtime/clock.js';
 import { exitCodes } from './exit-codes.js';
 import { type ChildEnd, nextStep, type RestartLimits, restartLimits } from './restart-policy.js';
@@ -77,11 +78,22 @@ export async function supervise(options: SupervisorOptions): Promise<number> {
  */
 export const poolThreads = 16;
 
+/**
+ * Arguments of `node` for the server. V8 collects garbage in helper threads, four by default: on two cores they take the place of
+ * the shard whose garbage it is and of the gateway. So one core is left to the threads that work. Measured on two: deposits at
+ * half load, p99 with one helper 22 ms, with four 28–45 ms; the rate of transfers is the same or a little better.
+ */
+export function serverNodeArgs(): string[] {
+  const helpers = Math.max(1, Math.min(4, availableParallelism() - 1));
+  return [`--v8-pool-size=${helpers}`];
+}
+
 function start(args: readonly string[]): ChildProcess {
   // `node --watch` counts the files of processes that carry this variable; the child is no process of its own making.
   const { WATCH_REPORT_DEPENDENCIES: _, ...inherited } = process.env;
   const env = { UV_THREADPOOL_SIZE: String(poolThreads), ...inherited };
-  return spawn(process.execPath, [...process.execArgv, ...args], {
+  // Whoever starts the parent with a size of their own has the last word.
+  return spawn(process.execPath, [...serverNodeArgs(), ...process.execArgv, ...args], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env,
   });
