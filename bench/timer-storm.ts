@@ -44,7 +44,7 @@ export interface TimerStormReport {
 const app = fileURLToPath(new URL('./timer-app.js', import.meta.url));
 /** The sagas are told beforehand until when to sleep: long enough for all to be started by then. */
 const startsPerSecond = 4_000;
-const marginMs = 3_000;
+const marginMs = 5_000;
 const sweptPollMs = 100;
 const bells = 64;
 const connections = 32;
