@@ -2,6 +2,8 @@
 import t from 'tap';
 import { partitionOf } from '../../../actors/model/address.js';
 import { commandCall } from '../../../actors/model/call.js';
+import sleepers, { sleeper } from '../../../bench/timer-app.js';
+import { type ListOpenSagas, openSagasScannedMax } from '../../../runtime/operator/saga-operations.js';
 import { openSagaKey, openSagaOf, openSagaTable } from '../../../runtime/saga/open-saga-row.js';
 import modules, { journey } from '../../gateway/operator/operator-app.js';
 import { counterContract } from '../../support/counter-module.js';
@@ -82,6 +84,38 @@ t.test('a census counts what the table holds, by step and age', async (t) => {
   ]);
   await system.stop();
 });
+
+t.test(
+  'openSagasScannedMax: a look stops there, says where, and goes on to the end; so does a census',
+  async (t) => {
+    const system = await TestSystem.start({ modules: [sleepers], partitionCount: 1 });
+    const count = openSagasScannedMax + 1_000;
+    const payload = { until: system.clock.now() + 3_600_000 };
+    for (let index = 0; index < count; index++)
+      system.submit({ type: 'command', kind: sleeper.name, id: `s${index}`, command: 'start', payload });
+    await system.clock.advance(5_000);
+    await system.swept();
+    const page = (ask: Partial<ListOpenSagas>) =>
+      system.clock.settled(system.system.operations.ask(0, 'sagas.open', { ...all, ...ask }, operator));
+    const first = await page({ isStuck: true });
+    t.same(first.sagas, []);
+    t.type(first.lookedTo, 'string', 'the rest was not looked at');
+    t.same(await page({ isStuck: true, after: first.lookedTo ?? undefined }), { sagas: [], lookedTo: null });
+    const found = new Set<string>();
+    let after: string | undefined;
+    do {
+      const { sagas, lookedTo } = await page({ limit: 1_000, after });
+      for (const { id } of sagas) found.add(id);
+      after = lookedTo ?? undefined;
+    } while (after !== undefined);
+    t.equal(found.size, count);
+    const counts = await system.clock.settled(
+      system.system.operations.ask(0, 'sagas.count', undefined, operator),
+    );
+    t.match(counts, [{ kind: 'sleeper', step: 'sleep', count }]);
+    await system.stop();
+  },
+);
 
 t.test('a saga that starts and ends between two sweeps never reaches the table', async (t) => {
   const system = await TestSystem.start({ modules });
