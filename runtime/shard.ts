@@ -701,7 +701,7 @@ export class Shard {
 
   #refusal(): { readonly code: string; readonly detail: string } | undefined {
     if (this.#phase === 'stopping') return { code: 'shutting-down', detail: 'The node is stopping.' };
-    if (!this.#acceptsWrites) return { code: 'storage-unavailable', detail: 'The disk is nearly full.' };
+    if (!this.#acceptsWrites) return { code: 'storage-unavailable', detail: 'The store is nearly full.' };
     if (this.#pace.refuses()) {
       return { code: 'storage-behind', detail: 'The tables are too far behind the log.' };
     }
@@ -727,14 +727,14 @@ export class Shard {
         if (acceptsWrites !== this.#acceptsWrites) {
           this.#domain.report(
             acceptsWrites ? 'warn' : 'error',
-            acceptsWrites ? 'disk-space-back' : 'disk-nearly-full',
+            acceptsWrites ? 'store-space-back' : 'store-nearly-full',
           );
         }
         this.#acceptsWrites = acceptsWrites;
         if (this.#phase !== 'stopped') this.#domain.clock.after(spaceCheckMs, () => this.#watchSpace());
       },
       (cause: unknown) => {
-        this.#domain.report('warn', 'disk-space-unknown', { cause: String(cause) });
+        this.#domain.report('warn', 'store-space-unknown', { cause: String(cause) });
         if (this.#phase !== 'stopped') this.#domain.clock.after(spaceCheckMs, () => this.#watchSpace());
       },
     );

@@ -72,7 +72,8 @@ export class RedisConnection {
   /** Why nothing can be asked now; undefined while there is a connection. */
   get outage(): string | undefined {
     if (this.#isReady) return undefined;
-    return this.#lastError instanceof Error ? this.#lastError.message : 'the connection is closed';
+    const closed = `Redis at ${this.#options.address.shown} closed the connection`;
+    return this.#lastError instanceof Error ? this.#lastError.message : closed;
   }
 
   /** Bulk replies are Buffers. Rejects at once when there is no connection (N1); `faultOf` tells what an error leaves behind. */
