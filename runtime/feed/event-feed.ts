@@ -157,11 +157,24 @@ export class EventFeed {
       return Promise.all(heads.map((head, partition) => this.#placeAt(partition, head, from.time)));
     }
     const position = decodePosition(from.token, heads.length);
-    const isBeyond = position?.some((place, partition) => place.position > (heads[partition] ?? 0) + 1);
+    const isBeyond = position?.some((place, partition) => !isBehindHead(place, heads[partition]));
+    if (isBeyond === true && position !== undefined && (await this.#isStored(position))) {
+      throw new OperatingError(
+        'partition-silent',
+        'Another node has gone on from here; this one does not know yet.',
+      );
+    }
     if (position === undefined || isBeyond === true) {
       throw new OperatingError('cursor-invalid', 'The position is not one that this store gave out.');
     }
     return position;
+  }
+
+  /** Whether the store's logs reach as far, whatever the shards of this node have heard of. */
+  async #isStored(position: FeedPosition): Promise<boolean> {
+    const { journal } = this.#options;
+    const heads = await Promise.all(position.map((_, partition) => journal.head(partition)));
+    return position.every((place, partition) => isBehindHead(place, heads[partition]?.position));
   }
 
   /** The place of the first event that is not older: halving the log, because times never run back in a partition. */
@@ -193,4 +206,8 @@ export class EventFeed {
     }
     throw new OperatingError('journal-gap', `Partition ${partition} has no entry at position ${position}.`);
   }
+}
+
+function isBehindHead({ position }: FeedPlace, head = 0): boolean {
+  return position <= head + 1;
 }

@@ -346,3 +346,17 @@ t.test('where the log was cut and nobody kept it, that is said, and the rest can
   subscription.close();
   await system.stop();
 });
+
+t.test(
+  'a node that another one has superseded does not call the positions of that one invalid',
+  async (t) => {
+    const old = await TestSystem.start();
+    await old.ask(add(ids[0]));
+    const next = await TestSystem.start({ disk: old.disk, clock: old.clock });
+    for (let count = 0; count < 3; count++) await next.ask(add(ids[0]));
+    const { token } = await next.clock.settled(next.system.feed.position());
+    await t.rejects(page(old, { from: { token } }), { code: 'partition-silent' });
+    t.same((await page(next, { from: { token } })).events, []);
+    await next.stop();
+  },
+);
