@@ -164,20 +164,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: 'if (place === null)',
   },
   {
-    name: 'a failed read begins too early',
-    breaks: 'I27: what was consumed counts as given again',
-    file: 'runtime/link/outbound-routes',
-    find: 'route.unconsumed.at(-1) ?? route.consumed',
-    replace: 'route.unconsumed.at(-1) ?? after',
-  },
-  {
-    name: 'what is consumed is sent again',
-    breaks: 'I27: a route waits for messages that nobody will name again',
-    file: 'runtime/link/outbound-routes',
-    find: 'if (!isBefore(route.consumed, { position: item[2], ordinal: item[3] }))',
-    replace: 'if (item === undefined)',
-  },
-  {
     name: 'a subscription begins behind the heads',
     breaks: 'I13: what lies between its position and the newest entries is never given',
     file: 'runtime/feed/subscription',
@@ -212,13 +198,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     file: 'runtime/derive/sweeper',
     find: '            activation.rowsPending++;',
     replace: '            ;',
-  },
-  {
-    name: 'an actor is dropped before the message that it was loaded for',
-    breaks: 'I27: it is loaded and dropped for ever',
-    file: 'runtime/message-desk',
-    find: 'activation.isAwaited = true;',
-    replace: ';',
   },
   {
     name: 'a letter is passed',
