@@ -6,6 +6,6 @@
 /** The line that refuses this version, or undefined when it will do. `version` as `process.versions.node`. */
 export function refusalOfNode(version: string): string | undefined {
   const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (major > 20 || (major === 20 && minor >= 12)) return undefined;
-  return `this is Node ${version}, which is too old: use Node 20 (20.12 or later) or 22.`;
+  if (major > 20 || (major === 20 && minor >= 15)) return undefined;
+  return `this is Node ${version}, which is too old: use Node 20 (20.15 or later) or 22.`;
 }

@@ -1,12 +1,15 @@
 /**
  * The bytes of a journal entry: one partition's share of a group. Pure; knows no store and nothing of what a record says.
  *
- *     0  u8   format (1)            32 f64  time, Unix ms             64 siblings    (u32 partition, f64 position) each
- *     1  u8   reserved              40 u32  records                    … watermarks  (u32 source, u32 ordinal, f64 position)
- *     2  u16  partition             44 u32  siblings                   … directory   (u32 placement, u32 actor, u32 offset)
- *     4  u32  epoch                 48 u32  watermarks                 … records     msgpack arrays, back to back
- *     8  f64  position              52 u32  offset of the directory
+ *     0  u8   format (2)            32 f64  time, Unix ms             64 u32  checksum (CRC-32) of all the other bytes
+ *     1  u8   reserved              40 u32  records                    68 siblings    (u32 partition, f64 position) each
+ *     2  u16  partition             44 u32  siblings                   … watermarks  (u32 source, u32 ordinal, f64 position)
+ *     4  u32  epoch                 48 u32  watermarks                 … directory   (u32 placement, u32 actor, u32 offset)
+ *     8  f64  position              52 u32  offset of the directory    … records     msgpack arrays, back to back
  *    16  16 B hash of entry before  56 f64  group number
+ *
+ * The chain of hashes proves a whole log; the checksum proves one entry to whoever reads it alone, in an actor's history or an
+ * event stream: neither LMDB's pages nor Redis's append-only file have one.
  *
  * Little-endian. Offsets count from the first byte of the entry. The directory lets a reader pick one actor's records
  * without decoding the others: two 32-bit hashes of its address, then the byte offset of the record.
@@ -15,15 +18,17 @@
  * E2  Records stand in the order in which the shard executed them.
  */
 import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { hash32 } from '../actors/model/address.js';
 import type { EntryHash } from './journal.js';
 
-export const entryFormat = 1;
+export const entryFormat = 2;
 export const entryHashBytes = 16;
 /** The hash "before" position 1. */
 export const noHash: EntryHash = new Uint8Array(entryHashBytes);
 
-const headerBytes = 64;
+const checksumOffset = 64;
+const headerBytes = 68;
 const siblingBytes = 12;
 const watermarkBytes = 16;
 const directoryBytes = 12;
@@ -134,6 +139,7 @@ export class EntryWriter {
       offset += directoryBytes;
     }
     bytes.set(this.#records.subarray(0, this.#recordBytes), recordsOffset);
+    bytes.writeUInt32LE(checksumOf(bytes), checksumOffset);
     this.clear();
     return bytes;
   }
@@ -156,7 +162,11 @@ export class EntryWriter {
   }
 }
 
-/** Reads an entry's parts in place. Throws `RangeError` or `EntryDamaged` on bytes that are no entry. */
+function checksumOf(bytes: Buffer): number {
+  return crc32(bytes.subarray(headerBytes), crc32(bytes.subarray(0, checksumOffset)));
+}
+
+/** Reads an entry's parts in place. Throws `EntryDamaged` on bytes that are no entry, or not as they were written. */
 export class EntryReader {
   readonly #bytes: Buffer;
   readonly recordCount: number;
@@ -168,6 +178,8 @@ export class EntryReader {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     if (bytes.length < headerBytes || this.#bytes.readUInt8(0) !== entryFormat)
       throw new EntryDamaged('no entry header');
+    if (this.#bytes.readUInt32LE(checksumOffset) !== checksumOf(this.#bytes))
+      throw new EntryDamaged('the checksum is wrong');
     this.recordCount = this.#bytes.readUInt32LE(40);
     this.#siblingCount = this.#bytes.readUInt32LE(44);
     this.#watermarkCount = this.#bytes.readUInt32LE(48);

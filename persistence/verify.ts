@@ -9,7 +9,7 @@ import type { EntryHash, Head, ReadLimits, StoredEntry } from './journal.js';
 import type { JournalReader } from './store-reader.js';
 
 /**
- * What is wrong with the entry at `position`. `torn`: no entry at all; `unreadable`: the store itself cannot read it; the others
+ * What is wrong with the entry at `position`. `torn`: no entry at all, or not as it was written; `unreadable`: the store itself cannot read it; the others
  * as their names say.
  */
 export interface Damage {

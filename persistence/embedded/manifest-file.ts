@@ -6,7 +6,7 @@ import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } f
 import path from 'node:path';
 import { StoreFailure } from '../store-failure.js';
 
-export const embeddedFormat = 1;
+export const embeddedFormat = 2;
 const manifestName = 'manifest.json';
 
 export interface StoreManifest {

@@ -2,9 +2,10 @@
  * The one row per partition that says, as of its checkpoint, what it has consumed and what it still owes: everything a
  * recovery needs that no actor, timer or segment row holds.
  */
-import { pack, unpack } from '../../actors/model/codec.js';
+
 import type { Partition } from '../partition.js';
 import { outboxFrom } from '../partition.js';
+import { decodeRow, encodeRow } from './stored-row.js';
 
 export const stateTable = 'state';
 export const stateKey = 'partition';
@@ -43,11 +44,11 @@ export function capturePartitionState(partition: Partition): PartitionState {
 }
 
 export function encodePartitionState(state: PartitionState): Uint8Array {
-  return Buffer.from(pack([state.consumed, state.outboxes, state.outboxFrom, state.lastTime]));
+  return encodeRow([state.consumed, state.outboxes, state.outboxFrom, state.lastTime]);
 }
 
 export function decodePartitionState(bytes: Uint8Array): PartitionState {
-  const [consumed, outboxes, from, lastTime] = unpack(bytes) as [
+  const [consumed, outboxes, from, lastTime] = decodeRow(bytes) as [
     PartitionState['consumed'],
     PartitionState['outboxes'],
     number,

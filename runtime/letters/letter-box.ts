@@ -13,9 +13,10 @@
  * E4  At most `lettersMax` letters of `letterBytesMax` bytes; past that a refused message is dropped loudly: it stands in
  *     the log of its source for ever.
  */
-import { pack, unpack } from '../../actors/model/codec.js';
+
 import type { TableDelete, TablePut } from '../../persistence/tables.js';
 import type { StoredTrail } from '../commit/record.js';
+import { decodeRow, encodeRow } from '../derive/stored-row.js';
 import type { MessageItem } from '../link/link-protocol.js';
 
 export const letterTable = 'letter';
@@ -151,7 +152,7 @@ export class LetterBox {
 
   /** Takes a stored row back in at recovery. */
   load(value: Uint8Array): void {
-    const letter = letterOf(unpack(value) as LetterRow);
+    const letter = letterOf(decodeRow(value) as LetterRow);
     this.#hold(keyOf(letter), letter, value, true);
   }
 
@@ -205,7 +206,7 @@ function rowOf(letter: Letter): Uint8Array {
     letter.code,
     letter.detail,
   ];
-  return Buffer.from(pack(row));
+  return encodeRow(row);
 }
 
 function letterOf(row: LetterRow): Letter {

@@ -5,9 +5,10 @@
  * and deletes it with the slice that says that the saga ended; one that starts and ends between two sweeps (nearly every
  * one) never gets here. Ended sagas are found in the log instead, newest first.
  */
-import { pack, unpack } from '../../actors/model/codec.js';
+
 import type { SagaSummary } from '../../actors/model/saga.js';
 import type { TableKey } from '../../persistence/tables.js';
+import { decodeRow, encodeRow } from '../derive/stored-row.js';
 
 export const openSagaTable = 'saga';
 
@@ -40,12 +41,12 @@ export function isListed({ started_at, ended_at }: SagaSummary): boolean {
 }
 
 export function encodeOpenSaga({ state, step, started_at, parked_at, ended_at }: SagaSummary): Uint8Array {
-  return Buffer.from(pack([state, step, started_at, parked_at, ended_at]));
+  return encodeRow([state, step, started_at, parked_at, ended_at]);
 }
 
 export function decodeOpenSaga(bytes: Uint8Array): SagaSummary {
   // What `encodeOpenSaga` wrote.
-  const [state, step, started_at, parked_at, ended_at] = unpack(bytes) as [
+  const [state, step, started_at, parked_at, ended_at] = decodeRow(bytes) as [
     SagaSummary['state'],
     string,
     number,

@@ -8,9 +8,10 @@
  *     One that falls due with the outcome of an activity stands in `#ordered` from its order on (`activity-desk.ts`).
  * D3  A timer set and cancelled between two sweeps never reaches the table: nearly every saga's.
  */
-import { pack, unpack } from '../../actors/model/codec.js';
+
 import type { TableDelete, TablePut } from '../../persistence/tables.js';
 import type { StoredTimer, StoredTrail } from '../commit/record.js';
+import { decodeRow, encodeRow } from '../derive/stored-row.js';
 import type { Partition } from '../partition.js';
 import { type DueTimer, TimerQueue } from './timer-queue.js';
 
@@ -197,7 +198,7 @@ export class TimerDesk {
           timer.isActivity ? 1 : 0,
         ];
         timer.isStored = true;
-        puts.push({ table: timerTable, key: rowKey, value: Buffer.from(pack(row)) });
+        puts.push({ table: timerTable, key: rowKey, value: encodeRow(row) });
       }
     }
     partition.dirtyTimers.clear();
@@ -206,7 +207,7 @@ export class TimerDesk {
 
   /** Takes a stored row back in at recovery. */
   load(partition: Partition, value: Uint8Array): void {
-    const row = unpack(value) as TimerRow;
+    const row = decodeRow(value) as TimerRow;
     const [kindSchemaId, id, name, dueAt, schema, fields, trail = noTrail, isActivity = 0] = row;
     this.#add(keyOf(partition, kindSchemaId, id, name), {
       partition,

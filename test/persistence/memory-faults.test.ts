@@ -183,6 +183,7 @@ t.test('a torn tail, a flipped bit, a gap and an older log are found', async (t)
   t.match(damage, [
     { partition: 0, position: 5, kind: 'torn' },
     { partition: 0, position: 5, kind: 'head' },
+    { partition: 1, position: 2, kind: 'torn' },
     { partition: 1, position: 3, kind: 'chain' },
     { partition: 2, position: 3, kind: 'gap' },
   ]);
