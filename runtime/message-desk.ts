@@ -15,11 +15,12 @@ import {
 } from './commit/outcome.js';
 import { causeGroupMail, causeMessage, causeTimer, type StoredTrail } from './commit/record.js';
 import type { Domain } from './domain.js';
-import type { Executed, Executor, Origin } from './execution.js';
+import type { Executed, Executor } from './execution.js';
 import type { GroupMail } from './group-mail.js';
 import { messageId } from './history.js';
 import type { Channel, ChannelHub } from './link/channel-hub.js';
 import type { MessageItem } from './link/link-protocol.js';
+import type { Origin } from './origin.js';
 import type { LiveTimer, TimerDesk } from './timer/timer-desk.js';
 
 /** A wall clock may be set: a timer that is farther away is looked at again after this. */

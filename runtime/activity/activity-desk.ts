@@ -17,8 +17,9 @@ import type { Activation } from '../actor/activation.js';
 import { outcomeFailure } from '../commit/outcome.js';
 import { causeTimer } from '../commit/record.js';
 import type { Domain } from '../domain.js';
-import type { Executed, Executor, Origin } from '../execution.js';
+import type { Executed, Executor } from '../execution.js';
 import type { Kind } from '../kind-table.js';
+import type { Origin } from '../origin.js';
 import type { LiveTimer, TimerDesk } from '../timer/timer-desk.js';
 import type { Activities } from './activities.js';
 

@@ -8,10 +8,10 @@
 import { OperatingError } from '../../actors/model/errors.js';
 import { failureOutcome, outcomeReply, type StoredOutcome } from '../commit/outcome.js';
 import { causeCommand } from '../commit/record.js';
-import type { Origin } from '../execution.js';
 import { messageId } from '../history.js';
 import type { Kind } from '../kind-table.js';
 import { bySending, type Letter, type LetterPlace, type SentPlace } from '../letters/letter-box.js';
+import type { Origin } from '../origin.js';
 import type { Partition } from '../partition.js';
 import { type OperationGround, type Operator, originOf, withActor } from './operation-ground.js';
 

@@ -6,8 +6,9 @@ import type { Activation } from '../actor/activation.js';
 import { outcomeReply } from '../commit/outcome.js';
 import { causeCommand, type StoredTimer } from '../commit/record.js';
 import type { Domain } from '../domain.js';
-import type { Executor, Origin } from '../execution.js';
+import type { Executor } from '../execution.js';
 import type { Kind, OperationVerb } from '../kind-table.js';
+import type { Origin } from '../origin.js';
 import type { TimerDesk } from '../timer/timer-desk.js';
 
 /** Who asks, and under which id the change is recorded. */

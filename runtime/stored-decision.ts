@@ -1,0 +1,83 @@
+/** What a decision orders, in the forms in which records hold it; and whether that is past a bound. */
+import { isActorId } from '../actors/model/address.js';
+import { pack } from '../actors/model/codec.js';
+import type { MessageOrder, TimerOrder } from '../actors/model/message.js';
+import { failureOutcome, type StoredOutcome } from './commit/outcome.js';
+import type { StoredMessage, StoredTimer } from './commit/record.js';
+import { detached } from './detached-fields.js';
+import type { Kind, KindTable } from './kind-table.js';
+import type { Limits } from './limits.js';
+
+/** Names are part of a table key: printable, and of bounded length. */
+const timerNamePattern = /^[\x20-\x7e]{1,256}$/;
+const commandTooLarge = failureOutcome('command-too-large', 'The command produced too much.');
+const eventTooLarge = failureOutcome('event-too-large', 'An event is too large.');
+/** Shared and never written to. */
+const none: never[] = [];
+
+export function storedMessages(kinds: KindTable, orders: readonly MessageOrder[]): StoredMessage[] {
+  if (orders.length === 0) return none;
+  const messages = new Array<StoredMessage>(orders.length);
+  for (let index = 0; index < orders.length; index++)
+    messages[index] = storedMessage(kinds, orders[index] as MessageOrder);
+  return messages;
+}
+
+function storedMessage(kinds: KindTable, order: MessageOrder): StoredMessage {
+  const kind = kinds.named(order.kind);
+  const command = kind?.commandByName.get(order.command);
+  if (kind === undefined || command === undefined) {
+    throw new TypeError(`No command "${order.command}" of kind "${order.kind}" is registered.`);
+  }
+  if (!isActorId(order.id)) throw new TypeError(`A message to "${order.kind}" names no valid id.`);
+  const fields = detached(command.input.toFields(order.payload));
+  return [kind.schemaId, order.id, command.schemaId, fields, order.tag ?? 0];
+}
+
+export function storedTimer(kind: Kind, timer: TimerOrder, now: number): StoredTimer {
+  if (!timerNamePattern.test(timer.name)) throw new TypeError('A timer has no valid name.');
+  if (timer.type === 'cancel') return [timer.name];
+  const command = kind.commandByName.get(timer.command);
+  if (command === undefined) throw new TypeError(`No command "${timer.command}" for timer "${timer.name}".`);
+  if (timer.type === 'perform') {
+    const { port, activity, input, idempotencyKey, timeoutMs } = timer;
+    return [
+      timer.name,
+      now,
+      command.schemaId,
+      detached([port, activity, input, idempotencyKey, timeoutMs]),
+      1,
+    ];
+  }
+  return [timer.name, timer.dueAt, command.schemaId, detached(command.input.toFields(timer.payload))];
+}
+
+/** The refusal of a decision that is past a bound, events one by one and everything together. Packs only what could be. */
+export function sizeRefusal(
+  events: readonly unknown[],
+  messages: readonly StoredMessage[],
+  timers: readonly StoredTimer[],
+  { eventBytesMax, entryBytesMax }: Limits,
+): StoredOutcome | undefined {
+  let bound = 0;
+  for (let index = 1; index < events.length; index += 2) {
+    let bytes = packedBytesBound(events[index]);
+    if (bytes > eventBytesMax) bytes = pack(events[index]).length;
+    if (bytes > eventBytesMax) return eventTooLarge;
+    bound += bytes;
+  }
+  for (let index = 0; index < messages.length; index++) bound += packedBytesBound(messages[index]?.[3]);
+  for (const timer of timers) bound += packedBytesBound(timer[3]);
+  if (bound <= entryBytesMax) return undefined;
+  return pack([events, messages, timers]).length > entryBytesMax ? commandTooLarge : undefined;
+}
+
+/** At least as many bytes as the value takes packed: a tenth of the cost of packing it. */
+function packedBytesBound(value: unknown): number {
+  if (typeof value === 'string') return 5 + value.length * 3;
+  if (typeof value !== 'object' || value === null) return 9;
+  if (Array.isArray(value)) return value.reduce((sum: number, item) => sum + packedBytesBound(item), 5);
+  if (value instanceof Uint8Array) return 5 + value.length;
+  // Maps and plain objects: rare in events, and worth a real look.
+  return Number.POSITIVE_INFINITY;
+}
