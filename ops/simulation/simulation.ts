@@ -46,6 +46,15 @@ const passing: ReadonlySet<string> = new Set([
   'storage-unavailable',
 ]);
 const timersAheadMs = 5_000;
+/**
+ * What a caller hears whose node asked for its end before it answered: the process goes with the one shard that was fenced,
+ * also where another shard still holds the call.
+ */
+const nodeEnded: ActorAnswer = {
+  type: 'failure',
+  code: 'outcome-unknown',
+  detail: 'the node came to its end',
+};
 
 /** Runs one seed to its end. Throws a `Violation` at the first thing that does not hold. `onNote` hears what the trace is made of. */
 export async function runSimulation(
@@ -297,10 +306,11 @@ class Simulation implements Disrupted {
     this.node.submit({ call, caller, ...how }, (given) => {
       answer = given;
     });
-    await this.world.until(() => answer !== undefined);
+    await this.world.until(() => answer !== undefined || this.node.fatal.length > 0);
     // Whoever asks may look at what the journal says of it.
     this.#audit?.advance();
-    return answer as unknown as ActorAnswer;
+    if (answer === undefined) this.sometimes('a node ended while somebody waited for its answer');
+    return answer ?? nodeEnded;
   }
 
   /** Asks again where the node has too much to do (its bounds are low), and a new one where it has come to its end. */

@@ -8,6 +8,19 @@ import { workloadFor } from './workloads/index.js';
 
 const only = process.env.TROUPE_SEED;
 
+/** Each of these failed once, and few seeds come to what it showed. */
+const onceFailed = [
+  // One shard is fenced while another one holds a call of the last check: the node is replaced, not waited for.
+  100_269,
+];
+
+t.test('seeds that failed once pass', async (t) => {
+  for (const firstSeed of onceFailed) {
+    const { failures } = await simulate({ seeds: 1, firstSeed, minutes: 0.5, workload: workloadFor });
+    t.same(failures, [], `seed ${firstSeed}`);
+  }
+});
+
 t.test(
   'whatever befalls it, nothing acknowledged is lost, doubled or out of order',
   { timeout: 90_000 },

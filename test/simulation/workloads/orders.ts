@@ -118,10 +118,10 @@ async function endedWell(view: WorkloadView, kind: string, id: string): Promise<
     const call: ActorCall = { type: 'query', kind, id, query: 'status', payload: {}, waitMs: 10_000 };
     const answer = await view.ask(call);
     if (answer.type !== 'reply') throw new Violation(`I10: ${kind} ${id} answers ${JSON.stringify(answer)}`);
-    const { state, errors } = answer.reply as SagaStatus;
+    const { state, current_step, errors } = answer.reply as SagaStatus;
     if (state === 'completed' || state === 'compensated') return state === 'completed';
     if (state !== 'failed' || retries === retriesMax)
-      throw new Violation(`I10: ${kind} ${id} is ${state}: ${errors.join('; ')}; ${told}`);
+      throw new Violation(`I10: ${kind} ${id} is ${state} at ${current_step}: ${errors.join('; ')}; ${told}`);
     told = JSON.stringify(await view.ask({ type: 'command', kind, id, command: 'retry', payload: {} }));
   }
 }
