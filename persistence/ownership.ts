@@ -11,7 +11,10 @@ export interface Taken {
 }
 
 export interface Ownership {
-  /** Raises the epoch durably and returns the new token. `nonce`: 8–32 characters, unique to this taker. */
+  /**
+   * Raises the epoch durably and returns the new token. `nonce`: 8–32 characters, unique to this taker. Throws `store-locked` when
+   * another node has the store by now.
+   */
   take(partition: number, nonce: string): Promise<Taken>;
   /** Tells the store that this owner is alive. False when the token is no longer the partition's. */
   renew(partition: number, fence: Fence): Promise<boolean>;

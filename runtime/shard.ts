@@ -11,15 +11,17 @@
  * Z3  After a reset a group that was in flight is settled by looking, after the epoch was raised.
  */
 import { partitionOf } from '../actors/model/address.js';
-import { isOperatingError, type OperatingErrorShape } from '../actors/model/errors.js';
+import { isOperatingError } from '../actors/model/errors.js';
 import type { Store } from '../persistence/store.js';
+import { StoreFailure } from '../persistence/store-failure.js';
 import type { Activities } from './activity/activities.js';
 import { ActivityDesk } from './activity/activity-desk.js';
 import { ActivationDesk } from './actor/activation-desk.js';
 import type { StruckActor } from './actor/strike-book.js';
 import { CallDesk } from './call/call-desk.js';
 import type { Clock, Random, Report } from './clock.js';
-import { Committer, lookFor, type RefusalReason } from './commit/committer.js';
+import { AbandonedGroups, refusedDetail } from './commit/abandoned-groups.js';
+import { Committer, type RefusalReason } from './commit/committer.js';
 import { Group } from './commit/group.js';
 import { type Counters, observe } from './counters.js';
 import { FilterGenerations } from './deduplication/filter-generations.js';
@@ -57,6 +59,7 @@ import { OutsidePace } from './outside-pace.js';
 import { noteConsumed } from './partition.js';
 import { PartitionOpener } from './partition-opener.js';
 import { refuseMissingVersions } from './saga/saga-versions.js';
+import { SpaceWatch } from './space-watch.js';
 import { TimerDesk } from './timer/timer-desk.js';
 
 /** Bytes of entries kept for actors that are folded after a recovery. */
@@ -64,7 +67,6 @@ const entryCacheBytes = 64 * 1_048_576;
 /** Commands between two looks at the clock. */
 const stepsPerLook = 16;
 const reopenDelayMsMax = 5_000;
-const spaceCheckMs = 1_000;
 const farewellMs = 1_000;
 
 export interface ShardHost {
@@ -126,7 +128,8 @@ export class Shard {
   #phase: ShardPhase = 'closed';
   #inTurn = false;
   #isContinuing = false;
-  #acceptsWrites = true;
+  readonly #space: SpaceWatch;
+  readonly #abandoned: AbandonedGroups;
   readonly #pace: OutsidePace;
   #reopenAttempts = 0;
   /** Called after the next turn. */
@@ -137,6 +140,11 @@ export class Shard {
     this.#domain = new Domain(options);
     this.#host = options.host;
     this.#entries = new EntrySource(options.store.journal, entryCacheBytes);
+    this.#space = new SpaceWatch(options);
+    this.#abandoned = new AbandonedGroups(options.store.journal, {
+      answer: (answer) => this.#host.answer(answer),
+      release: (group) => this.#release(group),
+    });
     this.#hub = new ChannelHub(this.#domain);
     this.#activations = new ActivationDesk(this.#domain, this.#entries, options.struck, {
       turn: (run) => this.#turn(run),
@@ -278,7 +286,7 @@ export class Shard {
     await this.#opener.open();
     refuseMissingVersions(this.#domain.kinds, this.#timers.values());
     this.#enter('open');
-    this.#watchSpace();
+    this.#space.start();
     this.#turn(() => this.#opened());
   }
 
@@ -335,6 +343,7 @@ export class Shard {
 
   #enter(phase: ShardPhase): void {
     this.#phase = phase;
+    if (phase === 'stopped') this.#space.stop();
     this.#host.onPhase?.(phase);
   }
 
@@ -549,32 +558,16 @@ export class Shard {
    * may still look, to answer its callers, for as long as `farewellMs`.
    */
   async #yieldTo(detail: string, inFlight: readonly Group[]): Promise<void> {
-    const lookAll = async () => {
-      for (const group of inFlight) {
-        const found = await lookFor(this.#domain.store.journal, group);
-        if (found === 'present') this.#release(group);
-        else if (found === 'absent') this.#refuseGate(group);
-        else this.#leaveOpen(group);
-      }
-    };
     await Promise.race([
-      lookAll(),
+      this.#abandoned.settleForGood(inFlight),
       new Promise<void>((resolve) => this.#domain.clock.after(farewellMs, resolve)),
     ]);
     this.#host.flush();
     this.#host.onFatal('fenced', new Error(detail));
   }
 
-  #leaveOpen(group: Group): void {
-    for (const [requestId] of group.gate) {
-      const detail = 'Another owner took over before the store answered.';
-      this.#host.answer([requestId, answerFailure, 'outcome-unknown', detail, false]);
-    }
-    for (const { refuse } of group.afterDurable) refuse();
-  }
-
   #refuseAll(open: Group): void {
-    this.#refuseGate(open);
+    this.#abandoned.refuse(open);
     for (const activation of this.#activations.values()) for (const work of activation.waiting) work.refuse();
     this.#calls.reset(this.#activations.values());
     for (let next = this.#queuedNext; next < this.#queued.length; next++) {
@@ -595,27 +588,13 @@ export class Shard {
     this.#host.flush();
   }
 
-  #refuseGate(group: Group): void {
-    for (const [requestId] of group.gate) {
-      this.#host.answer([requestId, answerFailure, 'storage-unavailable', refusedDetail, false]);
-    }
-    for (const { refuse } of group.afterDurable) refuse();
-  }
-
   async #reopen(reason: RefusalReason, inFlight: Group[], firstGroup: number): Promise<void> {
     this.#committer = this.#newCommitter(firstGroup);
     this.#sweeper = this.#newSweeper();
     try {
       await this.#opener.open();
       if (this.#phase !== 'reopening') return;
-      for (let group = inFlight[0]; group !== undefined; group = inFlight[0]) {
-        const found = await lookFor(this.#domain.store.journal, group);
-        if (found === 'unreachable') throw new Error('a group in flight could not be looked for');
-        inFlight.shift();
-        // The epoch is raised: what is not in the log now never will be.
-        if (found === 'present') this.#release(group);
-        else this.#refuseGate(group);
-      }
+      await this.#abandoned.settle(inFlight);
       this.#host.flush();
       if (reason === 'storage') await this.#probe();
       this.#reopenAttempts = 0;
@@ -625,7 +604,13 @@ export class Shard {
       this.#turn(() => this.#opened());
     } catch (cause) {
       // Nobody may go on from a memory that is newer than the store: a person decides at the next start.
-      if (isOperatingError(cause) && cause.code === 'store-went-back') return this.#giveUp(cause);
+      if (isOperatingError(cause) && cause.code === 'store-went-back') return this.#giveUp(cause.code, cause);
+      // Another node has the store: to take it back would leave that one with a memory that is out of date.
+      if (cause instanceof StoreFailure && cause.code === 'store-locked') {
+        this.#abandoned.leaveOpen(inFlight);
+        this.#host.flush();
+        return this.#giveUp('fenced', cause);
+      }
       this.#domain.report('error', 'reopen-failed', {
         message: cause instanceof Error ? cause.message : 'not an Error',
       });
@@ -640,10 +625,10 @@ export class Shard {
     }
   }
 
-  #giveUp(cause: OperatingErrorShape): void {
-    this.#phase = 'stopped';
+  #giveUp(code: string, cause: unknown): void {
+    this.#enter('stopped');
     for (const resolve of this.#turnWaiters.splice(0)) resolve();
-    this.#host.onFatal(cause.code, cause);
+    this.#host.onFatal(code, cause);
   }
 
   /** After the store would not take data, an empty entry must get through before the door opens. */
@@ -701,7 +686,8 @@ export class Shard {
 
   #refusal(): { readonly code: string; readonly detail: string } | undefined {
     if (this.#phase === 'stopping') return { code: 'shutting-down', detail: 'The node is stopping.' };
-    if (!this.#acceptsWrites) return { code: 'storage-unavailable', detail: 'The store is nearly full.' };
+    if (!this.#space.acceptsWrites)
+      return { code: 'storage-unavailable', detail: 'The store is nearly full.' };
     if (this.#pace.refuses()) {
       return { code: 'storage-behind', detail: 'The tables are too far behind the log.' };
     }
@@ -719,26 +705,4 @@ export class Shard {
     for (const partition of this.#domain.owned()) lag += partition.tableLag;
     return lag;
   }
-
-  #watchSpace(): void {
-    if (this.#phase === 'stopped') return;
-    this.#domain.store.space().then(
-      ({ acceptsWrites }) => {
-        if (acceptsWrites !== this.#acceptsWrites) {
-          this.#domain.report(
-            acceptsWrites ? 'warn' : 'error',
-            acceptsWrites ? 'store-space-back' : 'store-nearly-full',
-          );
-        }
-        this.#acceptsWrites = acceptsWrites;
-        if (this.#phase !== 'stopped') this.#domain.clock.after(spaceCheckMs, () => this.#watchSpace());
-      },
-      (cause: unknown) => {
-        this.#domain.report('warn', 'store-space-unknown', { cause: String(cause) });
-        if (this.#phase !== 'stopped') this.#domain.clock.after(spaceCheckMs, () => this.#watchSpace());
-      },
-    );
-  }
 }
-
-const refusedDetail = 'The store refused; nothing of the call was done.';

@@ -214,6 +214,7 @@ class Simulation implements Disrupted {
           faults: this.plan.faults,
           failsWithProcess: flavour === 'embedded',
           isServer: flavour === 'server',
+          node: this.#starts,
         }),
       shardCount: this.scenario.shardCount,
       limits: this.scenario.limits,

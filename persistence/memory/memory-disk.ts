@@ -51,6 +51,8 @@ const emptyHead: Head = { position: 0, hash: noHash };
 const emptyCheckpoint: Checkpoint = { position: 0, hash: noHash, epoch: 0 };
 
 export class MemoryDisk {
+  /** The newest node that has opened it. */
+  holder = 0;
   readonly partitionCount: number;
   readonly #partitions: Partition[];
   #unflushed: Change[] = [];

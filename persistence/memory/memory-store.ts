@@ -29,6 +29,8 @@ export interface MemoryStoreOptions {
   readonly failsWithProcess?: boolean;
   /** M6; false by default. */
   readonly isServer?: boolean;
+  /** Of a server: which node opens it. The highest has it, and no other takes partitions. Absent: nobody is turned away. */
+  readonly node?: number;
 }
 
 export interface MemoryStore extends Store {
@@ -41,13 +43,14 @@ export function createMemoryStore(options: MemoryStoreOptions): MemoryStore {
     const detail = `the disk has ${disk.partitionCount} partitions, not ${options.partitionCount}`;
     throw new StoreFailure('store-incompatible', detail);
   }
+  disk.holder = Math.max(disk.holder, options.node ?? 0);
   const access = new DiskAccess(disk, options.isServer ?? false);
   const faults = options.faults ?? {};
   return {
     disk,
     journal: memoryJournal(access, faults),
     tables: memoryTables(access, faults),
-    ownership: memoryOwnership(access, faults),
+    ownership: memoryOwnership(access, faults, options.node),
     partitionCount: disk.partitionCount,
     durability: 'none',
     description: 'memory (nothing is kept)',
@@ -243,12 +246,14 @@ function memoryTables(access: DiskAccess, faults: MemoryFaults): Tables {
   };
 }
 
-function memoryOwnership(access: DiskAccess, faults: MemoryFaults): Ownership {
+function memoryOwnership(access: DiskAccess, faults: MemoryFaults, node: number | undefined): Ownership {
   return {
     async take(partition, nonce) {
       assertNonce(nonce);
       return asked(access, faults.read?.(), (disk) => {
         if (disk.halted) throw new StoreFailure('store-broken', 'the disk failed');
+        if (node !== undefined && node < disk.holder)
+          throw new StoreFailure('store-locked', `node ${disk.holder} has the store now`);
         const taken = disk.take(partition, nonce);
         disk.write();
         disk.flush();

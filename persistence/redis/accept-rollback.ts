@@ -9,7 +9,7 @@ import { noCheckpointText, noHeadText, type StoredFence } from './fence-text.js'
 import { functions, loadLibrary } from './function-library.js';
 import { readFences } from './heads-check.js';
 import { RedisKeys } from './keys.js';
-import { acquireLease } from './node-lease.js';
+import { acquireLease, holderOfProcess } from './node-lease.js';
 import { parseRedisUrl, type RedisTlsFiles } from './redis-address.js';
 import { RedisConnection, type SendCommand } from './redis-connection.js';
 import { readWitness, writeWitness } from './rollback-witness.js';
@@ -68,9 +68,10 @@ export async function acceptRollback(options: AcceptRollbackOptions): Promise<Ac
       lostOf(partition, witness.fences[partition], stored[partition]),
     );
     for (const partition of partitions) {
-      const names = [keys.fence(partition), keys.mark(partition), keys.log(partition)];
+      const names = [keys.fence(partition), keys.mark(partition), keys.log(partition), keys.node];
       const above = String(witness.fences[partition]?.fence.epoch ?? 0);
-      await send('FCALL', [functions.take, '3', ...names, nonce, noHeadText, noCheckpointText, above]);
+      const args = [nonce, noHeadText, noCheckpointText, above, holderOfProcess()];
+      await send('FCALL', [functions.take, '4', ...names, ...args]);
     }
     await writeWitness(witnessFile, { store: place.id, fences: await readFences(send, keys, partitions) });
     await lease.release();

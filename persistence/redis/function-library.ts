@@ -105,10 +105,13 @@ local function range(keys, args)
   return rows
 end
 
--- Raises the epoch of a partition, in its fence and in its mark.
--- KEYS  fence, mark, log      ARGV  nonce; position and hash of an empty log; checkpoint of empty tables; an epoch to rise above
--- Returns the fence before (nil for none), the new one, and the id of the last entry (nil for none).
+-- Raises the epoch of a partition, in its fence and in its mark, unless another node has the lease.
+-- KEYS  fence, mark, log, lease
+-- ARGV  nonce; position and hash of an empty log; checkpoint of empty tables; an epoch to rise above; how our lease begins
+-- Returns the fence before (nil for none), the new one, and the id of the last entry (nil for none); or the other node alone.
 local function take(keys, args)
+  local holder = redis.call('GET', keys[4])
+  if holder and string.sub(holder, 1, #args[5]) ~= args[5] then return { holder } end
   local fence = redis.call('GET', keys[1])
   local mark = redis.call('GET', keys[2])
   local last = redis.call('XREVRANGE', keys[3], '+', '-', 'COUNT', 1)[1]

@@ -1,6 +1,7 @@
 /**
- * One node per prefix: a lease in Redis that the node renews while it lives. It is there for people and for liveness only: two
- * nodes that both believe to have it are told apart by the epochs of the partitions.
+ * One node per prefix: a lease in Redis that the node renews while it lives. Two nodes that both believe to have it are told apart by
+ * the epochs of the partitions; and one that lost it to another takes no partition back, or it would leave the other one with a
+ * memory that is out of date and nobody to tell it so.
  *
  * A holder that died on this machine is succeeded at once; of any other, once its lease has run out.
  */
@@ -30,10 +31,15 @@ export interface NodeLease {
   release(): Promise<void>;
 }
 
+/** How a lease of this process begins, whichever of its threads opened the store. */
+export function holderOfProcess(): string {
+  return `${hostname()} ${process.pid} ${processStart()} ${processNamespace()} `;
+}
+
 /** Throws `store-locked`, naming the node that has the prefix. */
 export async function acquireLease(parts: LeaseParts): Promise<NodeLease> {
   const { key, send } = parts;
-  const holder = [hostname(), process.pid, processStart(), processNamespace(), parts.nonce].join(' ');
+  const holder = `${holderOfProcess()}${parts.nonce}`;
   let leftMs = Number.POSITIVE_INFINITY;
   for (;;) {
     const other = await hold(parts, holder, '');

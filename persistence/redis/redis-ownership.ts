@@ -6,10 +6,12 @@ import { OperatingError } from '../../actors/model/errors.js';
 import { assertNonce, assertPartition, sameFence } from '../append-check.js';
 import type { Fence } from '../journal.js';
 import type { Ownership, Taken } from '../ownership.js';
+import { StoreFailure } from '../store-failure.js';
 import type { AcknowledgedHeads } from './acknowledged-heads.js';
 import { noCheckpointText, noHeadText, parseFence } from './fence-text.js';
 import { functions } from './function-library.js';
 import type { RedisKeys } from './keys.js';
+import { holderOfProcess } from './node-lease.js';
 import type { RedisConnection } from './redis-connection.js';
 import type { RedisJournal } from './redis-journal.js';
 import { storageUnavailable } from './reply-error.js';
@@ -23,12 +25,14 @@ export function redisOwnership(parts: {
 }): Ownership {
   const { connection, journal, keys, heads, partitionCount } = parts;
 
+  const process = holderOfProcess();
+
   const take = async (partition: number, nonce: string): Promise<Taken> => {
     assertPartition(partition, partitionCount);
     assertNonce(nonce);
     if (heads.halted !== undefined) throw heads.halted;
-    const names = [keys.fence(partition), keys.mark(partition), keys.log(partition)];
-    const args = [functions.take, '3', ...names, nonce, noHeadText, noCheckpointText, '0'];
+    const names = [keys.fence(partition), keys.mark(partition), keys.log(partition), keys.node];
+    const args = [functions.take, '4', ...names, nonce, noHeadText, noCheckpointText, '0', process];
     // Before the store is asked (K1).
     const known = heads.newest(partition);
     let answer: unknown;
@@ -38,7 +42,8 @@ export function redisOwnership(parts: {
       throw storageUnavailable(error);
     }
     // As the Function returns it.
-    const [before, after, lastId] = answer as readonly [Buffer | null, Buffer, Buffer | null];
+    const [before, after, lastId] = answer as readonly [Buffer | null, Buffer | undefined, Buffer | null];
+    if (after === undefined) throw supersededBy(String(before));
     heads.check(partition, known, before === null ? undefined : parseFence(before.toString()));
     if (heads.halted !== undefined) throw heads.halted;
     const taken = parseFence(after.toString());
@@ -76,4 +81,9 @@ function assertLogEnd(partition: number, head: number, lastId: string | undefine
     `Partition ${partition}: its log in Redis ends at ${lastId ?? 'nothing'}, its fence says ${head}. Somebody changed one of them.`,
     { address: `partition ${partition}` },
   );
+}
+
+function supersededBy(holder: string): StoreFailure {
+  const [host, pid] = holder.split(' ');
+  return new StoreFailure('store-locked', `process ${pid} on ${host} has the store now`);
 }

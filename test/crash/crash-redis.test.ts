@@ -11,7 +11,7 @@ const seed = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000);
 if (hasRedis('kills of node and Redis')) {
   t.test(
     '20 kills of the node, of Redis and of both lose nothing acknowledged and apply nothing twice',
-    { timeout: 240_000 },
+    { timeout: 280_000 },
     async (t) => {
       t.comment(`seed ${seed}; replay with CRASH_SEED=${seed}`);
       const redis = await RedisServer.start();

@@ -8,7 +8,7 @@ const seed = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000);
 
 t.test(
   '20 kills under load lose nothing acknowledged and apply nothing twice',
-  { timeout: 120_000 },
+  { timeout: 280_000 },
   async (t) => {
     t.comment(`seed ${seed}; replay with CRASH_SEED=${seed}`);
     const report = await runCrashRounds(

@@ -96,6 +96,25 @@ t.test('while the store refuses, the door is shut; it opens when a probe gets th
   await system.stop();
 });
 
+t.test('a node that another one has succeeded takes no partition back when it opens again', async (t) => {
+  const system = await TestSystem.start({ node: 1 });
+  t.match(await system.ask(add('a')), { reply: { total: 1 } });
+  const fence = system.disk.fence(0);
+  system.script.onNextAppend({ type: 'refuse', detail: 'no room' });
+  // Another node has the store from here on, and this one does not know yet.
+  createMemoryStore({
+    partitionCount: system.disk.partitionCount,
+    disk: system.disk,
+    isServer: true,
+    node: 2,
+  });
+  t.match(await system.ask(add('a')), { type: 'failure', code: 'outcome-unknown' }, 'it may still arrive');
+  await system.clock.advance(10_000);
+  t.same(system.fatal, ['fenced']);
+  t.same(system.system.shardPhases, ['stopped']);
+  t.same(system.disk.fence(0), fence);
+});
+
 t.test('a lost reply is looked for: the caller gets its answer, the command ran once', async (t) => {
   const system = await TestSystem.start();
   system.script.onNextAppend({ type: 'lose-reply' });

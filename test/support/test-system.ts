@@ -37,6 +37,8 @@ export interface TestSystemOptions {
   /** Default: a script, reachable as `faults`. */
   readonly faults?: MemoryFaults;
   readonly failsWithProcess?: boolean;
+  /** See `MemoryStoreOptions`. */
+  readonly node?: number;
   /** Of older entries; reading them is up to `storeAs`. */
   readonly archive?: Archive;
   /** Stands between the runtime and the store: for reads that wait. */
@@ -114,6 +116,7 @@ export class TestSystem {
       disk,
       faults: options.faults ?? script,
       ...(options.failsWithProcess === undefined ? {} : { failsWithProcess: options.failsWithProcess }),
+      ...(options.node === undefined ? {} : { node: options.node }),
     });
     const store = options.storeAs?.(memory) ?? memory;
     const reports: Report[] = [];

@@ -97,7 +97,12 @@ t.test('verify names partition and position of a flipped bit and exits with 3', 
   writeFileSync(file, bytes);
   const end = await toolEnd(t, directory, ['journal', 'verify']);
   t.equal(end.code, 3);
-  t.match(end.stdout, new RegExp(`partition +${partitionOf('one', 4)}: .*DAMAGED\\n {2}position 3: chain`));
+  t.match(
+    end.stdout,
+    new RegExp(
+      `partition +${partitionOf('one', 4)}: .*DAMAGED\\n {2}position 2: torn.*\\n {2}position 3: chain`,
+    ),
+  );
   const json = await toolEnd(t, directory, ['journal', 'verify', '--json']);
   t.match(JSON.parse(json.stdout), { sound: false });
 });

@@ -54,8 +54,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'after a reset nobody looks',
     breaks: 'I15: what is in the log is answered as refused',
-    file: 'runtime/shard',
-    find: '// The epoch is raised: what is not in the log now never will be.\n                if (',
+    file: 'runtime/commit/abandoned-groups',
+    find: '// The epoch is raised: what is not in the log now never will be.\n            if (',
     replace: 'if (found !== found && ',
   },
   {
