@@ -201,8 +201,8 @@ function memoryJournal(access: DiskAccess, faults: MemoryFaults): Journal {
       if (result.type === 'done') access.memory?.noteAppended(group);
       return result.type === 'done' ? { type: 'appended' } : result;
     },
-    read(partition: number, from: number, limits: ReadLimits): Promise<readonly StoredEntry[]> {
-      return asked(access, faults.read?.(), (disk) => {
+    async read(partition: number, from: number, limits: ReadLimits): Promise<readonly StoredEntry[]> {
+      const entries = await asked(access, faults.read?.(), (disk) => {
         const last = Math.min(visible(disk, partition), from + limits.entriesMax - 1);
         const read: StoredEntry[] = [];
         let bytes = 0;
@@ -215,6 +215,8 @@ function memoryJournal(access: DiskAccess, faults: MemoryFaults): Journal {
         }
         return read;
       });
+      access.memory?.noteRead(partition, entries);
+      return entries;
     },
     head(partition: number): Promise<Head> {
       return asked(access, faults.read?.(), (disk) => {

@@ -3,7 +3,7 @@
  * whether the server still has what it acknowledged. One that went back is halted for this client.
  */
 import { sameHash } from '../entry.js';
-import type { GroupAppend } from '../journal.js';
+import type { GroupAppend, StoredEntry } from '../journal.js';
 import type { Taken } from '../ownership.js';
 import { AcknowledgedHeads } from '../redis/acknowledged-heads.js';
 import type { MemoryDisk } from './memory-disk.js';
@@ -21,6 +21,10 @@ export class ServerMemory {
 
   noteAppended(group: GroupAppend): void {
     for (const entry of group.entries) this.#heads.note(entry.partition, entry);
+  }
+
+  noteRead(partition: number, entries: readonly StoredEntry[]): void {
+    this.#heads.noteRead(partition, entries);
   }
 
   noteTaken(partition: number, taken: Taken): void {

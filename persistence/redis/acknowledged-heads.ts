@@ -9,8 +9,8 @@
  * memory or gives a position a second meaning. A person decides (`acceptRollback`).
  */
 import { OperatingError } from '../../actors/model/errors.js';
-import { sameHash } from '../entry.js';
-import type { EntryHash, Fence } from '../journal.js';
+import { EntryReader, hashEntry, sameHash } from '../entry.js';
+import type { EntryHash, Fence, StoredEntry } from '../journal.js';
 import type { StoreReport } from '../store-report.js';
 import type { StoredFence } from './fence-text.js';
 
@@ -58,6 +58,20 @@ export class AcknowledgedHeads {
     this.#newest[partition] = newest;
   }
 
+  /**
+   * What was read of the partition's log: whoever looked for an entry whose reply was lost, and found it, acknowledges it. Costs a hash,
+   * when there is something newer than the replies have told.
+   */
+  noteRead(partition: number, entries: readonly StoredEntry[]): void {
+    const newest = this.#newest[partition];
+    const last = entries.at(-1);
+    if (newest === undefined || last === undefined || last.position <= newest.position) return;
+    // Of another owner: nothing that this process acknowledges.
+    if (epochOf(last.bytes) !== newest.fence.epoch) return;
+    const { position, bytes } = last;
+    this.#newest[partition] = { fence: newest.fence, position, hash: hashEntry(bytes) };
+  }
+
   forget(partition: number): void {
     this.#newest[partition] = undefined;
   }
@@ -81,6 +95,15 @@ export class AcknowledgedHeads {
       this.#onHalt(this);
     }
     return this.#halted;
+  }
+}
+
+/** Undefined of an entry that is damaged, which is for who reads it to say. */
+function epochOf(bytes: Uint8Array): number | undefined {
+  try {
+    return new EntryReader(bytes).epoch;
+  } catch {
+    return undefined;
   }
 }
 

@@ -64,6 +64,12 @@ export class RedisJournal implements Journal {
 
   async read(partition: number, from: number, limits: ReadLimits): Promise<readonly StoredEntry[]> {
     assertPartition(partition, this.#partitionCount);
+    const entries = await this.#readWithin(partition, from, limits);
+    this.#heads.noteRead(partition, entries);
+    return entries;
+  }
+
+  async #readWithin(partition: number, from: number, limits: ReadLimits): Promise<readonly StoredEntry[]> {
     const entries: StoredEntry[] = [];
     let bytesRead = 0;
     let count = Math.min(limits.entriesMax, limits.bytesMax <= 1 ? 1 : firstReadEntries);
