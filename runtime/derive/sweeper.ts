@@ -9,6 +9,8 @@
  *     was dirty then, so some slice of the sweep has written its row.
  * W3  One slice of a partition is under way at a time. A sweep with a failed slice never moves the checkpoint.
  * W4  A partition whose tables lack nothing is not swept; an idle shard sets no timer.
+ * W5  Without a pause follow only sweeps that moved a checkpoint: what hindered one (an actor that is being folded again)
+ *     needs time. A store that fails with its process is given up at the first failure, and not asked again.
  */
 import type { EntryHash } from '../../persistence/journal.js';
 import type { Checkpoint, TableDelete, TablePut } from '../../persistence/tables.js';
@@ -64,6 +66,8 @@ export class Sweeper {
   #cancelTick: CancelTimer | undefined;
   #turn = 0;
   #stopped = false;
+  /** The sweep that ended last moved nothing: the next slices wait their time (W5). */
+  #isHindered = false;
   /** Slices under way. */
   readonly #advancing = new Map<Partition, Promise<void>>();
 
@@ -79,7 +83,7 @@ export class Sweeper {
     const { sweepPeriodMs, sweepBuckets } = this.#domain.limits;
     const groups = Math.ceil(Math.max(1, this.#ownedCount()) / partitionsPerTick);
     // Slices under way wake it themselves: asking again and again whether they are written would write none sooner.
-    const isHurried = this.#isBehind() && this.#advancing.size === 0;
+    const isHurried = this.#isBehind() && !this.#isHindered && this.#advancing.size === 0;
     const delay = isHurried ? 0 : sweepPeriodMs / sweepBuckets / groups;
     this.#cancelTick = this.#domain.clock.after(delay, () => this.#tick());
   }
@@ -107,6 +111,7 @@ export class Sweeper {
 
   #tick(): void {
     this.#cancelTick = undefined;
+    this.#isHindered = false;
     if (this.#stopped) return;
     const owned = [...this.#domain.owned()];
     let isBusy = false;
@@ -134,7 +139,7 @@ export class Sweeper {
     if (advancing === undefined) {
       advancing = this.#writeNext(partition)
         .catch((cause: unknown) => {
-          if (!this.#stopped) this.#host.onFatal(cause);
+          if (!this.#stopped) this.#fail(cause);
         })
         .finally(() => {
           this.#advancing.delete(partition);
@@ -170,7 +175,9 @@ export class Sweeper {
     for (const activation of activations) activation.rowsPending++;
     const isLast = sweep.nextBucket >= rows.bucketCount;
     await this.#write(partition, sweep, activations, isLast);
-    if (isLast) this.#sweeps.delete(partition);
+    if (!isLast) return;
+    this.#sweeps.delete(partition);
+    this.#isHindered ||= sweep.failed;
   }
 
   async #write(
@@ -250,9 +257,15 @@ export class Sweeper {
     const rows = this.#host.dirtyRows(partition);
     for (const activation of slice) rows.mark(activation);
     if (result.type === 'refused') this.#host.onRefused(partition, result.reason, result.detail);
-    else if (this.#domain.store.failsWithProcess) this.#host.onFatal(result.cause);
+    else if (this.#domain.store.failsWithProcess) this.#fail(result.cause);
     // In or out: taking the partition anew shuts the door behind it, and reading says which.
     else this.#host.onRefused(partition, 'conflict', 'a table commit was not answered');
+  }
+
+  /** The process is to end; until it has, nothing more is written. */
+  #fail(cause: unknown): void {
+    this.stop();
+    this.#host.onFatal(cause);
   }
 
   /** The row, its size noted. A state that cannot be stored holds up nothing: its row only says where to fold from. */
