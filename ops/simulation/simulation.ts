@@ -340,7 +340,7 @@ class Simulation implements Disrupted {
       },
     );
     await this.#everythingEnds();
-    await this.world.settled(this.#operator.check(this.node, this.disk.partitionCount));
+    await this.#checkLetters();
     await this.#until(
       () => 'no dead letter is left',
       async () => {
@@ -456,12 +456,19 @@ class Simulation implements Disrupted {
           throw new Violation(`I15: ${commandId} was refused with ${failure}, and is in the journal`);
       }
     }
-    await this.world.settled(this.#operator.check(this.node, this.disk.partitionCount));
+    await this.#checkLetters();
     await this.#workload.check?.({
       operations,
       ask: (call) => this.#patientAnswerTo(call),
       now: () => this.world.now(),
     });
+  }
+
+  async #checkLetters(): Promise<void> {
+    await this.#until(
+      () => 'the letters are listed',
+      () => this.world.settled(this.#operator.check(this.node, this.disk.partitionCount)),
+    );
   }
 
   #answered(): AnsweredOperation[] {
