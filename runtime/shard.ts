@@ -611,6 +611,9 @@ export class Shard {
         this.#host.flush();
         return this.#giveUp('fenced', cause);
       }
+      // An earlier write failed: what this process reads may not be durable, and no later attempt of its own will do better.
+      if (cause instanceof StoreFailure && cause.code === 'store-broken')
+        return this.#giveUp('outcome-unknown', cause);
       this.#domain.report('error', 'reopen-failed', {
         message: cause instanceof Error ? cause.message : 'not an Error',
       });

@@ -181,6 +181,26 @@ t.test(
 );
 
 t.test(
+  'a store that breaks beside a write that it refused ends the process, and is not asked for ever',
+  async (t) => {
+    const system = await TestSystem.start({ partitionCount: 2, failsWithProcess: true });
+    const ids = ['a', 'b', 'c', 'd'];
+    for (const id of ids) t.match(await system.ask(add(id)), { type: 'reply' });
+    // One partition's rows are refused, and the shard is reset; the flush of the other's fails, and nobody listens any more.
+    system.script.onNextCommit({ type: 'refuse', detail: 'no room' });
+    system.script.onNextCommit({ type: 'fail-flush' });
+    await system.clock.until(() => system.disk.halted);
+    t.equal(system.countOf('domain-reset'), 1);
+    await system.clock.advance(10_000);
+    t.same(system.fatal, ['outcome-unknown']);
+    t.same(system.system.shardPhases, ['stopped']);
+    const next = await system.crash();
+    for (const id of ids) t.match(await next.ask(add(id)), { type: 'reply', reply: { total: 2 } });
+    await next.stop();
+  },
+);
+
+t.test(
   'an owner that was fenced commits nothing, writes no table and answers no read any more',
   async (t) => {
     const system = await TestSystem.start({ partitionCount: 1 });
