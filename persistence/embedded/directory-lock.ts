@@ -15,7 +15,7 @@ const held = new Set<string>();
 
 /** Takes the lock or throws `store-locked`, naming the pid. The returned function gives it back. */
 export function lockDirectory(directory: string): () => void {
-  const file = path.join(path.resolve(directory), lockName);
+  const file = lockFile(directory);
   const content = `${process.pid} ${processStart()}\n`;
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
     if (create(file, content)) {
@@ -34,16 +34,20 @@ export function lockDirectory(directory: string): () => void {
 
 /** The pid of the living process that has the directory, as text; undefined when none has. */
 export function lockHolder(directory: string): string | undefined {
-  const file = path.join(path.resolve(directory), lockName);
+  const file = lockFile(directory);
   const found = readLock(file);
   return found !== undefined && isAlive(file, found) ? found.split(' ')[0] : undefined;
 }
 
 /** True when the last owner ended without giving the lock back, and nobody has taken the directory since. */
 export function wasLeftLocked(directory: string): boolean {
-  const file = path.join(path.resolve(directory), lockName);
+  const file = lockFile(directory);
   const found = readLock(file);
   return found !== undefined && !isAlive(file, found);
+}
+
+function lockFile(directory: string): string {
+  return path.join(path.resolve(directory), lockName);
 }
 
 /** By a link, so that the file is never seen without its content. */

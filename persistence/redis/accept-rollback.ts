@@ -5,13 +5,14 @@
 import { randomBytes } from 'node:crypto';
 import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
-import { noCheckpointText, noHeadText, type StoredFence } from './fence-text.js';
-import { functions, loadLibrary } from './function-library.js';
+import type { StoredFence } from './fence-text.js';
+import { loadLibrary } from './function-library.js';
 import { readFences } from './heads-check.js';
 import { RedisKeys } from './keys.js';
 import { acquireLease, holderOfProcess } from './node-lease.js';
 import { parseRedisUrl, type RedisTlsFiles } from './redis-address.js';
 import { RedisConnection, type SendCommand } from './redis-connection.js';
+import { takeArguments } from './redis-ownership.js';
 import { readWitness, writeWitness } from './rollback-witness.js';
 import { askServer } from './server-check.js';
 import { openPlace } from './store-place.js';
@@ -67,11 +68,10 @@ export async function acceptRollback(options: AcceptRollbackOptions): Promise<Ac
     const lost = partitions.flatMap((partition) =>
       lostOf(partition, witness.fences[partition], stored[partition]),
     );
+    const holder = holderOfProcess();
     for (const partition of partitions) {
-      const names = [keys.fence(partition), keys.mark(partition), keys.log(partition), keys.node];
-      const above = String(witness.fences[partition]?.fence.epoch ?? 0);
-      const args = [nonce, noHeadText, noCheckpointText, above, holderOfProcess()];
-      await send('FCALL', [functions.take, '4', ...names, ...args]);
+      const above = witness.fences[partition]?.fence.epoch ?? 0;
+      await send('FCALL', takeArguments(keys, partition, { nonce, above, holder }));
     }
     await writeWitness(witnessFile, { store: place.id, fences: await readFences(send, keys, partitions) });
     await lease.release();

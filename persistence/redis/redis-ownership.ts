@@ -16,6 +16,16 @@ import type { RedisConnection } from './redis-connection.js';
 import type { RedisJournal } from './redis-journal.js';
 import { storageUnavailable } from './reply-error.js';
 
+/** What FCALL is given to raise a partition's epoch above `above`. `holder`: how the lease of the taker begins. */
+export function takeArguments(
+  keys: RedisKeys,
+  partition: number,
+  { nonce, above, holder }: { readonly nonce: string; readonly above: number; readonly holder: string },
+): string[] {
+  const names = [keys.fence(partition), keys.mark(partition), keys.log(partition), keys.node];
+  return [functions.take, '4', ...names, nonce, noHeadText, noCheckpointText, String(above), holder];
+}
+
 export function redisOwnership(parts: {
   readonly connection: RedisConnection;
   readonly journal: RedisJournal;
@@ -25,19 +35,17 @@ export function redisOwnership(parts: {
 }): Ownership {
   const { connection, journal, keys, heads, partitionCount } = parts;
 
-  const process = holderOfProcess();
+  const holder = holderOfProcess();
 
   const take = async (partition: number, nonce: string): Promise<Taken> => {
     assertPartition(partition, partitionCount);
     assertNonce(nonce);
     if (heads.halted !== undefined) throw heads.halted;
-    const names = [keys.fence(partition), keys.mark(partition), keys.log(partition), keys.node];
-    const args = [functions.take, '4', ...names, nonce, noHeadText, noCheckpointText, '0', process];
     // Before the store is asked (K1).
     const known = heads.newest(partition);
     let answer: unknown;
     try {
-      answer = await connection.send('FCALL', args);
+      answer = await connection.send('FCALL', takeArguments(keys, partition, { nonce, above: 0, holder }));
     } catch (error) {
       throw storageUnavailable(error);
     }

@@ -2,7 +2,6 @@
  * The one row per partition that says, as of its checkpoint, what it has consumed and what it still owes: everything a
  * recovery needs that no actor, timer or segment row holds.
  */
-
 import type { Partition } from '../partition.js';
 import { outboxFrom } from '../partition.js';
 import { decodeRow, encodeRow } from './stored-row.js';

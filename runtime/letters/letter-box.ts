@@ -13,7 +13,6 @@
  * E4  At most `lettersMax` letters of `letterBytesMax` bytes; past that a refused message is dropped loudly: it stands in
  *     the log of its source for ever.
  */
-
 import type { TableDelete, TablePut } from '../../persistence/tables.js';
 import type { StoredTrail } from '../commit/record.js';
 import { decodeRow, encodeRow } from '../derive/stored-row.js';

@@ -5,7 +5,6 @@
  * and deletes it with the slice that says that the saga ended; one that starts and ends between two sweeps (nearly every
  * one) never gets here. Ended sagas are found in the log instead, newest first.
  */
-
 import type { SagaSummary } from '../../actors/model/saga.js';
 import type { TableKey } from '../../persistence/tables.js';
 import { decodeRow, encodeRow } from '../derive/stored-row.js';

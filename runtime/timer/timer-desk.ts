@@ -8,7 +8,6 @@
  *     One that falls due with the outcome of an activity stands in `#ordered` from its order on (`activity-desk.ts`).
  * D3  A timer set and cancelled between two sweeps never reaches the table: nearly every saga's.
  */
-
 import type { TableDelete, TablePut } from '../../persistence/tables.js';
 import type { StoredTimer, StoredTrail } from '../commit/record.js';
 import { decodeRow, encodeRow } from '../derive/stored-row.js';

@@ -1,9 +1,19 @@
 /** What a node says while it cannot serve all of its work, on a real Redis that goes away, or fills up, and comes back. */
-import t from 'tap';
+import t, { type Test } from 'tap';
 import type { HttpClient } from '../../bench/http-client.js';
+import type { ServerProcess } from '../../bench/server-process.js';
 import { withClient } from '../persistence/redis/redis-place.js';
 import { RedisServer, redisMissing, redisProgram } from '../support/redis-server.js';
 import { connectTo, startServer } from '../support/server.js';
+
+async function nodeOnRedis(
+  t: Test,
+): Promise<{ redis: RedisServer; server: ServerProcess; client: HttpClient }> {
+  const redis = await RedisServer.start();
+  t.teardown(() => redis.stop());
+  const server = await startServer(t, { args: ['--store', redis.url] });
+  return { redis, server, client: connectTo(t, server.endpoint) };
+}
 
 async function readiness(client: HttpClient): Promise<string> {
   const reply = await client.ask({ method: 'GET', path: '/health/ready' });
@@ -23,10 +33,7 @@ t.test(
   'a node whose shard is reopened is not ready, says so, and is ready again with its store',
   { skip: redisProgram() === undefined ? redisMissing : false },
   async (t) => {
-    const redis = await RedisServer.start();
-    t.teardown(() => redis.stop());
-    const server = await startServer(t, { args: ['--store', redis.url] });
-    const client = connectTo(t, server.endpoint);
+    const { redis, server, client } = await nodeOnRedis(t);
     const token = await server.token('alice', 'admin');
     const post = (path: string, body: unknown) =>
       ({ method: 'POST', path, token, idempotencyKey: 'once', body: JSON.stringify(body) }) as const;
@@ -55,10 +62,7 @@ t.test(
   'an idle node whose Redis is away is not ready, says why, and is ready again by itself',
   { skip: redisProgram() === undefined ? redisMissing : false },
   async (t) => {
-    const redis = await RedisServer.start();
-    t.teardown(() => redis.stop());
-    const server = await startServer(t, { args: ['--store', redis.url] });
-    const client = connectTo(t, server.endpoint);
+    const { redis, server, client } = await nodeOnRedis(t);
     const isUp = async (): Promise<string | undefined> => {
       const { body } = await client.insist({ method: 'GET', path: '/metrics' });
       return /^troupe_store_up (\d)$/m.exec(body)?.[1];
@@ -85,10 +89,7 @@ t.test(
   'a Redis that is nearly full takes no new data, still answers, and goes on when it has room',
   { skip: redisProgram() === undefined ? redisMissing : false },
   async (t) => {
-    const redis = await RedisServer.start();
-    t.teardown(() => redis.stop());
-    const server = await startServer(t, { args: ['--store', redis.url] });
-    const client = connectTo(t, server.endpoint);
+    const { redis, server, client } = await nodeOnRedis(t);
     const token = await server.token('alice', 'admin');
     const opening = (account_id: string) =>
       client.ask({
