@@ -331,7 +331,8 @@ export class Shard {
     this.#messages.stopTimers();
     do {
       await this.#idle();
-      await this.#sweeper.finish();
+      // What is being opened again is not this sweeper's to write: should that fail, the next attempt begins anew.
+      if (this.#phase === 'stopping') await this.#sweeper.finish();
     } while (this.#phase === 'stopping' && !this.#isQuiet);
     this.#sweeper.stop();
     this.#tail.reset();

@@ -111,3 +111,28 @@ t.test('a store that refuses for good ends the stop all the same; its callers ar
   t.match(ask.answer, { type: 'failure', code: 'storage-unavailable' });
   t.same(system.fatal, []);
 });
+
+t.test('a stop writes nothing for partitions that are still being opened again', async (t) => {
+  const limits = { sweepPeriodMs: 60_000, sweepBuckets: 1 };
+  const system = await TestSystem.start({ partitionCount: 1, limits });
+  await system.ask(add('a', 5));
+  const [probe, slice] = [gate(), gate()];
+  system.script.onNextAppend({ type: 'refuse', detail: 'no room' });
+  system.script.onNextAppend({ type: 'refuse', detail: 'no room' });
+  system.script.onNextAppend({ type: 'delay', at: 'request', until: probe.promise });
+  system.submit(add('b'));
+  await system.clock.advance(100);
+  system.script.onNextCommit({ type: 'delay', at: 'request', until: slice.promise });
+  const stopping = system.system.stop();
+  await system.clock.advance(100);
+  system.disk.goDown();
+  probe.open();
+  await system.clock.settle();
+  system.disk.comeBack();
+  await system.clock.advance(200_000);
+  slice.open();
+  await system.clock.settled(stopping);
+  const next = await TestSystem.start({ disk: system.disk, clock: system.clock, partitionCount: 1 });
+  t.equal((await next.counter('a')).total, 5);
+  await next.stop();
+});
