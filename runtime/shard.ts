@@ -11,18 +11,17 @@
  * Z3  After a reset a group that was in flight is settled by looking, after the epoch was raised.
  */
 import { partitionOf } from '../actors/model/address.js';
-import { isOperatingError } from '../actors/model/errors.js';
 import type { Store } from '../persistence/store.js';
-import { StoreFailure } from '../persistence/store-failure.js';
 import type { Activities } from './activity/activities.js';
 import { ActivityDesk } from './activity/activity-desk.js';
 import { ActivationDesk } from './actor/activation-desk.js';
 import type { StruckActor } from './actor/strike-book.js';
 import { CallDesk } from './call/call-desk.js';
+import { CallQueue } from './call/call-queue.js';
 import type { Clock, Random, Report } from './clock.js';
 import { AbandonedGroups, refusedDetail } from './commit/abandoned-groups.js';
 import { Committer, type RefusalReason } from './commit/committer.js';
-import { Group } from './commit/group.js';
+import type { Group } from './commit/group.js';
 import { type Counters, observe } from './counters.js';
 import { FilterGenerations } from './deduplication/filter-generations.js';
 import { Sweeper } from './derive/sweeper.js';
@@ -38,7 +37,6 @@ import {
   answerFailure,
   answerTail,
   type CallItem,
-  type ConsumedItem,
   itemCommand,
   itemConsumed,
   itemOpened,
@@ -46,18 +44,18 @@ import {
   itemRemote,
   itemTail,
   type LinkAnswer,
-  type OpenedItem,
   type OperationItem,
-  type RemoteItem,
   type ShardItem,
   type TailItem,
 } from './link/link-protocol.js';
 import { OutboundRoutes } from './link/outbound-routes.js';
+import { PeerMail } from './link/peer-mail.js';
 import { MessageDesk } from './message-desk.js';
 import { OperationDesk } from './operator/operation-desk.js';
 import { OutsidePace } from './outside-pace.js';
 import { noteConsumed } from './partition.js';
 import { PartitionOpener } from './partition-opener.js';
+import { Reopener } from './reopener.js';
 import { refuseMissingVersions } from './saga/saga-versions.js';
 import { SpaceWatch } from './space-watch.js';
 import { TimerDesk } from './timer/timer-desk.js';
@@ -66,7 +64,6 @@ import { TimerDesk } from './timer/timer-desk.js';
 const entryCacheBytes = 64 * 1_048_576;
 /** Commands between two looks at the clock. */
 const stepsPerLook = 16;
-const reopenDelayMsMax = 5_000;
 const farewellMs = 1_000;
 
 export interface ShardHost {
@@ -119,10 +116,8 @@ export class Shard {
   readonly #activities: ActivityDesk;
   readonly #operations: OperationDesk;
   readonly #tail: TailDesk;
-  /** The newest announcement of each partition of other shards. */
-  readonly #announced = new Map<number, OpenedItem>();
-  #queued: { readonly item: CallItem; readonly receivedAt: number }[] = [];
-  #queuedNext = 0;
+  readonly #peers: PeerMail;
+  readonly #queued = new CallQueue();
   #committer: Committer;
   #sweeper: Sweeper;
   #phase: ShardPhase = 'closed';
@@ -131,7 +126,7 @@ export class Shard {
   readonly #space: SpaceWatch;
   readonly #abandoned: AbandonedGroups;
   readonly #pace: OutsidePace;
-  #reopenAttempts = 0;
+  readonly #reopener: Reopener;
   /** Called after the next turn. */
   readonly #turnWaiters: (() => void)[] = [];
   #isStopping = false;
@@ -167,6 +162,28 @@ export class Shard {
       flush: () => this.#host.flush(),
       onDamaged: (cause) => this.#host.onFatal('journal-damaged', cause),
     });
+    this.#peers = new PeerMail({
+      domain: this.#domain,
+      hub: this.#hub,
+      routes: this.#routes,
+      sendTo: (destination, item) => this.#host.sendTo(destination, item),
+    });
+    this.#reopener = new Reopener({
+      domain: this.#domain,
+      opener: this.#opener,
+      abandoned: this.#abandoned,
+      host: {
+        isReopening: () => this.#phase === 'reopening',
+        renew: (firstGroup) => {
+          this.#committer = this.#newCommitter(firstGroup);
+          this.#sweeper = this.#newSweeper();
+        },
+        flush: () => this.#host.flush(),
+        reopened: () => this.#reopened(),
+        failed: () => this.#forgetPartitions(),
+        giveUp: (code, cause) => this.#giveUp(code, cause),
+      },
+    });
     this.#mail = new GroupMail(
       this.#domain,
       (kind, id) => this.#activations.resident(kind, id),
@@ -191,7 +208,7 @@ export class Shard {
       },
       {
         turn: (run) => {
-          if (this.#phase === 'open' || this.#phase === 'stopping') this.#turn(run);
+          if (this.#isServing) this.#turn(run);
         },
         obtain: (kind, id) => this.#activations.obtain(kind, id),
         changed: (activation) => this.#calls.changed(activation),
@@ -272,7 +289,7 @@ export class Shard {
       activations: this.#activations.count,
       activationBytes: this.#activations.bytes,
       timers: this.#timers.count,
-      callsQueued: this.#queued.length - this.#queuedNext,
+      callsQueued: this.#queued.length,
       messagesQueued: this.#hub.depth,
       actorsParked: this.#activations.parked.size,
       deadLetters: this.#deadLetters(),
@@ -295,9 +312,9 @@ export class Shard {
     this.#turn(() => {
       const receivedAt = this.#domain.clock.monotonic();
       for (const item of items) {
-        if (item[0] === itemRemote) this.#receiveRemote(item);
-        else if (item[0] === itemConsumed) this.#receiveConsumed(item);
-        else if (item[0] === itemOpened) this.#receiveOpened(item);
+        if (item[0] === itemRemote) this.#peers.message(item);
+        else if (item[0] === itemConsumed) this.#peers.consumed(item);
+        else if (item[0] === itemOpened) this.#peers.opened(item, this.#isServing);
         else if (item[0] === itemOperation) this.#receiveOperation(item);
         else if (item[0] === itemTail) this.#receiveTail(item);
         else this.#receiveCall(item, receivedAt);
@@ -310,8 +327,12 @@ export class Shard {
     else this.#host.answer([item[1], answerFailure, 'storage-unavailable', refusedDetail, false]);
   }
 
+  get #isServing(): boolean {
+    return this.#phase === 'open' || this.#phase === 'stopping';
+  }
+
   #receiveTail(item: TailItem): void {
-    if (this.#phase === 'open' || this.#phase === 'stopping') this.#tail.take(item);
+    if (this.#isServing) this.#tail.take(item);
     else this.#host.answer([item[1], answerTail, [], []]);
   }
 
@@ -372,7 +393,7 @@ export class Shard {
       this.#inTurn = false;
       this.#host.onTurn?.(false);
     }
-    for (const resolve of this.#turnWaiters.splice(0)) resolve();
+    this.#endTurnWaits();
   }
 
   #work(): void {
@@ -399,18 +420,15 @@ export class Shard {
       }
       // In turn with calls: after a restart timers of thousands wait for their actors, and no call should for all of them.
       if (steps % 2 === 0 && this.#activations.runWaiting()) continue;
-      const next = this.#queued[this.#queuedNext];
+      const next = this.#queued.peek();
       if (next === undefined || !this.#mayTake(next.item)) {
         if (this.#activations.runWaiting()) continue;
         break;
       }
-      this.#queuedNext++;
+      this.#queued.advance();
       this.#calls.take(next.item, next.receivedAt);
     }
-    if (this.#queuedNext === this.#queued.length) {
-      this.#queued = [];
-      this.#queuedNext = 0;
-    }
+    this.#queued.compact();
     if (hops >= internalHopsPerTurnMax) this.#continue();
   }
 
@@ -432,32 +450,6 @@ export class Shard {
     for (const partition of this.#committer.open.partitions)
       if (partition.writer.byteCount >= bytesMax) return true;
     return false;
-  }
-
-  #receiveRemote([, epoch, message]: RemoteItem): void {
-    // What was sent before the sender heard of this opening comes again. What comes after must be kept even while the
-    // shard is not open yet: the sender goes on from there.
-    const partition = this.#domain.partitionFor(message[8]);
-    if (partition?.fence.epoch !== epoch || this.#hub.deliver(message)) return;
-    // A sender that was reset begins where this partition was when it opened. It waits for what it has sent again to be
-    // consumed before it sends more, and nothing else would tell it that this has happened long ago.
-    const [, source] = message;
-    const place = partition.consumedDurable.get(source);
-    if (place !== undefined)
-      this.#host.sendTo(source, [itemConsumed, source, partition.number, place.position, place.ordinal]);
-  }
-
-  #receiveConsumed([, source, destination, position, ordinal]: ConsumedItem): void {
-    const partition = this.#domain.partitions[source];
-    if (partition === undefined) return;
-    noteConsumed(partition, destination, { position, ordinal });
-    this.#routes.consumed(source, destination, { position, ordinal });
-  }
-
-  #receiveOpened(item: OpenedItem): void {
-    // Kept for a shard that hears of its peers before it knows its own log.
-    this.#announced.set(item[1], item);
-    if (this.#phase === 'open' || this.#phase === 'stopping') this.#routes.opened(item);
   }
 
   // ── commit ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -533,7 +525,7 @@ export class Shard {
   // ── opening, reset, stop ─────────────────────────────────────────────────────────────────────────────────────────
 
   #opened(): void {
-    for (const item of this.#announced.values()) this.#routes.opened(item);
+    this.#peers.beginRoutes();
     this.#activities.beginAll();
     this.#sweeper.wake();
     void this.#opener.coverSegments();
@@ -551,7 +543,7 @@ export class Shard {
     const { inFlight, open } = this.#committer.abandon();
     this.#refuseAll(open);
     if (reason === 'fenced') await this.#yieldTo(detail, inFlight);
-    else await this.#reopen(reason, [...inFlight], open.number + 1);
+    else await this.#reopener.run({ reason, inFlight: [...inFlight], nextGroup: open.number + 1 });
   }
 
   /**
@@ -571,13 +563,8 @@ export class Shard {
     this.#abandoned.refuse(open);
     for (const activation of this.#activations.values()) for (const work of activation.waiting) work.refuse();
     this.#calls.reset(this.#activations.values());
-    for (let next = this.#queuedNext; next < this.#queued.length; next++) {
-      const item = this.#queued[next]?.item;
-      if (item !== undefined)
-        this.#host.answer([item[1], answerFailure, 'storage-unavailable', refusedDetail, false]);
-    }
-    this.#queued = [];
-    this.#queuedNext = 0;
+    for (const { item } of this.#queued.drain())
+      this.#host.answer([item[1], answerFailure, 'storage-unavailable', refusedDetail, false]);
     this.#activations.clear();
     this.#hub.clear();
     this.#routes.clear();
@@ -589,73 +576,34 @@ export class Shard {
     this.#host.flush();
   }
 
-  async #reopen(reason: RefusalReason, inFlight: Group[], firstGroup: number): Promise<void> {
-    this.#committer = this.#newCommitter(firstGroup);
-    this.#sweeper = this.#newSweeper();
-    try {
-      await this.#opener.open();
-      if (this.#phase !== 'reopening') return;
-      await this.#abandoned.settle(inFlight);
-      this.#host.flush();
-      if (reason === 'storage') await this.#probe();
-      this.#reopenAttempts = 0;
-      if (this.#phase !== 'reopening') return;
-      this.#enter(this.#isStopping ? 'stopping' : 'open');
-      this.#domain.report('warn', 'domain-reopened');
-      this.#turn(() => this.#opened());
-    } catch (cause) {
-      // Nobody may go on from a memory that is newer than the store: a person decides at the next start.
-      if (isOperatingError(cause) && cause.code === 'store-went-back') return this.#giveUp(cause.code, cause);
-      // Another node has the store: to take it back would leave that one with a memory that is out of date.
-      if (cause instanceof StoreFailure && cause.code === 'store-locked') {
-        this.#abandoned.leaveOpen(inFlight);
-        this.#host.flush();
-        return this.#giveUp('fenced', cause);
-      }
-      // An earlier write failed: what this process reads may not be durable, and no later attempt of its own will do better.
-      if (cause instanceof StoreFailure && cause.code === 'store-broken')
-        return this.#giveUp('outcome-unknown', cause);
-      this.#domain.report('error', 'reopen-failed', {
-        message: cause instanceof Error ? cause.message : 'not an Error',
-      });
-      this.#domain.partitions.fill(undefined);
-      this.#timers.clear();
-      this.#hub.clear();
-      for (const resolve of this.#turnWaiters.splice(0)) resolve();
-      const delay = Math.min(reopenDelayMsMax, 50 * 2 ** this.#reopenAttempts++);
-      this.#domain.clock.after(delay, () => {
-        if (this.#phase === 'reopening') void this.#reopen(reason, inFlight, firstGroup);
-      });
-    }
+  #reopened(): void {
+    this.#enter(this.#isStopping ? 'stopping' : 'open');
+    this.#domain.report('warn', 'domain-reopened');
+    this.#turn(() => this.#opened());
+  }
+
+  #forgetPartitions(): void {
+    this.#domain.partitions.fill(undefined);
+    this.#timers.clear();
+    this.#hub.clear();
+    this.#endTurnWaits();
+  }
+
+  #endTurnWaits(): void {
+    for (const resolve of this.#turnWaiters.splice(0)) resolve();
   }
 
   #giveUp(code: string, cause: unknown): void {
     this.#enter('stopped');
-    for (const resolve of this.#turnWaiters.splice(0)) resolve();
+    this.#endTurnWaits();
     this.#host.onFatal(code, cause);
-  }
-
-  /** After the store would not take data, an empty entry must get through before the door opens. */
-  async #probe(): Promise<void> {
-    const [partition] = this.#domain.owned();
-    if (partition === undefined) return;
-    // A group of its own: turns go on meanwhile, and would send the committer's open one.
-    const probe = new Group(this.#committer.open.number);
-    probe.partitions.push(partition);
-    partition.join(partition.timeFor(this.#domain.clock.now(), 0));
-    probe.seal();
-    const result = await this.#domain.store.journal.append(probe.toAppend(undefined));
-    if (result.type !== 'appended') throw new Error(`the store still refuses (${result.type})`);
-    partition.durable = partition.assigned;
-    partition.durableHash = partition.lastHash;
-    this.#committer = this.#newCommitter(probe.number + 1);
   }
 
   get #isQuiet(): boolean {
     return (
       this.#committer.isIdle &&
       this.#hub.peek() === undefined &&
-      this.#queuedNext >= this.#queued.length &&
+      this.#queued.length === 0 &&
       !this.#activations.isAwaited &&
       this.#calls.isQuiet &&
       this.#operations.isQuiet
@@ -670,7 +618,7 @@ export class Shard {
         this.#calls.endAllWaits(this.#activations.values());
       });
       if (this.#phase === 'stopping' && this.#isQuiet) return;
-      if (this.#phase === 'stopped' || (this.#phase === 'reopening' && this.#reopenAttempts > 0)) return;
+      if (this.#phase === 'stopped' || (this.#phase === 'reopening' && this.#reopener.hasFailed)) return;
       // Whatever happens next happens in a turn; a timer would not keep a process alive for it.
       await new Promise<void>((resolve) => this.#turnWaiters.push(resolve));
     }

@@ -145,7 +145,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a late message passes the earlier ones',
     breaks: 'I2: messages for another epoch of their destination are taken',
-    file: 'runtime/shard',
+    file: 'runtime/link/peer-mail',
     find: 'partition?.fence.epoch !== epoch ||',
     replace: 'partition === undefined ||',
   },
@@ -159,7 +159,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a redelivery is not acknowledged',
     breaks: 'I27: a route stays paused for ever',
-    file: 'runtime/shard',
+    file: 'runtime/link/peer-mail',
     find: 'if (place !== undefined)',
     replace: 'if (place === null)',
   },
