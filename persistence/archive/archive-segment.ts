@@ -38,14 +38,14 @@ export async function archiveSegment(
   const from = (last?.to ?? 0) + 1;
   if (from > order.to) return undefined;
   const part = archive.partFile(partition);
-  const writer = new JournalFileWriter(part, { content: 'segment', partition });
+  const writer = new JournalFileWriter(part, { content: 'segment', partition }, archive.ground);
   try {
     await copyEntries(journal, writer, { ...order, from });
     const [range] = writer.finish();
     if (range === undefined) throw new JournalFileDamaged(`partition ${partition}: nothing at ${from}`);
     if (range.previousHash !== (last?.lastHash ?? hexOf(noHash))) throw doesNotFollow(partition, from);
-    await readBack(part, range);
-    publish(part, archive.fileFor(partition, range.from, range.to));
+    await readBack(archive, part, range);
+    publish(part, archive.fileFor(partition, range.from, range.to), archive.ground);
     return range;
   } catch (error) {
     writer.abandon();
@@ -93,8 +93,8 @@ async function copyEntries(
 }
 
 /** The file as it was flushed, against what was put in. */
-async function readBack(file: string, range: FileRange): Promise<void> {
-  const reader = await JournalFileReader.open(file);
+async function readBack({ ground }: Archive, file: string, range: FileRange): Promise<void> {
+  const reader = await JournalFileReader.open(file, ground);
   const found = await verifyRange(reader, range.partition, range);
   const isSame = found.lastHash !== undefined && hexOf(found.lastHash) === range.lastHash;
   const [damage] = found.damages;

@@ -6,12 +6,12 @@
  * R1  The names are the catalogue: a file under its final name is whole, and together they begin at 1 and have no gap.
  * R2  Files never change; several threads and processes read them while another one adds to them.
  */
-import { mkdirSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import type { ReadLimits, StoredEntry } from '../journal.js';
+import { type ArchiveGround, machineGround } from './archive-ground.js';
 import type { FileRange } from './journal-file.js';
 import { JournalFileReader } from './journal-file-reader.js';
-import { flushFolder, partSuffix } from './journal-file-writer.js';
+import { partSuffix } from './journal-file-writer.js';
 
 export interface Segment {
   readonly from: number;
@@ -26,20 +26,22 @@ const positionDigits = 12;
 
 export class Archive {
   readonly directory: string;
+  readonly ground: ArchiveGround;
   /** As of the last look at the folder; looked at again when a position is not among them. */
   readonly #segments = new Map<number, readonly Segment[]>();
   /** The least recently used goes first. */
   readonly #readers = new Map<string, Promise<JournalFileReader>>();
 
-  constructor(directory: string) {
+  constructor(directory: string, ground: ArchiveGround = machineGround) {
     this.directory = directory;
+    this.ground = ground;
   }
 
   /** Looks at the folder: the segments of a partition, in the order of positions. */
   segments(partition: number): readonly Segment[] {
     const folder = this.#folder(partition);
     const found: Segment[] = [];
-    for (const name of namesIn(folder)) {
+    for (const name of this.ground.names(folder)) {
       const match = namePattern.exec(name);
       if (match === null) continue;
       found.push({ from: Number(match[1]), to: Number(match[2]), file: path.join(folder, name) });
@@ -62,8 +64,8 @@ export class Archive {
   /** Where the next segment of a partition is written until it is whole; makes the folder. */
   partFile(partition: number): string {
     const folder = this.#folder(partition);
-    if (mkdirSync(folder, { recursive: true }) !== undefined) {
-      for (const parent of [this.directory, path.dirname(this.directory)]) flushFolder(parent);
+    if (this.ground.makeFolder(folder)) {
+      for (const parent of [this.directory, path.dirname(this.directory)]) this.ground.flushFolder(parent);
     }
     return path.join(folder, `next${partSuffix}`);
   }
@@ -101,7 +103,7 @@ export class Archive {
   #opened(file: string): Promise<JournalFileReader> {
     let reader = this.#readers.get(file);
     if (reader === undefined) {
-      reader = JournalFileReader.open(file);
+      reader = JournalFileReader.open(file, this.ground);
       reader.catch(() => this.#readers.delete(file));
     } else this.#readers.delete(file);
     this.#readers.set(file, reader);
@@ -114,15 +116,6 @@ export class Archive {
 
   #folder(partition: number): string {
     return path.join(this.directory, String(partition).padStart(4, '0'));
-  }
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw error;
   }
 }
 

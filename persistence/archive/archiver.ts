@@ -8,8 +8,6 @@
  * P3  A log that does not follow its archive is neither packed nor trimmed: a person has to look.
  * P4  A failure changes nothing and is tried again later; the log just stays longer.
  */
-import { mkdirSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
 import type { Cut, Journal } from '../journal.js';
 import type { StoreClock } from '../store-clock.js';
 import type { StoreReport } from '../store-report.js';
@@ -164,9 +162,8 @@ export class Archiver {
 
   async #assertSpace(): Promise<void> {
     const { archive, segmentBytes } = this.#parts;
-    mkdirSync(archive.directory, { recursive: true });
-    const { bavail, bsize } = await statfs(archive.directory);
-    const free = bavail * bsize;
+    archive.ground.makeFolder(archive.directory);
+    const free = await archive.ground.freeBytes(archive.directory);
     if (free < freeBytesMin + segmentBytes)
       throw new Error(`${archive.directory}: ${free} bytes free are too few to archive into`);
   }

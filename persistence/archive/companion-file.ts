@@ -3,35 +3,44 @@
  * `….events`. A companion may be missing, and is nothing but a shorter way: whoever wants it must do without as well.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Segment } from './archive.js';
+import type { ArchiveGround } from './archive-ground.js';
 import { partSuffix } from './journal-file-writer.js';
 
 const checksumBytes = 16;
 
-export function hasCompanion(segment: Segment, suffix: string): boolean {
-  return existsSync(nameOf(segment, suffix));
+export function hasCompanion(ground: ArchiveGround, segment: Segment, suffix: string): boolean {
+  return ground.exists(nameOf(segment, suffix));
 }
 
 /** Whole under its name or not there; not flushed, because it can be made again. */
-export function writeCompanion(segment: Segment, suffix: string, content: Uint8Array): void {
+export function writeCompanion(
+  ground: ArchiveGround,
+  segment: Segment,
+  suffix: string,
+  content: Uint8Array,
+): void {
   const file = nameOf(segment, suffix);
   const part = `${file}${partSuffix}`;
-  const descriptor = openSync(part, 'w', 0o600);
+  const sink = ground.create(part);
   try {
-    writeFileSync(descriptor, checksumOf(content));
-    writeFileSync(descriptor, content);
+    sink.write(checksumOf(content));
+    sink.write(content);
   } finally {
-    closeSync(descriptor);
+    sink.close();
   }
-  renameSync(part, file);
+  ground.rename(part, file);
 }
 
 /** Undefined when it is missing or damaged. */
-export function readCompanion(segment: Segment, suffix: string): Uint8Array | undefined {
+export function readCompanion(
+  ground: ArchiveGround,
+  segment: Segment,
+  suffix: string,
+): Uint8Array | undefined {
   let bytes: Buffer;
   try {
-    bytes = readFileSync(nameOf(segment, suffix));
+    bytes = ground.readWhole(nameOf(segment, suffix));
   } catch {
     // Not made yet, or gone: the segment itself is read instead.
     return undefined;

@@ -2,10 +2,8 @@
  * Reads a journal file: entries by partition and position, block by block, on whatever thread asks, without holding it up. Between two
  * blocks no file is open, so a reader is simply dropped when it is no longer wanted.
  */
-import { type FileHandle, open } from 'node:fs/promises';
-import { promisify } from 'node:util';
-import { brotliDecompress } from 'node:zlib';
 import type { ReadLimits, StoredEntry } from '../journal.js';
+import { type ArchiveGround, type FileSource, machineGround } from './archive-ground.js';
 import {
   type BlockPlace,
   checkPreamble,
@@ -27,7 +25,6 @@ import {
   trailerBytes,
 } from './journal-file.js';
 
-const expand = promisify(brotliDecompress);
 /** Expanded blocks kept: a walk through a history comes back to its neighbourhood. */
 const blocksKept = 4;
 
@@ -35,12 +32,14 @@ export class JournalFileReader {
   readonly file: string;
   readonly header: unknown;
   readonly ranges: readonly FileRange[];
+  readonly #ground: ArchiveGround;
   /** In the order of the file: by range, then by position. */
   readonly #blocks: readonly BlockPlace[];
   /** The least recently used goes first. */
   readonly #kept = new Map<BlockPlace, Promise<readonly Buffer[]>>();
 
-  private constructor(file: string, header: unknown, footer: FileFooter) {
+  private constructor(ground: ArchiveGround, file: string, header: unknown, footer: FileFooter) {
+    this.#ground = ground;
     this.file = file;
     this.header = header;
     this.ranges = footer.ranges;
@@ -48,15 +47,15 @@ export class JournalFileReader {
   }
 
   /** Throws `JournalFileDamaged` on a file that is not whole. */
-  static async open(file: string): Promise<JournalFileReader> {
-    return await withFile(file, async (handle) => {
-      const { size } = await handle.stat();
-      checkPreamble(await readAt(handle, 0, preambleBytes));
-      const footerOffset = decodeTrailer(await readAt(handle, size - trailerBytes, trailerBytes));
-      const footerBytes = size - trailerBytes - footerOffset;
-      const header = decodeDocument(await headerFrame(handle));
-      const frame = decodeFrame(frameFooter, await readAt(handle, footerOffset, footerBytes));
-      return new JournalFileReader(file, header, decodeDocument(frame) as FileFooter);
+  static async open(file: string, ground: ArchiveGround = machineGround): Promise<JournalFileReader> {
+    return await withFile(ground, file, async (source) => {
+      const { byteCount } = source;
+      checkPreamble(await readAt(source, 0, preambleBytes));
+      const footerOffset = decodeTrailer(await readAt(source, byteCount - trailerBytes, trailerBytes));
+      const footerBytes = byteCount - trailerBytes - footerOffset;
+      const header = decodeDocument(await headerFrame(source));
+      const frame = decodeFrame(frameFooter, await readAt(source, footerOffset, footerBytes));
+      return new JournalFileReader(ground, file, header, decodeDocument(frame) as FileFooter);
     });
   }
 
@@ -107,10 +106,10 @@ export class JournalFileReader {
 
   async #readBlock(place: BlockPlace): Promise<readonly Buffer[]> {
     try {
-      return await withFile(this.file, async (handle) => {
-        const frame = await readAt(handle, place.offset, place.bytes);
+      return await withFile(this.#ground, this.file, async (source) => {
+        const frame = await readAt(source, place.offset, place.bytes);
         const { compressed, contentBytes } = decodeBlock(decodeFrame(frameBlock, frame), place);
-        return splitContent(await expand(compressed, { maxOutputLength: contentBytes }), place);
+        return splitContent(await this.#ground.expand(compressed, contentBytes), place);
       });
     } catch (error) {
       this.#kept.delete(place);
@@ -119,29 +118,32 @@ export class JournalFileReader {
   }
 }
 
-async function withFile<Result>(file: string, use: (handle: FileHandle) => Promise<Result>): Promise<Result> {
-  const handle = await open(file, 'r');
+async function withFile<Result>(
+  ground: ArchiveGround,
+  file: string,
+  use: (source: FileSource) => Promise<Result>,
+): Promise<Result> {
+  const source = await ground.open(file);
   try {
-    return await use(handle);
+    return await use(source);
   } catch (error) {
     throw named(file, error);
   } finally {
-    await handle.close();
+    await source.close();
   }
 }
 
-async function headerFrame(handle: FileHandle): Promise<Buffer> {
-  const start = await readAt(handle, preambleBytes, frameHeaderBytes);
+async function headerFrame(source: FileSource): Promise<Buffer> {
+  const start = await readAt(source, preambleBytes, frameHeaderBytes);
   const type: FrameType = frameHeader;
-  return decodeFrame(type, await readAt(handle, preambleBytes, frameHeaderBytes + start.readUInt32LE(4)));
+  return decodeFrame(type, await readAt(source, preambleBytes, frameHeaderBytes + start.readUInt32LE(4)));
 }
 
-async function readAt(handle: FileHandle, offset: number, length: number): Promise<Buffer> {
+async function readAt(source: FileSource, offset: number, length: number): Promise<Buffer> {
   const isPossible = offset >= 0 && length >= 0 && length <= frameBytesMax;
   if (!isPossible) throw new JournalFileDamaged('a place in it is no place');
-  const bytes = Buffer.allocUnsafe(length);
-  const { bytesRead } = await handle.read(bytes, 0, length, offset);
-  if (bytesRead !== length) throw new JournalFileDamaged('it ends too early');
+  const bytes = await source.read(offset, length);
+  if (bytes.length !== length) throw new JournalFileDamaged('it ends too early');
   return bytes;
 }
 

@@ -3,10 +3,10 @@
  *
  * Synchronous throughout: it is used where nothing else waits for the thread.
  */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { EntryReader, hashEntry, sameHash } from '../entry.js';
 import type { EntryHash, StoredEntry } from '../journal.js';
+import { type ArchiveGround, type FileSink, machineGround } from './archive-ground.js';
 import {
   type BlockPlace,
   encodeBlock,
@@ -39,7 +39,8 @@ interface OpenRange {
 
 export class JournalFileWriter {
   readonly #part: string;
-  readonly #descriptor: number;
+  readonly #ground: ArchiveGround;
+  readonly #sink: FileSink;
   #isClosed = false;
   #offset = 0;
   readonly #blocks: BlockPlace[] = [];
@@ -48,9 +49,10 @@ export class JournalFileWriter {
   #pendingBytes = 0;
 
   /** `part` is where it is written until it is whole: a name with `partSuffix`. `header` is JSON. */
-  constructor(part: string, header: unknown) {
+  constructor(part: string, header: unknown, ground: ArchiveGround = machineGround) {
     this.#part = part;
-    this.#descriptor = openSync(part, 'w', 0o600);
+    this.#ground = ground;
+    this.#sink = ground.create(part);
     this.#write(encodePreamble());
     this.#write(encodeFrame(frameHeader, encodeDocument(header)));
   }
@@ -97,17 +99,17 @@ export class JournalFileWriter {
     const offset = this.#offset;
     this.#write(encodeFrame(frameFooter, encodeDocument(footer)));
     this.#write(encodeTrailer(offset));
-    fsyncSync(this.#descriptor);
-    closeSync(this.#descriptor);
+    this.#sink.flush();
+    this.#sink.close();
     this.#isClosed = true;
     return ranges;
   }
 
   /** Gives the file up. */
   abandon(): void {
-    if (!this.#isClosed) closeSync(this.#descriptor);
+    if (!this.#isClosed) this.#sink.close();
     this.#isClosed = true;
-    rmSync(this.#part, { force: true });
+    this.#ground.remove(this.#part);
   }
 
   #flush(): void {
@@ -124,26 +126,15 @@ export class JournalFileWriter {
   }
 
   #write(bytes: Buffer): void {
-    let written = 0;
-    while (written < bytes.length) written += writeSync(this.#descriptor, bytes, written);
+    this.#sink.write(bytes);
     this.#offset += bytes.length;
   }
 }
 
 /** Gives a finished file its name, durably. */
-export function publish(part: string, file: string): void {
-  renameSync(part, file);
-  flushFolder(path.dirname(file));
-}
-
-/** A name is durable only when its folder is flushed. */
-export function flushFolder(folder: string): void {
-  const descriptor = openSync(folder, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
+export function publish(part: string, file: string, ground: ArchiveGround = machineGround): void {
+  ground.rename(part, file);
+  ground.flushFolder(path.dirname(file));
 }
 
 function hexOf(hash: EntryHash): string {

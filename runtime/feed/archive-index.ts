@@ -53,7 +53,7 @@ export class ArchiveIndex {
   #digest(segment: Segment): EventDigest | undefined {
     let digest = this.#digests.get(segment.file);
     if (digest === undefined) {
-      const content = readCompanion(segment, suffix);
+      const content = readCompanion(this.#archive.ground, segment, suffix);
       digest = content === undefined ? undefined : EventDigest.decode(content);
       if (digest === undefined) return undefined;
     } else this.#digests.delete(segment.file);
@@ -71,8 +71,8 @@ export async function makeDigests(archive: Archive, partition: number, countMax:
   let made = 0;
   for (const segment of archive.segments(partition).toReversed()) {
     if (made === countMax) break;
-    if (hasCompanion(segment, suffix)) continue;
-    writeCompanion(segment, suffix, await digestOf(archive, partition, segment));
+    if (hasCompanion(archive.ground, segment, suffix)) continue;
+    writeCompanion(archive.ground, segment, suffix, await digestOf(archive, partition, segment));
     made++;
   }
   return made;
