@@ -12,7 +12,8 @@ import { Violation } from './workload.js';
 
 export interface OperatorWorld {
   readonly draw: SeededRandom;
-  readonly letters: LetterAudit;
+  /** What the journal tells, up to its newest durable entry. */
+  letters(): LetterAudit;
   note(...what: readonly string[]): void;
 }
 
@@ -47,7 +48,7 @@ export class SimulatedOperator {
   drive(node: SimulatedNode, isAtWork: boolean): void {
     if (this.#violation !== undefined) throw this.#violation;
     const { draw, letters } = this.#world();
-    const { waiting } = letters;
+    const { waiting } = letters();
     if (this.#asked === node || waiting.length === 0 || (!isAtWork && draw.below(12) > 0)) return;
     const letter = draw.pick(waiting);
     void this.#take(node, letter, this.#isRefused(letter) && draw.below(3) === 0);
@@ -77,18 +78,18 @@ export class SimulatedOperator {
   }
 
   /**
-   * Throws unless the node lists the letters that wait by the journal, and no other. False when it cannot list them now: a
-   * shard that opens its store again refuses.
+   * Throws unless the node lists the letters that wait by the journal, and no other. False when it cannot list them now, for
+   * a shard that opens its store again refuses, or is still taking one.
    */
   async check(node: SimulatedNode, partitionCount: number): Promise<boolean> {
+    if (this.#asked === node) return false;
     const names = (letters: readonly LetterPlace[]) => letters.map(nameOf).sort();
     for (let partition = 0; partition < partitionCount; partition++) {
       const letters = await this.#list(node, partition);
       if (letters === undefined) return false;
       const found = names(letters);
-      const expected = names(
-        this.#world().letters.waiting.filter((letter) => letter.partition === partition),
-      );
+      const { waiting } = this.#world().letters();
+      const expected = names(waiting.filter((letter) => letter.partition === partition));
       if (found.join() !== expected.join())
         throw new Violation(
           `E3: partition ${partition} lists letters ${found}; by the journal wait ${expected}`,

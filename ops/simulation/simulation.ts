@@ -124,7 +124,10 @@ class Simulation implements Disrupted {
     const operatorDraw = new SeededRandom(Math.imul(seed, 0x2545f491) ^ 17);
     this.#operator = new SimulatedOperator(`op${seed}`, () => ({
       draw: operatorDraw,
-      letters: this.audit.letters,
+      letters: () => {
+        this.audit.advance();
+        return this.audit.letters;
+      },
       note: (...what) => this.note(...what),
     }));
     this.#subscribers = this.#drawSubscribers();
