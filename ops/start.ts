@@ -9,21 +9,19 @@
  */
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { isOperatingError } from '../actors/model/errors.js';
 import type { Module } from '../actors/model/module.js';
 import { createGateway, type Gateway, type GatewaySettings, type RateSettings } from '../gateway/gateway.js';
 import type { Health } from '../gateway/system-endpoints.js';
 import type { Transport } from '../gateway/transport.js';
 import { createUwsTransport } from '../gateway/uws-server.js';
 import type { Clock, Random, Report } from '../runtime/clock.js';
-import type { OperationClient } from '../runtime/operator/operation.js';
-import type { SagaCount } from '../runtime/operator/saga-census.js';
 import type { ArchiveOptions } from './archiving.js';
 import type { NodeFacts } from './banner.js';
 import { measureEventLoopDelay } from './event-loop-delay.js';
 import { HttpMeter, RateWindow } from './http-meter.js';
 import { createMetrics, type Metrics, type MetricsSources } from './metrics.js';
 import { loadModuleFile } from './module-file.js';
+import { countOpenSagas } from './open-sagas.js';
 import { type OpenedSystem, openSystem } from './open-system.js';
 import { loadProviders } from './providers/providers.js';
 import type { Config } from './settings.js';
@@ -114,6 +112,7 @@ async function openGateway(options: NodeOptions, material: GatewayMaterial): Pro
   let isStopping = false;
   const metrics = nodeMetrics({
     config,
+    clock,
     modules,
     opened,
     http,
@@ -203,6 +202,7 @@ function factsOf(config: Config, modules: readonly Module[], store: string, port
 
 interface MetricsParts {
   readonly config: Config;
+  readonly clock: Clock;
   readonly modules: readonly Module[];
   readonly opened: OpenedSystem;
   readonly http: HttpMeter;
@@ -211,7 +211,7 @@ interface MetricsParts {
 }
 
 function nodeMetrics(parts: MetricsParts): Metrics & { readonly rate: RateWindow } {
-  const { config, modules, opened, http, active, streams } = parts;
+  const { config, clock, modules, opened, http, active, streams } = parts;
   const rate = new RateWindow(rateSamples);
   const metrics = createMetrics({
     build: { version: packageVersion(), durability: config.durability, store: storeKind(config) },
@@ -222,26 +222,12 @@ function nodeMetrics(parts: MetricsParts): Metrics & { readonly rate: RateWindow
     eventStreams: streams,
     archiveLagEntries: opened.archiveLagEntries,
     shards: () => opened.system.metrics(),
-    openSagas: () => openSagas(opened.system.operations),
+    openSagas: countOpenSagas(opened.system.operations, clock),
     activities: () => opened.activities.metrics(),
     mainLoopDelay: measureEventLoopDelay(),
     kinds: kindsOf(modules),
   });
   return { ...metrics, rate };
-}
-
-/** None at all while a partition does not answer: the page shows the rest, and a part would look like a drop. */
-async function openSagas(operations: OperationClient): Promise<readonly SagaCount[]> {
-  // A count is recorded nowhere: it needs no command id.
-  const scraper = { principal: 'metrics', commandId: '' };
-  const partitions = Array.from({ length: operations.partitionCount }, (_, partition) => partition);
-  const ask = (partition: number) => operations.ask(partition, 'sagas.count', undefined, scraper);
-  try {
-    return (await Promise.all(partitions.map(ask))).flat();
-  } catch (error) {
-    if (!isOperatingError(error)) throw error;
-    return [];
-  }
 }
 
 function kindsOf(modules: readonly Module[]): MetricsSources['kinds'] {

@@ -67,6 +67,8 @@ export interface Limits {
   /** Bytes of the log that one page of the feed opens; past it the page ends, full or not. */
   readonly scanBytesMax: number;
   readonly subscriptionsMax: number;
+  /** Open sagas of one partition counted for the metrics; with more the count is too low, and reported. */
+  readonly censusRowsMax: number;
 }
 
 export const defaultLimits: Limits = {
@@ -106,4 +108,5 @@ export const defaultLimits: Limits = {
   recentBytesMax: 4 * 1_048_576,
   scanBytesMax: 16 * 1_048_576,
   subscriptionsMax: 256,
+  censusRowsMax: 50_000,
 };

@@ -2,7 +2,8 @@
  * How many sagas are not done, by definition, state, step and age: counted off their table when somebody asks, because a
  * count kept at every change would cost each of them, and an age changes by itself.
  *
- * As of the last sweep. Counts a bounded number of rows, a page at a time, with other work in between.
+ * As of the last sweep. Counts a bounded number of rows, a page at a time, with other work in between. Whoever asks again
+ * and again is to leave it rest (`ops/open-sagas.ts`).
  */
 import type { SagaState } from '../../actors/model/saga.js';
 import type { Domain } from '../domain.js';
@@ -10,8 +11,6 @@ import type { Partition } from '../partition.js';
 import { decodeOpenSaga, openSagaOf, openSagaTable } from '../saga/open-saga-row.js';
 import type { OperationGround } from './operation-ground.js';
 
-/** Rows counted of one partition; a census that reaches it is too low. */
-export const censusRowsMax = 50_000;
 const rowsPerPage = 1_000;
 
 /** Upper bounds of the ages, ms; what is above the last is `older`. */
@@ -37,9 +36,11 @@ export async function countSagas(
   partition: Partition,
 ): Promise<readonly SagaCount[]> {
   const counts = new Map<string, { -readonly [Field in keyof SagaCount]: SagaCount[Field] }>();
+  const { censusRowsMax } = domain.limits;
   let from = '';
-  for (let counted = 0; counted < censusRowsMax; counted += rowsPerPage) {
-    const query = { table: openSagaTable, from, limit: rowsPerPage };
+  for (let left = censusRowsMax; ; ) {
+    const limit = Math.min(rowsPerPage, left);
+    const query = { table: openSagaTable, from, limit };
     const rows = await domain.store.tables.range(partition.number, query);
     for (const { key, value } of rows) {
       const { startedAt, kindSchemaId } = openSagaOf(key);
@@ -52,7 +53,12 @@ export async function countSagas(
       else known.count++;
     }
     const last = rows.at(-1);
-    if (last === undefined || rows.length < rowsPerPage) break;
+    if (last === undefined || rows.length < limit) break;
+    left -= rows.length;
+    if (left <= 0) {
+      domain.report('warn', 'saga-census-cut', { partition: partition.number, counted: censusRowsMax });
+      break;
+    }
     from = `${last.key}\0`;
     await new Promise<void>((resolve) => domain.clock.defer(resolve));
   }

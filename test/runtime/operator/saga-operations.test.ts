@@ -85,6 +85,22 @@ t.test('a census counts what the table holds, by step and age', async (t) => {
   await system.stop();
 });
 
+t.test('censusRowsMax: a census stops there and reports that it is too low', async (t) => {
+  const system = await TestSystem.start({ modules, partitionCount: 1, limits: { censusRowsMax: 3 } });
+  const counted = () =>
+    system.clock.settled(system.system.operations.ask(0, 'sagas.count', undefined, operator));
+  const cuts = () => system.reports.filter(({ event }) => event === 'saga-census-cut');
+  for (const id of ['j1', 'j2']) await start(system, id);
+  await system.swept();
+  t.match(await counted(), [{ kind: 'journey', count: 2 }]);
+  t.equal(cuts().length, 0);
+  for (const id of ['j3', 'j4']) await start(system, id);
+  await system.swept();
+  t.match(await counted(), [{ kind: 'journey', count: 3 }]);
+  t.match(cuts(), [{ level: 'warn', details: { partition: 0, counted: 3 } }]);
+  await system.stop();
+});
+
 t.test(
   'openSagasScannedMax: a look stops there, says where, and goes on to the end; so does a census',
   async (t) => {
