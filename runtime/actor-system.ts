@@ -66,7 +66,6 @@ export class ActorSystem implements ActorClient {
   readonly #clock: Clock;
   readonly #limits: Limits;
   readonly #pending: PendingCalls<PendingCall & Asked>;
-  #nextRequestId = 1;
   #needsFlush = false;
   #isStopping = false;
 
@@ -141,7 +140,7 @@ export class ActorSystem implements ActorClient {
     const waitMs = call.type === 'history' ? undefined : call.waitMs;
     const deadlineMs =
       (request.deadlineMs ?? this.#limits.callDeadlineMs) + (waitMs === undefined ? 0 : waitMs + waitGraceMs);
-    const requestId = this.#nextRequestId++;
+    const requestId = this.#pending.nextRequestId;
     // Everything that may throw comes before the call counts as taken.
     const taken: PendingCall & Asked = {
       shard,
@@ -154,7 +153,7 @@ export class ActorSystem implements ActorClient {
       query: call.type === 'query' ? kind.queryByName.get(call.query) : undefined,
     };
     const item = toItem(requestId, request, taken, deadlineMs);
-    this.#pending.add(requestId, taken);
+    this.#pending.add(taken);
     this.#shards[shard]?.link.send(item);
     this.#flushSoon();
   }

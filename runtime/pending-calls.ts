@@ -20,6 +20,13 @@ export interface PendingCall {
 /** 16,384 calls of 1,024 bytes are 16 MB. */
 export const callBytesDefault = 1_024;
 const deadlineCheckMs = 100;
+/** A power of two; doubled when half of them are taken. */
+const slotsAtFirst = 1_024;
+
+interface Numbered<Call> {
+  readonly requestId: number;
+  readonly call: Call;
+}
 
 interface Load {
   calls: number;
@@ -29,7 +36,11 @@ interface Load {
 export class PendingCalls<Call extends PendingCall> {
   readonly #clock: Clock;
   readonly #limits: Limits;
-  readonly #calls = new Map<number, Call>();
+  #slots: (Numbered<Call> | undefined)[] = new Array<Numbered<Call> | undefined>(slotsAtFirst).fill(
+    undefined,
+  );
+  #count = 0;
+  #nextRequestId = 1;
   readonly #loads: Load[];
   #cancelCheck: CancelTimer | undefined;
 
@@ -40,7 +51,7 @@ export class PendingCalls<Call extends PendingCall> {
   }
 
   get count(): number {
-    return this.#calls.size;
+    return this.#count;
   }
 
   /** True while the shard can take a call more (G2). The last one may go past the bound of bytes. */
@@ -50,8 +61,18 @@ export class PendingCalls<Call extends PendingCall> {
     return load.calls < this.#limits.callsPerShardMax && load.bytes < this.#limits.callBytesPerShardMax;
   }
 
-  add(requestId: number, call: Call): void {
-    this.#calls.set(requestId, call);
+  /** The number for the next call that is added; no other call has or had it. */
+  get nextRequestId(): number {
+    while (this.#slots[this.#slotOf(this.#nextRequestId)] !== undefined) this.#nextRequestId++;
+    return this.#nextRequestId;
+  }
+
+  /** Takes a call under `nextRequestId`. */
+  add(call: Call): void {
+    const requestId = this.nextRequestId;
+    this.#nextRequestId++;
+    this.#slots[this.#slotOf(requestId)] = { requestId, call };
+    if (++this.#count * 2 > this.#slots.length) this.#grow();
     const load = this.#loads[call.shard];
     if (load !== undefined) {
       load.calls++;
@@ -61,14 +82,16 @@ export class PendingCalls<Call extends PendingCall> {
   }
 
   get(requestId: number): Call | undefined {
-    return this.#calls.get(requestId);
+    const held = this.#slots[this.#slotOf(requestId)];
+    return held?.requestId === requestId ? held.call : undefined;
   }
 
   /** A no-op when the call is settled already (G1). */
   settle(requestId: number, answer: ActorAnswer): void {
-    const call = this.#calls.get(requestId);
+    const call = this.get(requestId);
     if (call === undefined) return;
-    this.#calls.delete(requestId);
+    this.#slots[this.#slotOf(requestId)] = undefined;
+    this.#count--;
     const load = this.#loads[call.shard];
     if (load !== undefined) {
       load.calls--;
@@ -79,7 +102,7 @@ export class PendingCalls<Call extends PendingCall> {
 
   /** Whether these took effect cannot be known any more. Without a shard: all of them. */
   leaveOpen(detail: string, shard?: number): void {
-    for (const [requestId, call] of [...this.#calls])
+    for (const { requestId, call } of this.#held())
       if (shard === undefined || call.shard === shard) this.settle(requestId, unknown(detail));
   }
 
@@ -91,11 +114,26 @@ export class PendingCalls<Call extends PendingCall> {
   #checkDeadlines(): void {
     this.#cancelCheck = undefined;
     const now = this.#clock.monotonic();
-    for (const [requestId, { deadlineAt }] of this.#calls) {
-      if (deadlineAt <= now) this.settle(requestId, unknown('The deadline passed.'));
+    for (const { requestId, call } of this.#held()) {
+      if (call.deadlineAt <= now) this.settle(requestId, unknown('The deadline passed.'));
     }
-    if (this.#calls.size > 0)
-      this.#cancelCheck = this.#clock.after(deadlineCheckMs, () => this.#checkDeadlines());
+    if (this.#count > 0) this.#cancelCheck = this.#clock.after(deadlineCheckMs, () => this.#checkDeadlines());
+  }
+
+  /** A copy: who is settled may submit again at once. */
+  #held(): Numbered<Call>[] {
+    return this.#slots.filter((held) => held !== undefined);
+  }
+
+  #slotOf(requestId: number): number {
+    return requestId % this.#slots.length;
+  }
+
+  /** Numbers that differ in half as many slots differ in these. */
+  #grow(): void {
+    const held = this.#held();
+    this.#slots = new Array<Numbered<Call> | undefined>(this.#slots.length * 2).fill(undefined);
+    for (const one of held) this.#slots[this.#slotOf(one.requestId)] = one;
   }
 }
 

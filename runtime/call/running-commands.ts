@@ -6,6 +6,7 @@
  *       └──ended without a record──▸ gone: a repeat runs anew
  */
 import type { Executed } from '../execution.js';
+import { PassingMap } from '../passing-map.js';
 
 /** A caller who repeated a command while it was under way. */
 export interface AttachedCaller {
@@ -25,7 +26,7 @@ export interface RunningCommand {
 }
 
 export class RunningCommands {
-  readonly #byId = new Map<string, RunningCommand>();
+  readonly #byId = new PassingMap<RunningCommand>();
 
   get(commandId: string): RunningCommand | undefined {
     return this.#byId.get(commandId);
@@ -39,14 +40,12 @@ export class RunningCommands {
 
   /** Its outcome stands in the log, or nowhere. */
   remove(commandId: string): void {
-    this.#byId.delete(commandId);
+    this.#byId.take(commandId);
   }
 
   /** Takes it out, with whoever attached to it. */
   take(commandId: string): RunningCommand | undefined {
-    const running = this.#byId.get(commandId);
-    this.#byId.delete(commandId);
-    return running;
+    return this.#byId.take(commandId);
   }
 
   /** True when every one was executed. */
