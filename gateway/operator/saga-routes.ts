@@ -27,7 +27,7 @@ import {
 import { isSagaCursor, openSagas, recentSagas, type SagaPage } from './saga-pages.js';
 
 const sagas = '/api/v1/sagas';
-/** Events read for a timeline. */
+/** Events read for a timeline; one of a saga with more says that it is not complete. */
 const timelineEventsMax = 1_000;
 const reasonCharsMax = 500;
 const states: ReadonlySet<string> = new Set<SagaState>([
@@ -174,7 +174,8 @@ async function detail(parts: OperatorParts, line: SagaLine, request: RouteReques
   } as const;
   const history = await askActor(parts, call, request);
   // A history call replies with a history.
-  const events = history.type === 'reply' ? (history.reply as HistoryReply).events : [];
+  const { events, next } =
+    history.type === 'reply' ? (history.reply as HistoryReply) : { events: [], next: null };
   const isOver = summary.ended_at !== null || isFinal(summary.state);
   const current = isOver
     ? undefined
@@ -190,6 +191,8 @@ async function detail(parts: OperatorParts, line: SagaLine, request: RouteReques
     ),
     timeout_at: isoTime(deadlineAt),
     timeline: sagaTimeline(events, current).map(timelineJson),
+    /** False: its later events are to be read from the actor's history. */
+    timeline_is_complete: next === null,
   };
 }
 

@@ -114,6 +114,7 @@ t.test('what is asked wrongly is refused with a code', async (t) => {
     ['type=Nothing', 'query-invalid'],
     ['kind=nothing', 'query-invalid'],
     ['type=Added,', 'query-invalid'],
+    [`types=${'Added,'.repeat(64)}Added`, 'query-invalid'],
     ['type=Added&types=Added', 'query-invalid'],
     ['correlation_id=%20', 'query-invalid'],
     ['from=3-17-0-0', 'cursor-invalid'],
@@ -130,5 +131,7 @@ t.test('what is asked wrongly is refused with a code', async (t) => {
   for (const query of ['types=Nothing', 'from=x', 'from_time=2026-01-01T00:00:00Z']) {
     t.equal((await server.get(`/api/v1/events/stream?${query}`)).status, 400, query);
   }
+  const most = await server.get(`/api/v1/events?types=${'Added,'.repeat(63)}Added`);
+  t.equal(most.status, 200, 'namesMax');
   t.equal(server.system.feed.subscriptionCount, 0);
 });

@@ -33,6 +33,17 @@ t.test('actors are listed once each over all partitions, and one is shown as it 
   t.equal((await askCustomer('GET', '/api/v1/actors')).status, 403);
 });
 
+t.test('operationsPerPage: a page looks at so many partitions, and says where it goes on', async (t) => {
+  const wide = await startOperatorServer(t, { partitions: 10 });
+  const page = await wide.ask('GET', '/api/v1/actors');
+  t.same(page.body.items, []);
+  t.type(page.body.next_cursor, 'string', 'two partitions are left');
+  t.same((await wide.ask('GET', `/api/v1/actors?cursor=${page.body.next_cursor}`)).body, {
+    items: [],
+    next_cursor: null,
+  });
+});
+
 t.test('a parked actor is listed, and works again once it was unparked', async (t) => {
   await counter('cursed', 'add', { amount: 5 });
   for (let count = 0; count < 3; count++) t.equal((await counter('cursed', 'curse', {})).status, 500);

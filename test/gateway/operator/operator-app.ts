@@ -5,6 +5,7 @@ import Type from 'typebox';
 import { send } from '../../../actors/model/contract.js';
 import { defineModule } from '../../../actors/model/module.js';
 import { defineSaga } from '../../../actors/model/saga.js';
+import { forEach } from '../../../actors/model/saga-step.js';
 import { counterContract, counterModule } from '../../support/counter-module.js';
 
 /** A leg whose number is negative is refused; at a first leg of 0 its actor throws, and the saga waits to try again. */
@@ -54,7 +55,27 @@ export const detour = defineSaga({
   ],
 });
 
+const legs = Array.from({ length: 256 }, (_, index) => index);
+
+/** A thousand legs and some: more events than one timeline reads. */
+export const tour = defineSaga({
+  name: 'tour',
+  version: 1,
+  roles: ['customer'],
+  input: Type.Object({}),
+  events: {},
+  steps: ['spring', 'summer', 'autumn', 'winter'].map((name) =>
+    forEach({
+      name,
+      each: () => legs,
+      step: {
+        call: ({ sagaId, item }) => send(counterContract, sagaId, 'receive', { from: name, sequence: item }),
+      },
+    }),
+  ),
+});
+
 export default [
   counterModule(),
-  defineModule({ name: 'journeys', aggregates: [], sagas: [journey, detour] }),
+  defineModule({ name: 'journeys', aggregates: [], sagas: [journey, detour, tour] }),
 ];

@@ -26,9 +26,9 @@ export interface OperatorServer {
 
 export async function startOperatorServer(
   test: TestScope,
-  options: Partial<ServerOptions> = {},
+  { partitions = 4, ...options }: Partial<ServerOptions> & { readonly partitions?: number } = {},
 ): Promise<OperatorServer> {
-  const args = ['--app', operatorApp, '--partitions', '4', ...(options.args ?? [])];
+  const args = ['--app', operatorApp, '--partitions', String(partitions), ...(options.args ?? [])];
   const server = await startServer(test, { ...options, args });
   const client = connectTo(test, server.endpoint, 4);
   const admin = await server.token('olga', 'admin', 'bench');

@@ -38,6 +38,7 @@ t.before(async () => {
   await start('done-too', { first: 2, second: 2 });
   await start('waiting-too', { first: 0, second: 1 });
 });
+
 const newestFirst = ['waiting-too', 'done-too', 'waiting', 'undone', 'done'];
 
 t.test('sagas are listed newest first, whole or page by page, with rows 123 and D12', async (t) => {
@@ -91,6 +92,20 @@ t.test('one saga shows its timeline and what can be undone', async (t) => {
   t.equal((await first.ask('GET', '/api/v1/sagas/done?type=other')).status, 404);
 });
 
+t.test('timelineEventsMax: of a saga with more events the first are shown, and that they are', async (t) => {
+  t.equal((await first.ask('GET', '/api/v1/sagas/undone')).body.timeline_is_complete, true);
+  await first.askCustomer('POST', '/api/v1/actors/tour/long/start', {});
+  for (;;) {
+    const { body } = await first.ask('GET', '/api/v1/sagas/long');
+    if (body.ended_at === null) continue;
+    t.equal(body.state, 'completed');
+    t.equal(body.steps_completed.length, 4 * 256);
+    t.ok(body.timeline.length >= 990 && body.timeline.length < 1_000, `${body.timeline.length} lines`);
+    t.equal(body.timeline_is_complete, false);
+    break;
+  }
+});
+
 t.test('what is asked wrongly is refused, and customers are', async (t) => {
   for (const query of ['state=odd', 'older_than=-1', 'stuck=maybe', 'cursor=odd', 'limit=0', 'colour=red'])
     t.equal((await first.ask('GET', `/api/v1/sagas?${query}`)).status, 400, query);
@@ -117,6 +132,6 @@ t.test('after a kill everything is listed as before', async (t) => {
     dataDirectory: first.server.dataDirectory,
     args: ['--app', operatorApp],
   });
-  t.same(await paged(ask, 'limit=2'), newestFirst);
+  t.same(await paged(ask, 'limit=2'), ['long', ...newestFirst]);
   t.same(await paged(ask, 'state=running'), ['waiting', 'waiting-too']);
 });

@@ -67,6 +67,10 @@ t.test('skip and abort end one each their way, a verb that does not apply is ref
     break;
   }
   await parkedSaga('d');
+  const long = await ask('POST', `/api/v1/sagas/d/abort?reason=${'r'.repeat(501)}`);
+  t.match(long, { status: 400, body: { detail: 'reason has at most 500 characters' } }, 'reasonCharsMax');
+  t.match((await ask('GET', '/api/v1/sagas/d')).body.state, 'failed');
+  t.match(await ask('POST', `/api/v1/sagas/d/abort?dry_run=true&reason=${'r'.repeat(500)}`), { status: 200 });
   t.match(await ask('POST', '/api/v1/sagas/d/abort'), {
     status: 200,
     body: { state: 'failed', parked_at: null },
