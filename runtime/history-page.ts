@@ -18,15 +18,21 @@ export interface PageRequest {
   readonly limit: number;
 }
 
+/** An actor whose history is walked back from `newest`, the position of a durable entry with events of it; 0 for none. */
+export interface HistoryEnd {
+  readonly activation: Activation;
+  readonly newest: number;
+}
+
 /**
- * One page of an actor's events. Everything the activation holds must be durable. A page far down a history longer than
+ * One page of an actor's events. A page far down a history longer than
  * `historyEventsMax` may come empty, its cursor where it was: the way there is walked in several calls, each from where
  * the one before it came to.
  */
 export async function historyPage(
   domain: Domain,
   source: { readonly entries: EntrySource; readonly signposts: HistorySignposts },
-  activation: Activation,
+  { activation, newest }: HistoryEnd,
   { isBackward, fromVersion, limit }: PageRequest,
 ): Promise<HistoryReply> {
   const actor = nameOf(activation);
@@ -41,7 +47,7 @@ export async function historyPage(
   await walkBack(
     source.entries,
     actor,
-    start ?? activation.lastPosition,
+    start ?? newest,
     (records) => {
       newestSeen = Math.max(newestSeen, endVersion(records.at(-1) as PlacedRecord));
       if (isBackward && range.newest > newestSeen) range = rangeOf(true, newestSeen + 1, limit);
@@ -81,15 +87,15 @@ function endVersion({ record }: PlacedRecord): number {
   return record[2] + eventCount(record);
 }
 
-/** All records of an actor with events, entry by entry, newest first. Everything the activation holds must be durable. */
+/** All records of an actor with events, entry by entry, newest first. */
 export async function wholeHistory(
   domain: Domain,
   entries: EntrySource,
-  activation: Activation,
+  { activation, newest }: HistoryEnd,
 ): Promise<readonly (readonly PlacedRecord[])[]> {
   const pages: (readonly PlacedRecord[])[] = [];
   let folded = 0;
-  await walkBack(entries, nameOf(activation), activation.lastPosition, (records) => {
+  await walkBack(entries, nameOf(activation), newest, (records) => {
     for (const placed of records) folded += eventCount(placed.record);
     if (folded > domain.limits.historyEventsMax)
       throw tooLong(nameOf(activation), domain.limits.historyEventsMax);

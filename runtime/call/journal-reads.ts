@@ -1,7 +1,8 @@
 /**
  * Calls that are answered from the journal rather than from the state: pages of history, and the state as it was.
  *
- * J1  A read begins once everything that the call has looked at is durable.
+ * J1  A read begins once everything that the call has looked at is durable, and goes no further: what the actor has done since may
+ *     not be durable yet.
  * J2  What runs an actor's code, and every answer, is part of a turn of the shard.
  */
 import { isOperatingError } from '../../actors/model/errors.js';
@@ -53,8 +54,9 @@ export class JournalReads {
     at: readonly [0 | 1, number],
     group: number,
   ): void {
+    const end = { activation, newest: activation.lastPosition };
     this.#read(group, item[1], async () => {
-      const history = await wholeHistory(this.#domain, this.#entries, activation);
+      const history = await wholeHistory(this.#domain, this.#entries, end);
       return () => {
         const past = foldedAt(this.#domain, activation, history, at);
         const outcome = this.#executor.query(past, query, item[5], callerOf(item));
@@ -65,8 +67,9 @@ export class JournalReads {
 
   page(activation: Activation, item: HistoryItem, group: number): void {
     const source = { entries: this.#entries, signposts: this.#signposts };
+    const end = { activation, newest: activation.lastPosition };
     this.#read(group, item[1], async () => {
-      const page = await historyPage(this.#domain, source, activation, {
+      const page = await historyPage(this.#domain, source, end, {
         isBackward: item[8],
         fromVersion: item[9],
         limit: item[10],

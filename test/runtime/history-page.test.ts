@@ -1,8 +1,9 @@
 /** Pages of an actor's events: both directions, histories longer than one call may walk, and a log that lacks what it should hold. */
 import t from 'tap';
-import { commandCall, type HistoryReply } from '../../actors/model/call.js';
+import { commandCall, type HistoryReply, queryCall } from '../../actors/model/call.js';
 import { pack, unpack } from '../../actors/model/codec.js';
 import { EntryReader, EntryWriter } from '../../persistence/entry.js';
+import { gate } from '../../persistence/memory/memory-faults.js';
 import type { Store } from '../../persistence/store.js';
 import type { StoredRecord } from '../../runtime/commit/record.js';
 import { HistorySignposts } from '../../runtime/history-signposts.js';
@@ -90,6 +91,28 @@ t.test('an entry that lacks the events it should hold is an error with a code, n
   for (let count = 1; count <= 3; count++) await system.ask(add(count));
   t.match(await system.ask(history('backward', 1)), { type: 'reply' });
   t.match(await system.ask(history('forward', 10)), { type: 'failure', code: 'journal-gap' });
+  await system.stop();
+});
+
+t.test('a page goes as far as the actor was when it was asked for, whatever it does meanwhile', async (t) => {
+  const system = await TestSystem.start({ partitionCount: 1 });
+  const [first, second] = [gate(), gate()];
+  system.script.onNextAppend({ type: 'delay', at: 'flush', until: first.promise });
+  system.script.onNextAppend({ type: 'delay', at: 'request', until: second.promise });
+  const one = system.submit(add(1));
+  await system.clock.settle();
+  const page = system.submit(history('forward', 10));
+  const past = system.submit(queryCall(counterContract, 'a', 'get', {}, { at: { version: 1 } }));
+  const two = system.submit(add(2));
+  await system.clock.settle();
+  first.open();
+  await system.clock.settle();
+  t.match(one.answer, { type: 'reply' });
+  t.equal(two.answer, undefined, 'its group is not in the log');
+  t.match(page.answer, { type: 'reply', reply: { events: [{ streamVersion: 1 }], next: null } });
+  t.match(past.answer, { type: 'reply', version: 1 });
+  second.open();
+  t.match(await system.answered(two), { type: 'reply' });
   await system.stop();
 });
 
