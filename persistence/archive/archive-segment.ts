@@ -5,7 +5,7 @@
  * W1  A segment has its name only when it follows the one before it by hash, is flushed, and was read back whole. Only what stands
  *     under a name may be trimmed from the log.
  */
-import { noHash, sameHash } from '../entry.js';
+import { EntryReader, noHash, sameHash } from '../entry.js';
 import type { EntryHash } from '../journal.js';
 import type { JournalReader } from '../store-reader.js';
 import { type Damage, verifyRange } from '../verify.js';
@@ -55,6 +55,7 @@ export async function archiveSegment(
 
 /**
  * Whether a partition's log goes on where its archive ends; a store that was made anew, or put back, does not. The reason if not.
+ * Rejects when the store cannot be asked: that says nothing of the log.
  */
 export async function whyNotFollowing(
   journal: JournalReader,
@@ -66,13 +67,25 @@ export async function whyNotFollowing(
   const head = await journal.head(partition);
   if (head.position < last.to)
     return `partition ${partition}: the archive reaches to ${last.to}, the log to ${head.position}`;
-  let hash: EntryHash | undefined = head.hash;
-  if (head.position > last.to) {
-    const next = { from: last.to + 1, to: last.to + 1 };
-    hash = (await verifyRange(journal, partition, next)).previousHash;
-  }
+  const hash = head.position > last.to ? await previousHashOf(journal, partition, last.to + 1) : head.hash;
   const isSame = hash !== undefined && sameHash(hash, Buffer.from(last.lastHash, 'hex'));
   return isSame ? undefined : doesNotFollow(partition, last.to + 1).message;
+}
+
+/** The hash that an entry names as the one before it; undefined when no entry can be made of what stands there. */
+async function previousHashOf(
+  journal: JournalReader,
+  partition: number,
+  position: number,
+): Promise<EntryHash | undefined> {
+  try {
+    const [entry] = await journal.read(partition, position, { entriesMax: 1, bytesMax: 1 });
+    return entry === undefined ? undefined : new EntryReader(entry.bytes).previousHash;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'journal-gap' || code === 'journal-damaged') return undefined;
+    throw error;
+  }
 }
 
 async function copyEntries(

@@ -11,6 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t, { type Test } from 'tap';
+import { OperatingError } from '../../../actors/model/errors.js';
 import { Archive } from '../../../persistence/archive/archive.js';
 import { archiveSegment } from '../../../persistence/archive/archive-segment.js';
 import { archivedJournal } from '../../../persistence/archive/archived-journal.js';
@@ -65,9 +66,9 @@ class Place {
     this.#checkpoint = to;
   }
 
-  archiver(): Archiver {
+  archiver(journal = this.journal): Archiver {
     return new Archiver({
-      journal: this.journal,
+      journal,
       tables: this.store.tables,
       partitionCount: 2,
       archive: this.archive,
@@ -170,6 +171,34 @@ t.test('a damaged or missing segment is never served, and verifying names the pl
   renameSync(file, `${file}.moved`);
   const missing = archivedJournal(place.store.journal, new Archive(place.archive.directory));
   await t.rejects(missing.read(0, 1, all), { code: 'journal-gap' });
+});
+
+t.test('a store that does not answer holds nothing up', async (t) => {
+  const place = new Place(t);
+  await place.append(200);
+  await place.sweep();
+  let isDown = false;
+  const { journal } = place;
+  const archiver = place.archiver({
+    ...journal,
+    read: (partition, from, limits) =>
+      isDown
+        ? Promise.reject(new OperatingError('storage-unavailable', 'no answer'))
+        : journal.read(partition, from, limits),
+  });
+  await archiver.run();
+  await place.append(200);
+  await place.sweep();
+  isDown = true;
+  await t.rejects(archiver.run(), { code: 'storage-unavailable' });
+  isDown = false;
+  await archiver.run();
+  t.equal(await firstPosition(place.store.journal, 0), place.archive.end(0) + 1);
+  t.ok(place.archive.end(0) > 300, 'it goes on as soon as the store answers');
+  t.same(
+    place.reports.filter((event) => event !== 'segment-archived'),
+    [],
+  );
 });
 
 t.test(
