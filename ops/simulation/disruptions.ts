@@ -6,6 +6,7 @@ import type { MemoryDisk } from '../../persistence/memory/memory-disk.js';
 import { count, type RunTally } from './run-tally.js';
 import type { Scenario } from './scenario.js';
 import type { SeededRandom } from './seeded-random.js';
+import type { SimulatedArchive } from './simulated-archive.js';
 import type { SimulatedNode } from './simulated-node.js';
 import type { VirtualClock } from './virtual-clock.js';
 import { Violation } from './workload.js';
@@ -16,6 +17,8 @@ export interface Disrupted {
   readonly world: VirtualClock;
   readonly scenario: Scenario;
   readonly disk: MemoryDisk;
+  /** Undefined: nothing is archived. */
+  readonly archive: SimulatedArchive | undefined;
   readonly tally: RunTally;
   /** The node that clients ask. */
   readonly node: SimulatedNode;
@@ -147,10 +150,11 @@ export class Disruptions {
   }
 
   async #crash(kind: 'power' | 'process'): Promise<void> {
-    const { disk, node } = this.#simulation;
+    const { disk, node, archive } = this.#simulation;
     this.#happens(kind === 'power' ? 'power loss' : 'kill of the process');
     this.#end(node);
     if (disk.crash(kind) > 0) this.#simulation.sometimes('a crash took unflushed writes');
+    if (kind === 'power') archive?.losePower();
     await this.#next();
   }
 
@@ -167,9 +171,10 @@ export class Disruptions {
 
   /** I20: an entry of the tail is not what it was; nothing of it is served, and with the bit put right all is. */
   async #damage(): Promise<void> {
-    const { disk, node, draw } = this.#simulation;
+    const { disk, node, draw, archive } = this.#simulation;
     this.#end(node);
     disk.crash('power');
+    archive?.losePower();
     this.#simulation.checkTables();
     for (let partition = 0; partition < disk.partitionCount; partition++) {
       const tail = disk.flushedPosition(partition) - disk.checkpoint(partition).position;
@@ -203,6 +208,8 @@ export class Disruptions {
   async #kill(): Promise<void> {
     this.#happens('kill of the process');
     this.#end(this.#simulation.node);
+    // With its machine, if no other node is on it.
+    if (this.#simulation.superseded.size === 0) this.#simulation.archive?.losePowerSometimes();
     await this.#next();
   }
 

@@ -3,15 +3,22 @@
  * share. The runtime in it is the product's own.
  */
 import type { Module } from '../../actors/model/module.js';
+import { archiveSegment, type SegmentOrder } from '../../persistence/archive/archive-segment.js';
+import { archivedJournal } from '../../persistence/archive/archived-journal.js';
+import { Archiver } from '../../persistence/archive/archiver.js';
+import type { FileRange } from '../../persistence/archive/journal-file.js';
 import type { Store } from '../../persistence/store.js';
 import type { ActorAnswer, ActorRequest } from '../../runtime/actor-client.js';
 import { ActorSystem, type ShardHandle } from '../../runtime/actor-system.js';
+import { makeDigests } from '../../runtime/feed/archive-index.js';
 import { inThreadHandle } from '../../runtime/in-thread-shards.js';
 import type { Limits } from '../../runtime/limits.js';
 import type { Link } from '../../runtime/link/link.js';
 import type { LinkAnswer, ShardItem } from '../../runtime/link/link-protocol.js';
 import { type ShardMetrics, type ShardSetup, ShardThread } from '../../runtime/shard-thread.js';
 import { SeededRandom } from './seeded-random.js';
+import type { SimulatedArchive } from './simulated-archive.js';
+import type { ProcessGround } from './simulated-files.js';
 import { simulatedLink } from './simulated-links.js';
 import type { SimulatedProviders } from './simulated-providers.js';
 import { storeOnThread } from './store-on-thread.js';
@@ -26,12 +33,15 @@ export interface NodeOptions {
   readonly shardCount: number;
   readonly limits: Partial<Limits>;
   readonly providers: SimulatedProviders;
+  /** Undefined: nothing is archived. */
+  readonly archive: SimulatedArchive | undefined;
   readonly seed: number;
   readonly linkDelayMs: () => number;
   readonly skewMs: () => number;
   readonly report: (event: string, details: Readonly<Record<string, unknown>>) => void;
 }
 
+const digestsPerTask = 4;
 /** As the main program's patience with a stop (design §6). */
 const stopMsMax = 20_000;
 
@@ -39,6 +49,11 @@ export class SimulatedNode {
   readonly #world: VirtualClock;
   readonly #gateway: ThreadClock;
   readonly #shards: readonly ThreadClock[];
+  /** Where segments are packed. */
+  readonly #packer: ThreadClock;
+  readonly #archive: SimulatedArchive | undefined;
+  readonly #ground: ProcessGround | undefined;
+  #archiver: Archiver | undefined;
   readonly #stores: Store[] = [];
   #system: ActorSystem | undefined;
   #isAlive = true;
@@ -50,6 +65,12 @@ export class SimulatedNode {
     const clock = () => new ThreadClock(options.world, options.skewMs);
     this.#gateway = clock();
     this.#shards = Array.from({ length: options.shardCount }, clock);
+    this.#packer = clock();
+    this.#archive = options.archive;
+    this.#ground = options.archive?.groundOf(() => {
+      this.fatal.push('ended while it packed');
+      this.kill();
+    });
   }
 
   /** Resolves when it serves. Rejects, with nothing of it left running, when it cannot. */
@@ -57,6 +78,7 @@ export class SimulatedNode {
     const node = new SimulatedNode(options);
     try {
       node.#system = await node.#open(options);
+      node.#startArchiver(options);
       return node;
     } catch (cause) {
       node.kill();
@@ -91,7 +113,7 @@ export class SimulatedNode {
    */
   async stop(): Promise<boolean> {
     let isStopped = false;
-    const stopping = this.system.stop().then(() => {
+    const stopping = this.#stopAll().then(() => {
       isStopped = true;
     });
     const patientUntil = this.#world.monotonic() + stopMsMax;
@@ -102,6 +124,11 @@ export class SimulatedNode {
     if (isStopped) await stopping;
     await this.#end();
     return isStopped;
+  }
+
+  async #stopAll(): Promise<void> {
+    await this.#archiver?.stop();
+    await this.system.stop();
   }
 
   /** Ends it without a word. What it has sent to the store may still arrive there. */
@@ -119,12 +146,15 @@ export class SimulatedNode {
   }
 
   #clocks(shard: number | undefined): readonly ThreadClock[] {
-    return shard === undefined ? [this.#gateway, ...this.#shards] : this.#shards.slice(shard, shard + 1);
+    return shard === undefined
+      ? [this.#gateway, ...this.#shards, this.#packer]
+      : this.#shards.slice(shard, shard + 1);
   }
 
   async #end(): Promise<void> {
     this.#isAlive = false;
     for (const clock of this.#clocks(undefined)) clock.kill();
+    this.#ground?.end();
     await Promise.all(this.#stores.map((store) => store.close()));
   }
 
@@ -137,6 +167,9 @@ export class SimulatedNode {
     const starting = ActorSystem.start({
       ...shared,
       store,
+      ...(this.#archive === undefined || this.#ground === undefined
+        ? {}
+        : { archive: this.#archive.on(this.#ground) }),
       clock: this.#gateway,
       random: new SeededRandom(seed),
       shardCount,
@@ -173,7 +206,52 @@ export class SimulatedNode {
   #openStore(options: NodeOptions, clock: ThreadClock): Store {
     const store = options.openStore();
     this.#stores.push(store);
-    return storeOnThread(store, clock);
+    if (this.#archive === undefined || this.#ground === undefined) return storeOnThread(store, clock);
+    const journal = archivedJournal(store.journal, this.#archive.on(this.#ground));
+    return storeOnThread({ ...store, journal }, clock);
+  }
+
+  /** As the main program has it: the archiver on the thread of the gateway, its segments packed on another one. */
+  #startArchiver(options: NodeOptions): void {
+    const [archive, ground, gateway] = [this.#archive, this.#ground, this.#gateway];
+    if (archive === undefined || ground === undefined) return;
+    const { journal, tables, partitionCount } = this.#openStore(options, gateway);
+    this.#archiver = new Archiver({
+      ...{ journal, tables, partitionCount },
+      archive: archive.on(ground),
+      segmentBytes: archive.segmentBytes,
+      pack: (order) =>
+        new Promise((resolve, reject) => {
+          this.#pack(options, archive, ground, order).then(
+            (range) => gateway.defer(() => resolve(range)),
+            (cause: unknown) => gateway.defer(() => reject(cause as Error)),
+          );
+        }),
+      clock: {
+        now: () => gateway.now(),
+        after: (delayMs, run) => gateway.after(delayMs / archive.hurry, run),
+      },
+      report: (_level, event, details = {}) => options.report(event, details),
+    });
+    this.#archiver.start();
+  }
+
+  /** What `ops/archive-task.ts` does, in a store that it opens for itself. */
+  async #pack(
+    options: NodeOptions,
+    archive: SimulatedArchive,
+    ground: ProcessGround,
+    order: SegmentOrder,
+  ): Promise<FileRange | undefined> {
+    const log = options.openStore();
+    try {
+      const files = archive.on(ground);
+      const range = await archiveSegment(storeOnThread(log, this.#packer).journal, files, order);
+      await makeDigests(files, order.partition, digestsPerTask).catch(() => 0);
+      return range;
+    } finally {
+      await log.close();
+    }
   }
 
   /** `mesh[a][b]` is the end at shard a of the link between a and b. */

@@ -9,7 +9,6 @@
  */
 import { createHash } from 'node:crypto';
 import type { ActorCall } from '../../actors/model/call.js';
-import { MemoryDisk } from '../../persistence/memory/memory-disk.js';
 import { createMemoryStore } from '../../persistence/memory/memory-store.js';
 import type { ActorAnswer } from '../../runtime/actor-client.js';
 import { type Disrupted, Disruptions } from './disruptions.js';
@@ -18,10 +17,12 @@ import { JournalAudit } from './journal-audit.js';
 import { addCounters, count, newTally, type RunTally } from './run-tally.js';
 import { drawScenario, type Scenario } from './scenario.js';
 import { SeededRandom } from './seeded-random.js';
+import { SimulatedArchive, TrimmedDisk } from './simulated-archive.js';
 import { SimulatedClient } from './simulated-client.js';
 import { SimulatedNode } from './simulated-node.js';
 import { SimulatedOperator } from './simulated-operator.js';
 import { SimulatedProviders } from './simulated-providers.js';
+import { SimulatedReader } from './simulated-reader.js';
 import { SimulatedSubscriber } from './simulated-subscriber.js';
 import { TablesAudit } from './tables-audit.js';
 import { VirtualClock } from './virtual-clock.js';
@@ -70,7 +71,10 @@ class Simulation implements Disrupted {
   readonly draw: SeededRandom;
   readonly world: VirtualClock;
   readonly scenario: Scenario;
-  readonly disk: MemoryDisk;
+  readonly disk: TrimmedDisk;
+  /** Undefined: nothing is archived. */
+  readonly archive: SimulatedArchive | undefined;
+  readonly #reader: SimulatedReader | undefined;
   readonly plan: FaultPlan;
   readonly tally: RunTally = newTally();
   readonly clients: readonly SimulatedClient[];
@@ -101,13 +105,15 @@ class Simulation implements Disrupted {
     const schedule = new SeededRandom(Math.imul(seed, 0x85ebca6b) ^ 0x5bd1e995);
     this.world = new VirtualClock({ fraction: schedule.fraction });
     this.scenario = drawScenario(this.draw);
-    this.disk = new MemoryDisk(this.scenario.partitionCount);
+    this.disk = new TrimmedDisk(this.scenario.partitionCount);
     if (this.scenario.replicaLag !== undefined) this.disk.keepReplica();
     this.plan = new FaultPlan(this.scenario.flavour, {
       draw: new SeededRandom(Math.imul(seed, 0xc2b2ae35) ^ 7),
       world: this.world,
       onFault: (name) => this.#fault(name),
     });
+    this.archive = this.#drawArchive();
+    this.#reader = this.#drawReader();
     this.#providers = new SimulatedProviders({
       ports: workload.modules.flatMap(({ ports }) => ports ?? []),
       adapters: workload.adapters ?? {},
@@ -202,6 +208,7 @@ class Simulation implements Disrupted {
       }
     }
     this.#audit ??= this.#newAudit();
+    await this.archive?.checkAfterCrash();
     this.note('started');
   }
 
@@ -222,11 +229,13 @@ class Simulation implements Disrupted {
       shardCount: this.scenario.shardCount,
       limits: this.scenario.limits,
       providers: this.#providers,
+      archive: this.archive,
       seed: this.seed + this.#starts * 7_919,
       linkDelayMs: this.plan.linkDelayMs,
       skewMs: () => this.#skewMs,
       report: (event, details) => {
         this.note('report', event, JSON.stringify(details));
+        this.archive?.hear(event, details);
         this.sometimes(`report ${event}`);
       },
     });
@@ -241,6 +250,7 @@ class Simulation implements Disrupted {
       for (const client of this.clients) client.drive(this.node);
       this.#operator.drive(this.node, false);
       this.#driveSubscribers();
+      this.#reader?.drive(this.node);
       await this.world.advance(1 + this.draw.below(10));
       this.observe();
     }
@@ -252,6 +262,7 @@ class Simulation implements Disrupted {
     const { scenario } = this;
     if (scenario.replicaLag !== undefined) this.disk.replicate(this.draw.below(scenario.replicaLag + 1));
     this.audit.advance();
+    if (this.disk.violation !== undefined) throw this.disk.violation;
     const pending = this.node.system.callsPending;
     const most = (scenario.limits.callsPerShardMax ?? 0) * this.node.shardCount;
     if (pending > most) throw new Violation(`I16: ${pending} calls are pending, the most is ${most}`);
@@ -375,6 +386,16 @@ class Simulation implements Disrupted {
     await this.#stopWell();
   }
 
+  /** Every history is whole, wherever its parts stand. */
+  async #checkArchive(): Promise<void> {
+    if (this.archive === undefined || this.#reader === undefined) return;
+    this.sometimes('a segment was archived', this.archive.segmentCount);
+    this.sometimes('an entry was trimmed', this.disk.trimmed().flat().length);
+    await this.archive.check();
+    await this.world.settled(this.#reader.readAll(this.node));
+    if (this.disk.violation !== undefined) throw this.disk.violation;
+  }
+
   async #stopWell(): Promise<void> {
     if (!(await this.node.stop())) throw new Violation('I25: the node does not stop');
     this.lose(this.node);
@@ -421,6 +442,27 @@ class Simulation implements Disrupted {
     });
   }
 
+  /** A third of the seeds have one, by a chance of its own. */
+  #drawArchive(): SimulatedArchive | undefined {
+    const draw = new SeededRandom(Math.imul(this.seed, 0x3c6ef372) ^ 23);
+    if (draw.below(3) > 0) return undefined;
+    this.disk.beforeTrim(() => this.#audit?.advance());
+    return new SimulatedArchive({
+      draw,
+      disk: this.disk,
+      isOn: () => this.plan.isOn,
+      onFault: (name) => this.#fault(name),
+    });
+  }
+
+  /** Whoever looks far back asks the archive. */
+  #drawReader(): SimulatedReader | undefined {
+    if (this.archive === undefined) return undefined;
+    const draw = new SeededRandom(Math.imul(this.seed, 0x1f83d9ab) ^ 29);
+    const sometimes = (name: string) => this.sometimes(name);
+    return new SimulatedReader(`past${this.seed}`, () => ({ draw, audit: this.audit, sometimes }));
+  }
+
   #driveSubscribers(): void {
     for (const subscriber of this.#subscribers) subscriber.drive(this.node);
   }
@@ -460,6 +502,7 @@ class Simulation implements Disrupted {
       }
     }
     await this.#checkLetters();
+    await this.#checkArchive();
     await this.#workload.check?.({
       operations,
       ask: (call) => this.#patientAnswerTo(call),

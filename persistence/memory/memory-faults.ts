@@ -27,7 +27,7 @@ export type ReadFault =
 export interface MemoryFaults {
   append?(group: GroupAppend): WriteFault | undefined;
   commit?(commit: TableCommit): WriteFault | undefined;
-  /** Of journal and tables, and takings of partitions. */
+  /** Of journal and tables, takings of partitions, and trims. */
   read?(): ReadFault | undefined;
   /** The highest position that readers are shown, at most the durable one; a reader that lags behind. */
   visible?(partition: number, durable: number): number;

@@ -224,9 +224,10 @@ function memoryJournal(access: DiskAccess, faults: MemoryFaults): Journal {
         return { position, hash: disk.entry(partition, position)?.hash ?? noHash };
       });
     },
-    async trim(cuts: readonly Cut[]): Promise<void> {
-      for (const { partition, below } of cuts) access.open().trim(partition, below);
-    },
+    trim: (cuts: readonly Cut[]): Promise<void> =>
+      asked(access, faults.read?.(), (disk) => {
+        for (const { partition, below } of cuts) disk.trim(partition, below);
+      }),
   };
 }
 
