@@ -148,8 +148,9 @@ class ThreadShard implements ShardHandle {
   }
 
   /** Resolves when the shard has released its partitions and closed its store, or its thread is gone. */
-  stop(): Promise<void> {
-    if (this.#threadPhase === 'gone') return Promise.resolve();
+  async stop(): Promise<void> {
+    // A shard that was lost may have left its thread, which would keep the process.
+    if (this.#threadPhase === 'gone') return void (await this.#worker.terminate());
     this.#threadPhase = 'stopping';
     this.#order({ type: 'stop' });
     return new Promise((resolve) => {

@@ -53,6 +53,7 @@ import { PeerMail } from './link/peer-mail.js';
 import { MessageDesk } from './message-desk.js';
 import { OperationDesk } from './operator/operation-desk.js';
 import { OutsidePace } from './outside-pace.js';
+import { OwnershipWatch } from './ownership-watch.js';
 import { noteConsumed } from './partition.js';
 import { PartitionOpener } from './partition-opener.js';
 import { Reopener } from './reopener.js';
@@ -124,6 +125,7 @@ export class Shard {
   #inTurn = false;
   #isContinuing = false;
   readonly #space: SpaceWatch;
+  readonly #ownership: OwnershipWatch;
   readonly #abandoned: AbandonedGroups;
   readonly #pace: OutsidePace;
   readonly #reopener: Reopener;
@@ -136,6 +138,10 @@ export class Shard {
     this.#host = options.host;
     this.#entries = new EntrySource(options.store.journal, entryCacheBytes);
     this.#space = new SpaceWatch(options);
+    this.#ownership = new OwnershipWatch(
+      this.#domain,
+      ({ number }) => void this.#reset('fenced', `another owner has taken partition ${number}`),
+    );
     this.#abandoned = new AbandonedGroups(options.store.journal, {
       answer: (answer) => this.#host.answer(answer),
       release: (group) => this.#release(group),
@@ -304,6 +310,7 @@ export class Shard {
     refuseMissingVersions(this.#domain.kinds, this.#timers.values());
     this.#enter('open');
     this.#space.start();
+    this.#ownership.start();
     this.#turn(() => this.#opened());
   }
 
@@ -365,7 +372,10 @@ export class Shard {
 
   #enter(phase: ShardPhase): void {
     this.#phase = phase;
-    if (phase === 'stopped') this.#space.stop();
+    if (phase === 'stopped') {
+      this.#space.stop();
+      this.#ownership.stop();
+    }
     this.#host.onPhase?.(phase);
   }
 

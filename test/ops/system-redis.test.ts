@@ -106,4 +106,34 @@ if (hasRedis('a system on Redis')) {
       await system.stop();
     },
   );
+
+  for (const shards of [0, 2]) {
+    void t.test(
+      `with ${shards} shards on threads: an idle system that another one has succeeded ends, and answers no read any more`,
+      async (t) => {
+        const redis = await RedisServer.start();
+        t.teardown(() => redis.stop());
+        const open = (data: string, fatal: unknown[] = []): Promise<System> => {
+          const directory = path.join(temporaryDirectory(t), data);
+          const store = { type: 'redis', url: redis.url, directory } as const;
+          const onFatal = (error: unknown): void => void fatal.push(error);
+          return createSystem({ moduleFile, store, shards, report: quiet, onFatal });
+        };
+        const fatal: unknown[] = [];
+        const idle = await open('idle', fatal);
+        t.match(await idle.query(counterContract, 'a', 'total', {}), { reply: { total: 0 } });
+        // As if it had been paused for longer than its lease.
+        await withClient(redis.url, (client) => client.del('troupe:node'));
+        const next = await open('next');
+        t.equal(await add(next, 'a', 'k1'), 1);
+        await until(() => fatal.length > 0);
+        t.match(fatal, [{ message: /another owner has taken partition/ }]);
+        // It would say 0. A shard that has not looked yet may say so; in a node the process has ended.
+        await until(() => idle.query(counterContract, 'a', 'total', {}).then(({ ok }) => !ok));
+        t.equal(await add(next, 'a', 'k2'), 2, 'the other one is not disturbed');
+        await idle.stop();
+        await next.stop();
+      },
+    );
+  }
 }

@@ -1,8 +1,10 @@
 /** What becomes of commands when the store says no, says nothing, or belongs to somebody else (design §5 a–c, I15). */
 import t from 'tap';
 import { commandCall, queryCall } from '../../actors/model/call.js';
+import type { Fence } from '../../persistence/journal.js';
 import { gate } from '../../persistence/memory/memory-faults.js';
 import { createMemoryStore } from '../../persistence/memory/memory-store.js';
+import { ownershipLookEveryMs } from '../../runtime/ownership-watch.js';
 import { counterContract } from '../support/counter-module.js';
 import { executionsByCommand, scanJournal } from '../support/journal-scan.js';
 import { TestSystem } from '../support/test-system.js';
@@ -219,6 +221,51 @@ t.test(
     t.equal(system.disk.checkpoint(0).position, 0);
   },
 );
+
+t.test('an idle owner that another has succeeded ends by itself and answers no read any more', async (t) => {
+  const system = await TestSystem.start({ partitionCount: 1 });
+  await system.ask(add('a', 5));
+  await system.swept();
+  await system.clock.advance(60_000);
+  t.same(system.fatal, [], 'an owner that is not succeeded goes on');
+  t.match(await system.ask(get('a')), { type: 'reply' });
+  const other = createMemoryStore({ partitionCount: 1, disk: system.disk });
+  await other.ownership.take(0, 'the-other-taker');
+  await system.clock.advance(2 * ownershipLookEveryMs);
+  t.same(system.fatal, ['fenced']);
+  const read = system.submit(get('a'));
+  await system.clock.advance(3_000);
+  t.not(read.answer?.type, 'reply', 'another owner may know better');
+});
+
+t.test('a look at the owner that a reopening overtakes does not end the shard', async (t) => {
+  const held = gate();
+  let looks = 0;
+  const system = await TestSystem.start({
+    partitionCount: 1,
+    storeAs: (store) => {
+      const renew = async (partition: number, fence: Fence): Promise<boolean> => {
+        looks += 1;
+        await held.promise;
+        return store.ownership.renew(partition, fence);
+      };
+      return { ...store, ownership: { ...store.ownership, renew } };
+    },
+  });
+  const { epoch = 0 } = system.disk.fence(0) ?? {};
+  await system.clock.advance(ownershipLookEveryMs);
+  t.equal(looks, 1);
+  system.script.onNextAppend({ type: 'refuse', detail: 'no room' });
+  t.match(await system.ask(add('a')), refused);
+  await system.clock.until(() => system.system.shardPhases[0] === 'open');
+  t.equal(system.disk.fence(0)?.epoch, epoch + 1, 'opened again');
+  held.open();
+  await system.clock.advance(2 * ownershipLookEveryMs);
+  t.ok(looks > 1);
+  t.same(system.fatal, []);
+  t.match(await system.ask(add('a')), { type: 'reply' });
+  await system.stop();
+});
 
 t.test('an owner that is fenced while it writes its tables stops as well', async (t) => {
   const system = await TestSystem.start({ partitionCount: 1 });
