@@ -191,7 +191,8 @@ async function detail(parts: OperatorParts, line: SagaLine, request: RouteReques
     ),
     timeout_at: isoTime(deadlineAt),
     timeline: sagaTimeline(events, current).map(timelineJson),
-    /** False: its later events are to be read from the actor's history. */
+    // Later events are to be read from the actor's history.
+    timeline_events: events.length,
     timeline_is_complete: next === null,
   };
 }

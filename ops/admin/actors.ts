@@ -103,14 +103,17 @@ function all(session: AdminSession, kind: string | undefined, limit: number): Pr
   return session.pages({ path: '/api/v1/actors', query: { kind } }, limit);
 }
 
+/** What one answer of the server holds at most. */
+const parkedMax = 1_000;
+
 async function parkedActors(
   session: AdminSession,
   kind: string | undefined,
   limit: number,
 ): Promise<readonly Json[]> {
-  const query = { limit: Math.min(limit, 1_000) };
+  const query = { limit: parkedMax };
   const { items } = await session.client.ask({ path: '/api/v1/parked-actors', query });
-  return items.filter((actor: Json) => kind === undefined || actor.kind === kind);
+  return items.filter((actor: Json) => kind === undefined || actor.kind === kind).slice(0, limit);
 }
 
 async function show(
@@ -122,17 +125,23 @@ async function show(
   const { items } = await session.client.ask({ path: '/api/v1/actors', query: { kind, id } });
   const facts = items[0];
   const state = facts.is_parked ? undefined : await stateOf(session, kind, id);
-  await session.show({ ...facts, ...(state === undefined ? {} : { state }) }, (actor) =>
-    factsText([
+  await session.show({ ...facts, ...(state === undefined ? {} : { state }) }, (actor) => {
+    const head = factsText([
       ['actor', name],
       ['version', String(actor.version)],
-      [
-        'state',
-        actor.is_parked ? `parked after ${actor.strikes} strikes` : actor.is_open ? 'open' : 'at rest',
-      ],
-      ...Object.entries(actor.state ?? {}).map(([field, value]) => [field, valueText(value)] as const),
-    ]),
-  );
+      ['standing', standingOf(actor)],
+    ]);
+    // The version stands above already.
+    const { version: _, ...fields } = actor.state ?? {};
+    const lines = Object.entries(fields).map(([field, value]) => [field, valueText(value)] as const);
+    return lines.length === 0 ? head : `${head}\n\n${factsText(lines)}`;
+  });
+}
+
+function standingOf(actor: Json): string {
+  if (actor.is_parked) return `parked after ${actor.strikes} strikes`;
+  if (actor.version === 0) return 'nothing has happened to it yet';
+  return actor.is_open ? 'open' : 'at rest';
 }
 
 /** What the kind's own `get` shows; undefined where it has none. */

@@ -136,7 +136,7 @@ function sagaText(saga: Json): string {
     { title: 'ATTEMPTS', text: (line) => String(line.attempts), align: 'right' },
     { title: 'ERROR', text: (line) => line.error ?? '' },
   ]);
-  const rest = `the first steps only: troupe actors events ${saga.type}/${saga.saga_id} has the others`;
+  const rest = `the first steps only: troupe actors events ${saga.type}/${saga.saga_id} --after ${saga.timeline_events} has the others`;
   return `${facts}\n\n${steps}${saga.timeline_is_complete === false ? `\n${rest}` : ''}`;
 }
 

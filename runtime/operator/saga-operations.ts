@@ -212,14 +212,15 @@ function lineOf({ executor }: OperationGround, activation: Activation): SagaLine
   const status = query.reply.fromFields(outcome[2]) as SagaStatus;
   // The state of a saga's activation.
   const { order_id } = (activation.state as SagaInstance).input;
+  const summary = kind.saga.summary(activation.state);
   const times = status.step_results.map(({ timestamp }) => timestamp);
   return {
     kind: kind.name,
     id,
-    summary: kind.saga.summary(activation.state),
+    summary,
     status,
     orderId: typeof order_id === 'string' ? order_id : null,
-    updatedAt: Math.max(status.started_at, status.completed_at ?? 0, ...times),
+    updatedAt: Math.max(status.started_at, summary.parked_at ?? 0, summary.ended_at ?? 0, ...times),
     deadlineAt: status.started_at + kind.saga.deadlineMs,
   };
 }

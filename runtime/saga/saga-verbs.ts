@@ -71,7 +71,7 @@ export function operated(
   ctx: DecideContext,
 ): Move | Refused {
   if (instance.parkedAt === 0) {
-    return reject('not-parked', `Saga ${ctx.id} waits for nobody: it is ${stateText(instance)}`);
+    return reject('not-parked', `Saga ${ctx.id} waits for nobody: it is ${instance.state}`);
   }
   const plan = moves.planOf(instance);
   const { principal } = ctx.caller;

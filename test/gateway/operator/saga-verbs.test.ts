@@ -28,6 +28,7 @@ t.test('a parked saga is found by its filters, with the undo that was given up',
     error: /^actor-parked/,
   });
   t.same(body.compensation_steps, ['first']);
+  t.equal(body.updated_at, body.parked_at, 'what happened to it last');
 });
 
 t.test('retry does it again once the cause is mended, and the saga leaves the list', async (t) => {

@@ -71,11 +71,13 @@ t.test('actors: listed, shown with state and history, unparked', async (t) => {
   t.match(await troupe(t, 'actors', 'show', 'counter/cursed'), { stdout: /parked after 3 strikes/ });
   t.match(await troupe(t, 'actors', 'unpark', 'counter/cursed'), { stdout: /works again, at version 1/ });
   t.match(await troupe(t, 'actors', 'show', 'counter/cursed'), {
-    stdout: /version +1\nstate +at rest\ntotal +5/,
+    stdout: /^actor +counter\/cursed\nversion +1\nstanding +at rest\n\ntotal +5\n(?![\s\S]*version)/,
   });
   t.match(await json(t, 'actors', 'events', 'counter/cursed'), [
     { event_type: 'Added', stream_version: 1, event_data: { amount: 5 } },
   ]);
+  t.match(await troupe(t, 'actors', 'show', 'counter/nobody'), { stdout: /standing +nothing has happened/ });
+  t.match(await troupe(t, 'actors', 'ls', '--parked', '--kind', 'journey'), { stderr: 'no parked actors' });
   t.match(await troupe(t, 'actors', 'show', 'cursed'), { code: 2, stderr: /kind\/id/ });
 });
 
