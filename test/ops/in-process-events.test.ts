@@ -44,7 +44,7 @@ function collector() {
   };
 }
 
-t.test('E1 a handler is given what it asked for, in order, from where it asked', async (t) => {
+t.test('row 10, E1: a handler is given what it asked for, in order, from where it asked', async (t) => {
   const system = await createSystem({ modules: [counterModule()] });
   await add(system, 'a', 2);
   const { token } = await system.position();

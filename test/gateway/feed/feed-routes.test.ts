@@ -21,7 +21,7 @@ function json(response: RawResponse) {
   };
 }
 
-t.test('events of all actors by type, page by page, to the end', async (t) => {
+t.test('rows 7, 11: events of all actors by type, page by page, to the end', async (t) => {
   const server = await FeedServer.start(t);
   for (let count = 0; count < 10; count++) {
     await server.counter(`c${count}`, 'add', { amount: count });

@@ -91,7 +91,7 @@ t.test('a rejection is final: it is not tried again', async (t) => {
   t.equal(calls.length, 1);
 });
 
-t.test('an operating error is tried again with the same key, three attempts in all', async (t) => {
+t.test('row 154: an operating error is tried again with the same key, three attempts in all', async (t) => {
   const { run, calls, reports, runner } = fixture(() => Promise.reject(unavailable()));
   t.same(await run(), {
     type: 'failed',
@@ -167,7 +167,7 @@ t.test('an answer that is no result, and a code that is not declared, are unknow
   }
 });
 
-t.test('an open circuit refuses without asking, and a probe closes it again', async (t) => {
+t.test('row 157: an open circuit refuses without asking, and a probe closes it again', async (t) => {
   let isDown = true;
   const { run, calls, clock, runner } = fixture(
     () => (isDown ? Promise.reject(unavailable()) : { receipt: 'r1' }),
@@ -194,7 +194,7 @@ t.test('an open circuit refuses without asking, and a probe closes it again', as
   t.same(heard, ['till.charge closed open', 'till.charge open half_open', 'till.charge half_open closed']);
 });
 
-t.test('rejections and excluded codes leave a circuit closed', async (t) => {
+t.test('row 159: rejections and excluded codes leave a circuit closed', async (t) => {
   const answers = [() => reject('card-declined', 'No'), () => Promise.reject(unavailable())];
   for (const answer of answers) {
     const { run, runner } = fixture(answer, {
@@ -205,7 +205,7 @@ t.test('rejections and excluded codes leave a circuit closed', async (t) => {
   }
 });
 
-t.test('calls past the bulkhead and its queue fail at once; those in it are served', async (t) => {
+t.test('row 154: calls past the bulkhead and its queue fail at once; those in it are served', async (t) => {
   const { open, opened } = gate();
   const { run, calls, runner } = fixture(
     async () => {
@@ -273,7 +273,7 @@ t.test('a withdrawn call says nothing about its provider', async (t) => {
 });
 
 t.test(
-  'a fallback stands in for a provider that cannot be asked, not for a call nobody could take',
+  'row 154: a fallback stands in for a provider that cannot be asked, not for a call nobody could take',
   async (t) => {
     const fallback = { receipt: 'later' };
     const down = fixture(() => Promise.reject(unavailable()), { fallback });

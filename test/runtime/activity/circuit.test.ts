@@ -29,17 +29,17 @@ function after(answers: readonly CircuitAnswer[], start = closedCircuit, now = 0
 
 const failures = (count: number): CircuitAnswer[] => new Array<CircuitAnswer>(count).fill('failure');
 
-t.test('the fifth failure in a row opens the circuit', async (t) => {
+t.test('row 156: the fifth failure in a row opens the circuit', async (t) => {
   t.match(after(failures(4)), { type: 'closed', failures: 4 });
   t.match(after(failures(5)), { type: 'open', failures: 5 });
 });
 
-t.test('a success while closed resets the count', async (t) => {
+t.test('row 158: a success while closed resets the count', async (t) => {
   t.match(after([...failures(4), 'success']), { type: 'closed', failures: 0 });
   t.match(after([...failures(4), 'success', ...failures(4)]), { type: 'closed', failures: 4 });
 });
 
-t.test('an excluded failure does not count, and does not reset the count either', async (t) => {
+t.test('row 159: an excluded failure does not count, and does not reset the count either', async (t) => {
   t.match(after(['excluded', 'excluded', 'excluded', 'excluded', 'excluded', 'excluded']), {
     type: 'closed',
     failures: 0,
@@ -47,7 +47,7 @@ t.test('an excluded failure does not count, and does not reset the count either'
   t.match(after([...failures(4), 'excluded']), { type: 'closed', failures: 4 });
 });
 
-t.test('an open circuit refuses until its time has passed, then lets a probe through', async (t) => {
+t.test('row 157: an open circuit refuses until its time has passed, then lets a probe through', async (t) => {
   const open = after(failures(5), closedCircuit, 1_000);
   t.equal(admit(settings, open, 30_999).isAdmitted, false);
   const probed = admit(settings, open, 31_000);
@@ -57,14 +57,14 @@ t.test('an open circuit refuses until its time has passed, then lets a probe thr
 
 const halfOpen = admit(settings, after(failures(5)), 30_000).circuit;
 
-t.test('a half open circuit lets at most three probes through', async (t) => {
+t.test('row 158: a half open circuit lets at most three probes through', async (t) => {
   const second = admit(settings, halfOpen, 30_000);
   const third = admit(settings, second.circuit, 30_000);
   t.same([second.isAdmitted, third.isAdmitted], [true, true]);
   t.equal(admit(settings, third.circuit, 90_000).isAdmitted, false);
 });
 
-t.test('two successful probes close it, one failed one opens it again', async (t) => {
+t.test('row 158: two successful probes close it, one failed one opens it again', async (t) => {
   const { period } = halfOpen;
   const one = settle(settings, halfOpen, { period, answer: 'success', now: 30_001 });
   t.match(one, { type: 'half_open', successes: 1 });

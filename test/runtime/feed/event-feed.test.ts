@@ -52,7 +52,7 @@ function checkOrder(events: readonly RecordedEvent[]): void {
   }
 }
 
-t.test('the position counts every entry, and its token begins behind them', async (t) => {
+t.test('row 11: the position counts every entry, and its token begins behind them', async (t) => {
   for (const shardCount of [1, 3]) {
     const system = await TestSystem.start({ shardCount });
     const { feed } = system.system;
@@ -107,7 +107,7 @@ t.test('every event of a page carries a token that goes on right behind it', asy
   await system.stop();
 });
 
-t.test('filters: type, kind/type, kind, correlation, actor', async (t) => {
+t.test('row 7: filters: type, kind/type, kind, correlation, actor', async (t) => {
   const system = await TestSystem.start({ shardCount: 3 });
   for (const id of ids) {
     await system.ask(add(id));

@@ -6,7 +6,7 @@ import { send } from '../../../actors/model/contract.js';
 import { isOperatingError } from '../../../actors/model/errors.js';
 import { defineModule, type Module } from '../../../actors/model/module.js';
 import { defineReaction } from '../../../actors/model/reaction.js';
-import { backfillMessagesMax } from '../../../runtime/operator/backfill.js';
+import { backfillEntriesMax, backfillMessagesMax } from '../../../runtime/operator/backfill.js';
 import { counterContract, counterModule } from '../../support/counter-module.js';
 import { scanJournal } from '../../support/journal-scan.js';
 import { idsOn, TestSystem } from '../../support/test-system.js';
@@ -84,6 +84,19 @@ t.test('a long past takes several stretches; a crash between two of them repeats
   t.same(await received(system), amounts);
   await system.stop();
 });
+
+t.test(
+  'backfillEntriesMax: a stretch ends after so many entries, whether it sent anything or not',
+  async (t) => {
+    let system = await TestSystem.start({ partitionCount: 2, modules: before });
+    for (let count = 0; count < backfillEntriesMax + 40; count++) await system.ask(add(-1));
+    await system.ask(add(7));
+    system = await system.restart({ modules: after });
+    t.same(await backfill(system), [0, 1]);
+    t.same(await received(system), [7]);
+    await system.stop();
+  },
+);
 
 t.test('events at or after `before` are left alone, an unknown reaction is not found', async (t) => {
   let system = await TestSystem.start({ partitionCount: 2, modules: before });

@@ -171,3 +171,14 @@ t.test(
     }
   },
 );
+
+t.test('idsNamedMax: of many such sagas ten are named, and the others counted', async (t) => {
+  const system = await TestSystem.start({ modules: jobs(longJob), partitionCount: 1 });
+  const payload = { desk: 'd1', characters: 1 };
+  for (let index = 0; index < 12; index++)
+    await system.ask({ type: 'command', kind: 'job', id: `long${index}`, command: 'start', payload });
+  await t.rejects(system.crash({ modules: jobs(nextJob([])) }), {
+    code: 'saga-version-missing',
+    message: /job version 1: (long\d+, ){9}long\d+ and 2 more\)/,
+  });
+});
