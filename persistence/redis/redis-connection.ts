@@ -10,12 +10,13 @@
  * N2  Commands reach Redis in the order of `send`.
  * N3  A connection on which nothing comes back for `replyDeadlineMs` counts as lost.
  */
-import { Command, Redis } from 'ioredis';
+import { Redis } from 'ioredis';
 import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
 import type { StoreReport } from '../store-report.js';
 import { type RedisAddress, tlsOptions } from './redis-address.js';
 import { accessFailure, needsNewConnection } from './reply-error.js';
+import { PlainCommand } from './request-bytes.js';
 import { parseInfo } from './server-info.js';
 import { tlsRefusal } from './tls-refusal.js';
 
@@ -94,7 +95,7 @@ export class RedisConnection {
     this.#underWay += 1;
     this.#watch();
     try {
-      return await client.sendCommand(new Command(name, args as Argument[], { replyEncoding: null }));
+      return await client.sendCommand(new PlainCommand(name, args));
     } catch (error) {
       if (needsNewConnection(error)) client.disconnect();
       throw error;
