@@ -11,7 +11,7 @@
  *
  * Every undo tolerates that its do never came, and remembers it, so that a do that comes late is refused (decision D3).
  */
-import Type from 'typebox';
+import Type, { type Static } from 'typebox';
 import { definePort, perform } from '../../actors/model/activity.js';
 import { defineAggregate } from '../../actors/model/aggregate.js';
 import { defineContract, send } from '../../actors/model/contract.js';
@@ -239,33 +239,51 @@ export const OrderInput = Type.Object({
   lines: Type.Array(Type.Object({ product: Type.String(), count: Type.Integer({ minimum: 1 }) })),
 });
 
+/** What a step for one line of an order sees. */
+interface OfLine {
+  readonly item: Static<typeof OrderInput>['lines'][number];
+  readonly sagaId: string;
+}
+
+/** What the step that ships sees. */
+interface OfCharged {
+  readonly input: Static<typeof OrderInput>;
+  readonly sagaId: string;
+  readonly results: { readonly charge: { readonly receipt: string } };
+}
+
+/** Steps that go the same way however an order is paid. */
+export const reserveLine = {
+  call: ({ item, sagaId }: OfLine) =>
+    send(stockContract, item.product, 'reserve', { order: sagaId, count: item.count }),
+  undo: ({ item, sagaId }: OfLine) => send(stockContract, item.product, 'release', { order: sagaId }),
+};
+export const shipOrder = {
+  call: ({ input, sagaId, results }: OfCharged) =>
+    send(shipmentContract, sagaId, 'ship', { address: input.address, receipt: results.charge.receipt }),
+  undo: ({ sagaId }: Pick<OfCharged, 'sagaId'>) => send(shipmentContract, sagaId, 'cancel', {}),
+};
+export const takeLine = {
+  call: ({ item, sagaId }: OfLine) => send(stockContract, item.product, 'take', { order: sagaId }),
+};
+
 export const orderSaga = defineSaga({
   name: 'order',
   version: 1,
   input: OrderInput,
   steps: stepsOf(OrderInput)
-    .each('reserve', ({ input }) => input.lines, {
-      call: ({ item, sagaId }) =>
-        send(stockContract, item.product, 'reserve', { order: sagaId, count: item.count }),
-      undo: ({ item, sagaId }) => send(stockContract, item.product, 'release', { order: sagaId }),
-    })
+    .each('reserve', ({ input }) => input.lines, reserveLine)
     .step('charge', {
       call: ({ input, sagaId }) =>
         send(purseContract, input.buyer, 'charge', { order: sagaId, amount: input.amount }),
       undo: ({ input, sagaId }) => send(purseContract, input.buyer, 'refund', { order: sagaId }),
     })
-    .step('ship', {
-      call: ({ input, sagaId, results }) =>
-        send(shipmentContract, sagaId, 'ship', { address: input.address, receipt: results.charge.receipt }),
-      undo: ({ sagaId }) => send(shipmentContract, sagaId, 'cancel', {}),
-    })
+    .step('ship', shipOrder)
     .step('settle', {
       pivot: true,
       call: ({ input, sagaId }) => send(purseContract, input.buyer, 'settle', { order: sagaId }),
     })
-    .each('take', ({ input }) => input.lines, {
-      call: ({ item, sagaId }) => send(stockContract, item.product, 'take', { order: sagaId }),
-    })
+    .each('take', ({ input }) => input.lines, takeLine)
     .optional('notify', {
       activity: ({ input, sagaId, results }) =>
         perform(postPort, 'letter', {

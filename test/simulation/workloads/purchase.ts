@@ -10,13 +10,12 @@
  */
 import Type from 'typebox';
 import { definePort, perform } from '../../../actors/model/activity.js';
-import { send } from '../../../actors/model/contract.js';
 import { type Rejection, reject } from '../../../actors/model/message.js';
 import { defineModule } from '../../../actors/model/module.js';
 import { defineSaga } from '../../../actors/model/saga.js';
 import { stepsOf } from '../../../actors/model/step-list.js';
 import { Violation } from '../../../ops/simulation/workload.js';
-import { OrderInput, shipmentContract, stockContract } from '../../examples/stock-and-payment.js';
+import { OrderInput, reserveLine, shipOrder, takeLine } from '../../examples/stock-and-payment.js';
 
 const Reference = Type.Object({ reference: Type.String() });
 
@@ -43,30 +42,20 @@ export const purchaseSaga = defineSaga({
   version: 1,
   input: OrderInput,
   steps: stepsOf(OrderInput)
-    .each('reserve', ({ input }) => input.lines, {
-      call: ({ item, sagaId }) =>
-        send(stockContract, item.product, 'reserve', { order: sagaId, count: item.count }),
-      undo: ({ item, sagaId }) => send(stockContract, item.product, 'release', { order: sagaId }),
-    })
+    .each('reserve', ({ input }) => input.lines, reserveLine)
     .step('charge', {
       ...patient,
       activity: ({ input, sagaId }) =>
         perform(cardPort, 'charge', { reference: sagaId, amount: input.amount }),
       undo: ({ sagaId }) => perform(cardPort, 'refund', { reference: sagaId }),
     })
-    .step('ship', {
-      call: ({ input, sagaId, results }) =>
-        send(shipmentContract, sagaId, 'ship', { address: input.address, receipt: results.charge.receipt }),
-      undo: ({ sagaId }) => send(shipmentContract, sagaId, 'cancel', {}),
-    })
+    .step('ship', shipOrder)
     .step('capture', {
       ...patient,
       pivot: true,
       activity: ({ sagaId }) => perform(cardPort, 'capture', { reference: sagaId }),
     })
-    .each('take', ({ input }) => input.lines, {
-      call: ({ item, sagaId }) => send(stockContract, item.product, 'take', { order: sagaId }),
-    }).steps,
+    .each('take', ({ input }) => input.lines, takeLine).steps,
 });
 
 export const purchaseModule = defineModule({
