@@ -10,6 +10,9 @@ import { type AdminSession, adminCommand, type SessionOptions } from './admin-se
 import { limitOption } from './common-options.js';
 import { factsText, segment, spanText, tableText, timeText } from './text-table.js';
 
+/** Of a step's result in a table. */
+const resultCharactersMax = 60;
+
 interface ListOptions extends SessionOptions {
   readonly state?: string;
   readonly type?: string;
@@ -135,9 +138,17 @@ function sagaText(saga: Json): string {
     { title: 'TOOK', text: tookText, align: 'right' },
     { title: 'ATTEMPTS', text: (line) => String(line.attempts), align: 'right' },
     { title: 'ERROR', text: (line) => line.error ?? '' },
+    { title: 'RESULT', text: resultText },
   ]);
   const rest = `the first steps only: troupe actors events ${saga.type}/${saga.saga_id} --after ${saga.timeline_events} has the others`;
   return `${facts}\n\n${steps}${saga.timeline_is_complete === false ? `\n${rest}` : ''}`;
+}
+
+/** Its beginning: a step's line is read beside the others, and `--json` has it whole. */
+function resultText({ result }: Json): string {
+  if (result === null) return '';
+  const text = JSON.stringify(result);
+  return text.length <= resultCharactersMax ? text : `${text.slice(0, resultCharactersMax)}...`;
 }
 
 function tookText(line: Json): string {

@@ -91,7 +91,7 @@ t.test('sagas: listed by state, shown step by step, told what to do', async (t) 
   t.same(await json(t, 'sagas', 'ls', '--older-than', '1h'), []);
   const shown = await troupe(t, 'sagas', 'show', 'waiting');
   t.match(shown.stdout, /saga +waiting\ntype +journey\nstate +running/);
-  t.match(shown.stdout, /STEP +OUTCOME +STARTED +TOOK +ATTEMPTS +ERROR\nfirst +under-way/);
+  t.match(shown.stdout, /STEP +OUTCOME +STARTED +TOOK +ATTEMPTS +ERROR +RESULT\nfirst +under-way/);
   const dry = await troupe(t, 'sagas', 'retry', 'waiting', '--dry-run');
   t.match(dry.stdout, 'is not parked and cannot be told to retry');
   t.match(await troupe(t, 'sagas', 'show', 'nobody'), {
