@@ -14,7 +14,7 @@ import type { Endpoint } from './http-connection.js';
 import { runLoad } from './load-child.js';
 import type { LoadProgress, LoadResult } from './load-generator.js';
 import type { LoadPhase } from './load-messages.js';
-import { type RedisReading, type RedisUse, readRedis, redisUse } from './redis-figures.js';
+import { type RedisReading, type RedisUse, readRedis, redisUse, serverArguments } from './redis-figures.js';
 import type { BooksReport } from './scenarios/scenario.js';
 import { readServer, type ServerReading, workingPid } from './server-figures.js';
 import { ServerProcess } from './server-process.js';
@@ -97,7 +97,8 @@ export async function runBenchmark(
   let redis: RedisServer | undefined;
   try {
     listener.phase('starting the server');
-    if (options.store === 'redis') redis = await RedisServer.start({ directory: made(directory, 'redis') });
+    if (options.store === 'redis')
+      redis = await RedisServer.start({ directory: made(directory, 'redis'), args: serverArguments });
     const target = await freshServer({ ...options, store: redis?.url ?? options.store }, directory);
     server = target.server;
     return await measure(options, listener, target);

@@ -15,7 +15,7 @@ import { openStore } from '../../persistence/open-store.js';
 import { RedisServer } from '../../test/support/redis-server.js';
 import { probeDisk } from '../disk-probe.js';
 import { countFlushes, flushTraceWrapper } from '../flush-trace.js';
-import { type RedisUse, readRedis, redisUse } from '../redis-figures.js';
+import { type RedisUse, readRedis, redisUse, serverArguments } from '../redis-figures.js';
 import { bucketMs, latencyBuckets, type ThreadResult, type ThreadWork } from './store-load-work.js';
 
 const usage = `node dist/bench/scenarios/store-load.js [options]
@@ -85,7 +85,7 @@ async function main(): Promise<void> {
       const place = path.join(directory, 'redis');
       mkdirSync(place);
       const sync = values['no-sync'] ? ['--appendfsync', 'no'] : [];
-      redis = await RedisServer.start({ directory: place, args: sync });
+      redis = await RedisServer.start({ directory: place, args: [...serverArguments, ...sync] });
     }
     const trace = path.join(directory, 'flushes');
     const isTraced = !values['no-trace'] && spawnSync('strace', ['-V']).status === 0;
