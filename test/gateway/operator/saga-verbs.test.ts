@@ -77,6 +77,12 @@ t.test('skip and abort end one each their way, a verb that does not apply is ref
     body: { state: 'failed', parked_at: null },
   });
   t.match(await ask('POST', '/api/v1/sagas/d/abort'), { status: 409, body: { code: 'not-parked' } });
+  const failed = await ask('GET', '/api/v1/sagas?state=failed');
+  t.same(
+    failed.body.items.map(({ saga_id }: { saga_id: string }) => saga_id),
+    ['d', 'a'],
+    'given up, and parked',
+  );
   const { body } = await ask('GET', '/api/v1/audit?subject=olga');
   t.same(
     body.items.map(({ command }: { command: string }) => command),

@@ -100,6 +100,32 @@ t.test('sagas: listed by state, shown step by step, told what to do', async (t) 
   });
 });
 
+t.test('sagas: a parked one is found, retried, skipped or aborted, with who did it and why', async (t) => {
+  for (let count = 0; count < 3; count++) await counter('back', 'curse', {});
+  for (const id of ['p1', 'p2']) {
+    await askCustomer('POST', `/api/v1/actors/detour/${id}/start`, { back: 'back' });
+    while ((await ask('GET', `/api/v1/sagas/${id}`)).body.parked_at === null);
+  }
+  t.match(await troupe(t, 'sagas', 'ls', '--parked', '--type', 'detour'), {
+    stdout: /^SAGA .*\np1 +detour +failed \(parked\) +first .*\np2 +detour +failed \(parked\)/,
+  });
+  t.match(await json(t, 'sagas', 'skip', 'p1', '--dry-run'), [{ applies: true, dry_run: true }]);
+  t.match(await troupe(t, 'sagas', 'retry', 'p1'), { code: 0, stdout: /^p1: retry done, now / });
+  while ((await ask('GET', '/api/v1/sagas/p1')).body.parked_at === null);
+  t.match(await troupe(t, 'sagas', 'skip', 'p1', '--reason', 'paid back by hand'), { code: 0 });
+  t.match(await troupe(t, 'sagas', 'abort', 'p2', '--reason', 'a test'), {
+    stdout: 'p2: abort done, now failed at first\n',
+  });
+  t.match(await troupe(t, 'sagas', 'abort', 'p2'), { code: 2, stderr: /^troupe: not-parked/ });
+  t.match(await json(t, 'sagas', 'ls', '--state', 'failed', '--type', 'detour'), [{ saga_id: 'p2' }]);
+  const told = async (id: string, type: string) =>
+    (await json(t, 'actors', 'events', `detour/${id}`))
+      .filter(({ event_type }) => event_type === type)
+      .map(({ event_data: { verb = 'abort', principal, reason } }) => `${principal} ${verb} ${reason}`);
+  t.same(await told('p1', 'SagaResumed'), ['olga retry ', 'olga skip paid back by hand']);
+  t.same(await told('p2', 'SagaAborted'), ['olga abort a test']);
+});
+
 t.test('reactions: listed, and run over the past without sending twice', async (t) => {
   await counter('loud', 'echo', { to: 'ear', count: 1 });
   t.match(await troupe(t, 'reactions', 'ls'), {
