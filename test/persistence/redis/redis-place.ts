@@ -50,7 +50,7 @@ export async function withClient<T>(url: string, use: (client: Redis) => Promise
 }
 
 /** Entries of a stream cannot be changed: it is written again, with one bit of one entry's last byte but one flipped. */
-async function flipBit(client: Redis, key: string, position: number): Promise<void> {
+export async function flipBit(client: Redis, key: string, position: number): Promise<void> {
   const entries = (await client.callBuffer('XRANGE', key, '-', '+')) as [Buffer, [Buffer, Buffer]][];
   await client.del(key);
   for (const [id, [field, bytes]] of entries) {
