@@ -45,6 +45,9 @@ export type AuthenticationResult = Verified | AuthenticationCode;
 export type AuthenticationCode = ErrorCode &
   ('credentials-missing' | 'token-invalid' | 'token-expired' | 'token-not-yet-valid');
 
+/** Who a request comes from, by its `Authorization` field. */
+export type CallerSource = Pick<Authenticator, 'known' | 'verify'>;
+
 const tokensMaxDefault = 10_000;
 const rolesMax = 16;
 const bearer = /^bearer(?: +(.*))?$/i;

@@ -7,12 +7,12 @@
 import { randomBytes } from 'node:crypto';
 import type { Module } from '../actors/model/module.js';
 import type { ActorClient } from '../runtime/actor-client.js';
-import type { Clock, Report } from '../runtime/clock.js';
+import type { Clock, Random, Report } from '../runtime/clock.js';
 import type { EventFeed } from '../runtime/feed/event-feed.js';
 import type { OperationClient } from '../runtime/operator/operation.js';
 import { ActorExchange } from './actor-exchange.js';
 import { actorRoutes } from './actor-routes.js';
-import { Authenticator, type TokenKey } from './authentication.js';
+import { Authenticator, type CallerSource, type TokenKey } from './authentication.js';
 import { compileOwnRoute, compileRoute } from './compiled-route.js';
 import type { AllowedOrigins } from './cors.js';
 import { errorPlace } from './error-place.js';
@@ -79,6 +79,10 @@ export interface GatewayParts {
   readonly callbacks: GatewayCallbacks;
   readonly clock: Clock;
   readonly report: Report;
+  /** Default: the system's own. */
+  readonly random?: Pick<Random, 'bytes'>;
+  /** Default: who holds a token that was signed with the key of the settings. */
+  readonly callers?: CallerSource;
 }
 
 export interface Gateway {
@@ -109,10 +113,12 @@ export function createGateway({
   callbacks,
   clock,
   report,
+  random = { bytes: randomBytes },
+  callers = new Authenticator({ key: settings.tokenKey, benchAllowed: !settings.production }),
 }: GatewayParts): Gateway {
   const streams = new OpenStreams(settings.streamsPerPrincipalMax);
   const times = { heartbeatMs: heartbeatMsDefault, stallMs: stallMsDefault, ...settings.streamTimes };
-  const freshIds = new FreshCommandIds(randomBytes(16));
+  const freshIds = new FreshCommandIds(random.bytes(16));
   const ownRoutes = [
     ...(operations === undefined ? [] : operatorRoutes({ operations, client, modules })),
     ...(feed === undefined
@@ -130,7 +136,7 @@ export function createGateway({
       clock,
       report,
     }),
-    authenticator: new Authenticator({ key: settings.tokenKey, benchAllowed: !settings.production }),
+    authenticator: callers,
     limits: limitsOf(settings),
     origins: settings.origins ?? (settings.production ? [] : 'any'),
     inFlightMax: settings.inFlightMax ?? inFlightMaxDefault,

@@ -11,7 +11,7 @@ import type { ErrorCode } from '../actors/model/errors.js';
 import type { Caller } from '../actors/model/message.js';
 import type { Clock, Report } from '../runtime/clock.js';
 import type { ActorExchange } from './actor-exchange.js';
-import type { AuthenticationCode, AuthenticationResult, Authenticator } from './authentication.js';
+import type { AuthenticationCode, AuthenticationResult, CallerSource } from './authentication.js';
 import { admits, type CompiledRoute } from './compiled-route.js';
 import { type AllowedOrigins, admittedOrigin, preflightHeaders } from './cors.js';
 import { errorPlace } from './error-place.js';
@@ -42,7 +42,7 @@ export type OnRequest = (pattern: string, method: string, status: number, second
 export interface PipelineParts {
   readonly table: RouteTable<TableEntry>;
   readonly actors: ActorExchange;
-  readonly authenticator: Authenticator;
+  readonly authenticator: CallerSource;
   readonly limits: RequestLimits;
   readonly origins: AllowedOrigins;
   readonly inFlightMax: number;

@@ -42,6 +42,7 @@ interface Asked {
 /** One operation with what is known of it. */
 export class Tracked {
   readonly operation: Operation;
+  readonly key: string;
   readonly commandId: string;
   answer: AnsweredOperation['answer'];
   /** The first definite answer as text. */
@@ -51,15 +52,29 @@ export class Tracked {
   isOver = false;
   repeatsLeft: number;
 
-  constructor(operation: Operation, commandId: string, repeatsLeft: number) {
+  constructor(
+    operation: Operation,
+    id: { readonly key: string; readonly commandId: string },
+    repeatsLeft: number,
+  ) {
     this.operation = operation;
-    this.commandId = commandId;
+    this.key = id.key;
+    this.commandId = id.commandId;
     this.repeatsLeft = repeatsLeft;
   }
 
   get isKeyed(): boolean {
     return this.operation.call.type === 'command' && this.operation.sent !== 'once';
   }
+}
+
+export interface ClientAsk {
+  readonly call: ActorCall;
+  readonly caller: Caller;
+  readonly key: string;
+  readonly commandId: string;
+  readonly isKeyed: boolean;
+  readonly isForged: boolean;
 }
 
 export interface ClientWorld {
@@ -69,6 +84,10 @@ export interface ClientWorld {
   /** The next operation, and undefined when there is nothing more to do. */
   next(): Operation | undefined;
   note(...what: readonly string[]): void;
+  /** The id under which the journal knows what is asked under this key. */
+  commandIdOf(call: ActorCall, caller: Caller, key: string): string;
+  /** Asks a node, one way or another. `isForged`: under the same key, with another body. */
+  ask(node: SimulatedNode, asked: ClientAsk, answered: (answer: ActorAnswer) => void): void;
   /** Another owner has taken over from this node: what it says without asking the store may be old. */
   isSuperseded(node: SimulatedNode): boolean;
 }
@@ -129,8 +148,9 @@ export class SimulatedClient {
       this.#isDone = true;
       return undefined;
     }
-    const commandId = `${this.#name}.${this.tracked.length}`.padEnd(22, '-');
-    const tracked = new Tracked(operation, commandId, world.draw.below(5) === 0 ? 1 : 0);
+    const key = `${this.#name}.${this.tracked.length}`;
+    const commandId = world.commandIdOf(operation.call, operation.caller ?? anybody, key);
+    const tracked = new Tracked(operation, { key, commandId }, world.draw.below(5) === 0 ? 1 : 0);
     this.tracked.push(tracked);
     return tracked;
   }
@@ -140,17 +160,10 @@ export class SimulatedClient {
     const asked: Asked = { node, askedAt: this.#world().now(), isForged, isAnswered: false };
     const seen = this.#seen.get(nameOf(call)) ?? 0;
     this.#asked.add(asked);
-    node.submit(
-      {
-        call,
-        caller,
-        commandId: tracked.commandId,
-        ...(tracked.isKeyed ? { fingerprint: isForged ? 'another' : 'f' } : {}),
-      },
-      (answer) => {
-        if (!asked.isAnswered) this.#answered(asked, tracked, answer, seen);
-      },
-    );
+    const { key, commandId, isKeyed } = tracked;
+    this.#world().ask(node, { call, caller, key, commandId, isKeyed, isForged }, (answer) => {
+      if (!asked.isAnswered) this.#answered(asked, tracked, answer, seen);
+    });
   }
 
   #answered(asked: Asked, tracked: Tracked, answer: ActorAnswer, seen: number): void {

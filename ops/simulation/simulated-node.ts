@@ -3,6 +3,7 @@
  * share. The runtime in it is the product's own.
  */
 import type { Module } from '../../actors/model/module.js';
+import type { Gateway } from '../../gateway/gateway.js';
 import { archiveSegment, type SegmentOrder } from '../../persistence/archive/archive-segment.js';
 import { archivedJournal } from '../../persistence/archive/archived-journal.js';
 import { Archiver } from '../../persistence/archive/archiver.js';
@@ -19,8 +20,10 @@ import { type ShardMetrics, type ShardSetup, ShardThread } from '../../runtime/s
 import { SeededRandom } from './seeded-random.js';
 import type { SimulatedArchive } from './simulated-archive.js';
 import type { ProcessGround } from './simulated-files.js';
+import { simulatedGateway } from './simulated-gateway.js';
 import { simulatedLink } from './simulated-links.js';
 import type { SimulatedProviders } from './simulated-providers.js';
+import { SimulatedTransport } from './simulated-transport.js';
 import { storeOnThread } from './store-on-thread.js';
 import { ThreadClock } from './thread-clock.js';
 import type { VirtualClock } from './virtual-clock.js';
@@ -35,6 +38,8 @@ export interface NodeOptions {
   readonly providers: SimulatedProviders;
   /** Undefined: nothing is archived. */
   readonly archive: SimulatedArchive | undefined;
+  /** Whether it is asked over HTTP. */
+  readonly hasGateway: boolean;
   readonly seed: number;
   readonly linkDelayMs: () => number;
   readonly skewMs: () => number;
@@ -54,6 +59,9 @@ export class SimulatedNode {
   readonly #archive: SimulatedArchive | undefined;
   readonly #ground: ProcessGround | undefined;
   #archiver: Archiver | undefined;
+  #gatewayOfHttp: Gateway | undefined;
+  /** Where requests arrive; undefined without a gateway. */
+  readonly transport: SimulatedTransport | undefined;
   readonly #stores: Store[] = [];
   #system: ActorSystem | undefined;
   #isAlive = true;
@@ -66,6 +74,7 @@ export class SimulatedNode {
     this.#gateway = clock();
     this.#shards = Array.from({ length: options.shardCount }, clock);
     this.#packer = clock();
+    this.transport = options.hasGateway ? new SimulatedTransport(this.#gateway) : undefined;
     this.#archive = options.archive;
     this.#ground = options.archive?.groundOf(() => {
       this.fatal.push('ended while it packed');
@@ -79,6 +88,7 @@ export class SimulatedNode {
     try {
       node.#system = await node.#open(options);
       node.#startArchiver(options);
+      await node.#startGateway(options);
       return node;
     } catch (cause) {
       node.kill();
@@ -127,8 +137,10 @@ export class SimulatedNode {
   }
 
   async #stopAll(): Promise<void> {
+    const answered = this.#gatewayOfHttp?.close();
     await this.#archiver?.stop();
     await this.system.stop();
+    await answered;
   }
 
   /** Ends it without a word. What it has sent to the store may still arrive there. */
@@ -209,6 +221,18 @@ export class SimulatedNode {
     if (this.#archive === undefined || this.#ground === undefined) return storeOnThread(store, clock);
     const journal = archivedJournal(store.journal, this.#archive.on(this.#ground));
     return storeOnThread({ ...store, journal }, clock);
+  }
+
+  async #startGateway({ modules, seed, report }: NodeOptions): Promise<void> {
+    if (this.transport === undefined) return;
+    this.#gatewayOfHttp = await simulatedGateway({
+      modules,
+      system: this.system,
+      transport: this.transport,
+      clock: this.#gateway,
+      random: new SeededRandom(seed ^ 0x51ed270b),
+      report: (_level, event, details = {}) => report(event, details),
+    });
   }
 
   /** As the main program has it: the archiver on the thread of the gateway, its segments packed on another one. */

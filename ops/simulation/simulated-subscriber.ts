@@ -8,11 +8,14 @@
  */
 import { partitionOf } from '../../actors/model/address.js';
 import type { RecordedEvent } from '../../actors/model/call.js';
-import { isOperatingError } from '../../actors/model/errors.js';
+import { isOperatingError, OperatingError } from '../../actors/model/errors.js';
 import type { FeedFrom } from '../../runtime/feed/event-feed.js';
 import { encodePosition } from '../../runtime/feed/feed-position.js';
+import { type EventLine, EventLines } from './event-lines.js';
+import type { ClientAnswer, ClientRequest } from './http-requests.js';
 import type { JournalAudit } from './journal-audit.js';
 import type { SeededRandom } from './seeded-random.js';
+import type { ConnectionEnds } from './simulated-network.js';
 import type { SimulatedNode } from './simulated-node.js';
 import { Violation } from './workload.js';
 
@@ -21,10 +24,12 @@ export interface SubscriberWorld {
   readonly partitionCount: number;
   readonly audit: JournalAudit;
   sometimes(name: string): void;
+  /** Follows a stream of the gateway; undefined when the node has none. The function closes the connection. */
+  stream(node: SimulatedNode, request: ClientRequest, ends: ConnectionEnds): (() => void) | undefined;
 }
 
-/** `follow`: a subscription that is kept open; `pages`: one page after the other. */
-export type SubscriberManner = 'follow' | 'pages';
+/** `follow`: a subscription that is kept open; `pages`: one page after the other; `stream`: server-sent events over the network. */
+export type SubscriberManner = 'follow' | 'pages' | 'stream';
 
 /** What it has saved: where to go on, and how many events of each partition lie before that. */
 interface Saved {
@@ -41,6 +46,8 @@ interface Life {
   isAsking: boolean;
   close: () => void;
 }
+
+type GivenEvent = Pick<RecordedEvent, 'aggregateId' | 'aggregateType' | 'streamVersion' | 'type'>;
 
 /** What a node may answer that cannot serve now, or is no longer there. */
 const passing: ReadonlySet<string> = new Set([
@@ -106,7 +113,7 @@ export class SimulatedSubscriber {
   async #ask(life: Life): Promise<void> {
     life.isAsking = true;
     try {
-      await (this.#manner === 'follow' ? this.#follow(life) : this.#page(life));
+      await this.#by[this.#manner](life);
     } catch (cause) {
       if (life.isOver) return;
       life.isOver = true;
@@ -116,6 +123,12 @@ export class SimulatedSubscriber {
       life.isAsking = false;
     }
   }
+
+  readonly #by: Readonly<Record<SubscriberManner, (life: Life) => Promise<void>>> = {
+    follow: (life) => this.#follow(life),
+    pages: (life) => this.#page(life),
+    stream: (life) => this.#stream(life),
+  };
 
   async #follow(life: Life): Promise<void> {
     const subscription = await life.node.system.feed.subscribe(this.#selection, this.#saved.from);
@@ -132,6 +145,69 @@ export class SimulatedSubscriber {
     life.isOver = true;
   }
 
+  /** Resolves when the connection is gone. */
+  async #stream(life: Life): Promise<void> {
+    const { stream } = this.#world();
+    const { from } = this.#saved;
+    const lines = new EventLines();
+    let failed: Error | undefined;
+    await new Promise<void>((resolve) => {
+      const take = (chunk: string): void => {
+        if (life.isOver || failed !== undefined) return;
+        try {
+          for (const line of lines.take(chunk)) this.#takeLine(life, line);
+        } catch (cause) {
+          failed = cause as Error;
+          resolve();
+        }
+      };
+      const request: ClientRequest = {
+        method: 'GET',
+        path: '/api/v1/events/stream',
+        query: `from=start${this.#kind === undefined ? '' : `&kind=${this.#kind}`}`,
+        body: '',
+        caller: { principal: 'follower', roles: ['admin'], internal: false },
+        ...(typeof from === 'object' && 'token' in from ? { lastEventId: from.token } : {}),
+      };
+      const answered = ({ status, body }: ClientAnswer): void => {
+        const { code } = JSON.parse(body) as { readonly code?: string };
+        failed = new OperatingError('internal', `a stream is answered ${status}: ${body}`);
+        if (code !== undefined && passing.has(code)) failed = new OperatingError('partition-silent', body);
+        resolve();
+      };
+      const close = stream(life.node, request, { answered, chunk: take, lost: resolve });
+      if (close === undefined) resolve();
+      else
+        life.close = () => {
+          close();
+          resolve();
+        };
+    });
+    if (failed !== undefined) throw failed;
+    life.isOver = true;
+  }
+
+  #takeLine(life: Life, { id, event, data }: EventLine): void {
+    if (event === 'resync') throw new Violation('I13: a stream was cut that nobody had cut');
+    if (event === 'end' || data === undefined || event === 'open') {
+      // The id of a heartbeat stands behind everything that came before it.
+      if (id !== '' && event === 'message') this.#save(life, { token: id });
+      return;
+    }
+    // The stream's own form of an event, as `eventJson` makes it.
+    const sent = data as Readonly<Record<string, string | number>>;
+    this.#take(
+      life,
+      {
+        aggregateId: String(sent.aggregate_id),
+        aggregateType: String(sent.aggregate_type),
+        streamVersion: Number(sent.stream_version),
+        type: String(sent.event_type),
+      },
+      { token: id },
+    );
+  }
+
   async #page(life: Life): Promise<void> {
     const { draw } = this.#world();
     const limit = 1 + draw.below(9);
@@ -145,7 +221,7 @@ export class SimulatedSubscriber {
     return this.#kind === undefined ? {} : { kinds: [this.#kind] };
   }
 
-  #take(life: Life, event: RecordedEvent, behind: FeedFrom): void {
+  #take(life: Life, event: GivenEvent, behind: FeedFrom): void {
     const { audit, partitionCount } = this.#world();
     audit.advance();
     const partition = partitionOf(event.aggregateId, partitionCount);
@@ -155,7 +231,7 @@ export class SimulatedSubscriber {
     if (next.name !== found)
       throw new Violation(`I13: a subscriber was given ${found} instead of ${next.name}`);
     life.taken[partition] = next.place + 1;
-    if (this.#manner === 'follow') this.#save(life, behind);
+    if (this.#manner !== 'pages') this.#save(life, behind);
   }
 
   /** Not always: what was taken since is taken again after its death. */

@@ -9,21 +9,24 @@
  */
 import { createHash } from 'node:crypto';
 import type { ActorCall } from '../../actors/model/call.js';
+import type { Caller } from '../../actors/model/message.js';
 import { createMemoryStore } from '../../persistence/memory/memory-store.js';
 import type { ActorAnswer } from '../../runtime/actor-client.js';
 import { type Disrupted, Disruptions } from './disruptions.js';
 import { FaultPlan } from './fault-plan.js';
+import { type ClientRequest, HttpRequests } from './http-requests.js';
 import { JournalAudit } from './journal-audit.js';
 import { addCounters, count, newTally, type RunTally } from './run-tally.js';
 import { drawScenario, type Scenario } from './scenario.js';
 import { SeededRandom } from './seeded-random.js';
 import { SimulatedArchive, TrimmedDisk } from './simulated-archive.js';
-import { SimulatedClient } from './simulated-client.js';
+import { type ClientAsk, SimulatedClient } from './simulated-client.js';
+import { type ConnectionEnds, SimulatedNetwork } from './simulated-network.js';
 import { SimulatedNode } from './simulated-node.js';
 import { SimulatedOperator } from './simulated-operator.js';
 import { SimulatedProviders } from './simulated-providers.js';
 import { SimulatedReader } from './simulated-reader.js';
-import { SimulatedSubscriber } from './simulated-subscriber.js';
+import { SimulatedSubscriber, type SubscriberManner } from './simulated-subscriber.js';
 import { TablesAudit } from './tables-audit.js';
 import { VirtualClock } from './virtual-clock.js';
 import { type AnsweredOperation, Violation, type Workload } from './workload.js';
@@ -75,6 +78,9 @@ class Simulation implements Disrupted {
   /** Undefined: nothing is archived. */
   readonly archive: SimulatedArchive | undefined;
   readonly #reader: SimulatedReader | undefined;
+  /** Undefined: clients call the system itself. */
+  readonly #network: SimulatedNetwork | undefined;
+  readonly #requests: HttpRequests;
   readonly plan: FaultPlan;
   readonly tally: RunTally = newTally();
   readonly clients: readonly SimulatedClient[];
@@ -114,6 +120,8 @@ class Simulation implements Disrupted {
     });
     this.archive = this.#drawArchive();
     this.#reader = this.#drawReader();
+    this.#network = this.#drawNetwork();
+    this.#requests = new HttpRequests(workload.modules);
     this.#providers = new SimulatedProviders({
       ports: workload.modules.flatMap(({ ports }) => ports ?? []),
       adapters: workload.adapters ?? {},
@@ -230,6 +238,7 @@ class Simulation implements Disrupted {
       limits: this.scenario.limits,
       providers: this.#providers,
       archive: this.archive,
+      hasGateway: this.#network !== undefined,
       seed: this.seed + this.#starts * 7_919,
       linkDelayMs: this.plan.linkDelayMs,
       skewMs: () => this.#skewMs,
@@ -431,14 +440,47 @@ class Simulation implements Disrupted {
       partitionCount,
       audit: this.audit,
       sometimes: (name: string) => this.sometimes(name),
+      stream: (node: SimulatedNode, request: ClientRequest, ends: ConnectionEnds) =>
+        node.transport === undefined ? undefined : this.#network?.ask(node.transport, request, ends),
     });
     return Array.from({ length: draw.pick([0, 1, 2]) }, () => {
       const kind = draw.below(3) === 0 && kinds.length > 0 ? draw.pick(kinds).kind : undefined;
       return new SimulatedSubscriber(
         world,
-        { manner: draw.pick(['follow', 'follow', 'pages']), kind },
+        { manner: this.#mannerOf(draw.pick(['follow', 'follow', 'pages'])), kind },
         partitionCount,
       );
+    });
+  }
+
+  /** A third of the seeds have one, by a chance of its own. */
+  #drawNetwork(): SimulatedNetwork | undefined {
+    const draw = new SeededRandom(Math.imul(this.seed, 0x6a09e667) ^ 31);
+    if (draw.below(3) > 0) return undefined;
+    return new SimulatedNetwork({
+      draw,
+      world: this.world,
+      isOn: () => this.plan.isOn,
+      onFault: (name) => this.#fault(name),
+    });
+  }
+
+  /** Over HTTP where there is a network and a route, otherwise as a caller in the same process. */
+  #ask(node: SimulatedNode, asked: ClientAsk, answered: (answer: ActorAnswer) => void): void {
+    const { call, caller, commandId, key, isKeyed, isForged } = asked;
+    const [network, transport] = [this.#network, node.transport];
+    const request =
+      network === undefined ? undefined : this.#requests.requestOf(call, caller, { key, isForged });
+    if (network === undefined || transport === undefined || request === undefined) {
+      const fingerprint = isKeyed ? { fingerprint: isForged ? 'another' : 'f' } : {};
+      return node.submit({ call, caller, commandId, ...fingerprint }, answered);
+    }
+    network.ask(transport, request, {
+      answered: (answer) => {
+        this.sometimes('an answer came over HTTP');
+        answered(this.#requests.answerOf(call, answer));
+      },
+      lost: () => answered({ type: 'failure', code: 'outcome-unknown', detail: 'the connection is gone' }),
     });
   }
 
@@ -461,6 +503,11 @@ class Simulation implements Disrupted {
     const draw = new SeededRandom(Math.imul(this.seed, 0x1f83d9ab) ^ 29);
     const sometimes = (name: string) => this.sometimes(name);
     return new SimulatedReader(`past${this.seed}`, () => ({ draw, audit: this.audit, sometimes }));
+  }
+
+  /** Where there is a network, whoever follows does so over it. */
+  #mannerOf(manner: 'follow' | 'pages'): SubscriberManner {
+    return manner === 'follow' && this.#network !== undefined ? 'stream' : manner;
   }
 
   #driveSubscribers(): void {
@@ -563,6 +610,11 @@ class Simulation implements Disrupted {
         this.tally.commands++;
         return this.#workload.next(this.draw, this.world.now());
       },
+      commandIdOf: (call: ActorCall, caller: Caller, key: string) =>
+        (this.#network === undefined ? undefined : this.#requests.commandIdOf(call, caller, key)) ??
+        key.padEnd(22, '-'),
+      ask: (node: SimulatedNode, asked: ClientAsk, answered: (answer: ActorAnswer) => void) =>
+        this.#ask(node, asked, answered),
       note: (...what: readonly string[]) => {
         this.note(...what);
         count(this.tally.answers, what.slice(2).join(' ').trim());

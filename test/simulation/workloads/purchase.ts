@@ -38,6 +38,7 @@ const patient = { attemptsMax: 4, retryDelayMs: 20, timeoutMs: 1_000 };
 
 export const purchaseSaga = defineSaga({
   name: 'purchase',
+  roles: [],
   events: {},
   version: 1,
   input: OrderInput,
