@@ -52,32 +52,71 @@ t.test('C1: a few sagas are counted again at once', async (t) => {
   await system.stop();
 });
 
-t.test('C1: restMsMax bounds the age of a count', async (t) => {
-  let asked = 0;
+/** So many sagas and one more with each count, whose answers the test gives. */
+function many(partitionCount: number, first: number) {
+  const line = { kind: 'k', state: 'running', step: 's', age: '1m', isParked: false } as const;
+  const asked: number[] = [];
+  const answers: (() => void)[] = [];
   let now = 0;
-  const line = {
-    kind: 'k',
-    state: 'running',
-    step: 's',
-    age: '1m',
-    isParked: false,
-    count: 1_000_000,
-  } as const;
-  const operations: OperationClient = {
-    partitionCount: 1,
-    // One answer for every operation asked here: there is only the count.
-    ask: (async () => [{ ...line, count: line.count + asked++ }]) as unknown as OperationClient['ask'],
+  const ask = (partition: number) => {
+    asked.push(partition);
+    return new Promise((resolve) => {
+      answers.push(() => resolve([{ ...line, count: first + asked.length - 1 }]));
+    });
   };
+  // One answer for every operation: there is only the count.
+  const operations = { partitionCount, ask: ask as unknown as OperationClient['ask'] };
   const scrape = countOpenSagas(operations, { monotonic: () => now });
-  const seen: number[] = [];
-  for (const at of [0, 30_000, 59_999, 60_000, 119_999, 120_000]) {
-    now = at;
-    seen.push((await scrape())[0]?.count ?? 0);
+  return {
+    asked,
+    total: async (at: number) => {
+      now = at;
+      return (await scrape()).reduce((sum, { count }) => sum + count, 0);
+    },
+    /** Answers what waits, and lets what follows from it happen. */
+    answer: async () => {
+      for (const answer of answers.splice(0)) answer();
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+  };
+}
+
+t.test('C1, C2: restMsMax bounds the age of a count; the one before is shown meanwhile', async (t) => {
+  const { total, answer, asked } = many(1, 1_000_000);
+  const first = total(0);
+  await answer();
+  t.equal(await first, 1_000_000, 'the first is waited for');
+  t.equal(await total(59_999), 1_000_000);
+  t.equal(asked.length, 1);
+  t.equal(await total(60_000), 1_000_000);
+  t.equal(asked.length, 2);
+  await answer();
+  t.equal(await total(60_001), 1_000_001);
+  t.equal(asked.length, 2);
+});
+
+t.test('C2: waitedForMax: up to so many a scrape waits for a new count', async (t) => {
+  const { total, answer } = many(1, 9_999);
+  for (const [at, shown] of [
+    [0, 9_999],
+    [10_000, 10_000],
+    [20_000, 10_001],
+  ] as const) {
+    const scraped = total(at);
+    await answer();
+    t.equal(await scraped, shown);
   }
-  t.same(
-    seen.map((count) => count - line.count),
-    [0, 0, 0, 1, 1, 2],
-  );
+  t.equal(await total(30_000), 10_001, 'more are not waited for');
+});
+
+t.test('C3: one partition is counted at a time', async (t) => {
+  const { total, answer, asked } = many(3, 5);
+  const scraped = total(0);
+  for (const partitions of [[0], [0, 1], [0, 1, 2]]) {
+    t.same(asked, partitions);
+    await answer();
+  }
+  t.equal(await scraped, 5 + 6 + 7);
 });
 
 t.test('C2: scrapes at one time share a count', async (t) => {
