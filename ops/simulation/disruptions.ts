@@ -103,8 +103,7 @@ export class Disruptions {
 
   /** The node can only be helped by a new one. */
   async replaceNode(): Promise<void> {
-    const { scenario, draw, node } = this.#simulation;
-    for (const code of node.fatal) this.#simulation.sometimes(`a node ended by itself: ${code}`);
+    const { scenario, draw } = this.#simulation;
     if (scenario.flavour === 'embedded') await this.#crash(draw.pick(['power', 'process']));
     else await this.#kill();
   }
@@ -139,6 +138,7 @@ export class Disruptions {
   }
 
   #end(node: SimulatedNode): void {
+    for (const code of node.fatal) this.#simulation.sometimes(`a node ended by itself: ${code}`);
     node.kill();
     this.#simulation.lose(node);
   }
