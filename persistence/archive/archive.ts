@@ -64,9 +64,9 @@ export class Archive {
   /** Where the next segment of a partition is written until it is whole; makes the folder. */
   partFile(partition: number): string {
     const folder = this.#folder(partition);
-    if (this.ground.makeFolder(folder)) {
-      for (const parent of [this.directory, path.dirname(this.directory)]) this.ground.flushFolder(parent);
-    }
+    this.ground.makeFolder(folder);
+    // Also when it was there: whoever made it may have come to its end before this.
+    for (const parent of [this.directory, path.dirname(this.directory)]) this.ground.flushFolder(parent);
     return path.join(folder, `next${partSuffix}`);
   }
 

@@ -12,10 +12,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { OperatingError } from '../../../actors/model/errors.js';
+import { SeededRandom } from '../../../ops/simulation/seeded-random.js';
+import { SimulatedFiles } from '../../../ops/simulation/simulated-files.js';
 import { Archive } from '../../../persistence/archive/archive.js';
 import { archiveSegment } from '../../../persistence/archive/archive-segment.js';
 import { archivedJournal } from '../../../persistence/archive/archived-journal.js';
 import { Archiver } from '../../../persistence/archive/archiver.js';
+import { JournalFileWriter, publish } from '../../../persistence/archive/journal-file-writer.js';
 import { firstPosition } from '../../../persistence/first-position.js';
 import type { StoredEntry } from '../../../persistence/journal.js';
 import { MemoryDisk } from '../../../persistence/memory/memory-disk.js';
@@ -171,6 +174,23 @@ t.test('a damaged or missing segment is never served, and verifying names the pl
   renameSync(file, `${file}.moved`);
   const missing = archivedJournal(place.store.journal, new Archive(place.archive.directory));
   await t.rejects(missing.read(0, 1, all), { code: 'journal-gap' });
+});
+
+t.test('a folder that was made and not flushed is flushed by whoever writes into it next', async (t) => {
+  for (let seed = 1; seed <= 8; seed++) {
+    const files = new SimulatedFiles(new SeededRandom(seed));
+    const hold = { onEnd: () => undefined, freeBytes: () => 0 };
+    const ends = (step: string) => (step === 'flush a folder' ? ('end of the process' as const) : undefined);
+    const first = new Archive('/data/archive', files.groundOf({ ...hold, fault: ends }));
+    t.throws(() => first.partFile(0));
+    const ground = files.groundOf({ ...hold, fault: () => undefined });
+    const archive = new Archive('/data/archive', ground);
+    const part = archive.partFile(0);
+    new JournalFileWriter(part, {}, ground).finish();
+    publish(part, archive.fileFor(0, 1, 1), ground);
+    files.losePower();
+    t.equal(archive.end(0), 1, 'the segment is there after a power loss');
+  }
 });
 
 t.test('a store that does not answer holds nothing up', async (t) => {
