@@ -4,8 +4,9 @@
 import type { AcknowledgedHeads } from './acknowledged-heads.js';
 import { checkHeads } from './heads-check.js';
 import type { RedisKeys } from './keys.js';
-import type { Argument, RedisConnection } from './redis-connection.js';
+import type { RedisConnection } from './redis-connection.js';
 import { storageUnavailable } from './reply-error.js';
+import type { Argument } from './request-bytes.js';
 
 export class GuardedConnection {
   readonly #connection: RedisConnection;

@@ -16,7 +16,7 @@ import { StoreFailure } from '../store-failure.js';
 import type { StoreReport } from '../store-report.js';
 import { type RedisAddress, tlsOptions } from './redis-address.js';
 import { accessFailure, needsNewConnection } from './reply-error.js';
-import { PlainCommand } from './request-bytes.js';
+import { type Argument, PlainCommand } from './request-bytes.js';
 import { parseInfo } from './server-info.js';
 import { tlsRefusal } from './tls-refusal.js';
 
@@ -29,7 +29,6 @@ const reconnectDelayMsMost = 2_000;
 /** While Redis reads its file, ask again so often. */
 const loadingPollMs = 200;
 
-export type Argument = string | Buffer;
 export type SendCommand = (name: string, args: readonly Argument[]) => Promise<unknown>;
 
 export interface RedisConnectionOptions {

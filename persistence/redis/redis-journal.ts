@@ -20,8 +20,9 @@ import { fenceText, hexOf, parseFence, type StoredFence } from './fence-text.js'
 import { functions } from './function-library.js';
 import { GuardedConnection } from './guarded-connection.js';
 import type { RedisKeys } from './keys.js';
-import type { Argument, RedisConnection } from './redis-connection.js';
+import type { RedisConnection } from './redis-connection.js';
 import { faultOf } from './reply-error.js';
+import type { Argument } from './request-bytes.js';
 
 /** Asked for first; what follows is judged by the size of what came. 16 entries of the greatest size are 4 MB. */
 const firstReadEntries = 16;

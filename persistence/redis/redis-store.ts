@@ -4,12 +4,12 @@
 import type { Store } from '../store.js';
 import { functions } from './function-library.js';
 import { MemoryGuard } from './memory-guard.js';
-import type { Argument } from './redis-connection.js';
 import { RedisJournal } from './redis-journal.js';
 import { redisOwnership } from './redis-ownership.js';
 import { RedisSession, type RedisSessionOptions } from './redis-session.js';
 import { RedisTables } from './redis-tables.js';
 import { storageUnavailable } from './reply-error.js';
+import type { Argument } from './request-bytes.js';
 
 export interface RedisStoreOptions extends RedisSessionOptions {
   /** Tables that are read by key only: no index of their keys is kept. */

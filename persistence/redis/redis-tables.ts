@@ -20,8 +20,9 @@ import { markText, parseMark } from './fence-text.js';
 import { functions } from './function-library.js';
 import { GuardedConnection } from './guarded-connection.js';
 import type { RedisKeys } from './keys.js';
-import type { Argument, RedisConnection } from './redis-connection.js';
+import type { RedisConnection } from './redis-connection.js';
 import { faultOf } from './reply-error.js';
+import type { Argument } from './request-bytes.js';
 
 const noCheckpoint: Checkpoint = { position: 0, hash: noHash, epoch: 0 };
 const committed: TableCommitResult = { type: 'committed' };

@@ -4,7 +4,8 @@
  * 500 rows 470 → 115 µs).
  */
 import { Command } from 'ioredis';
-import type { Argument } from './redis-connection.js';
+
+export type Argument = string | Buffer;
 
 /** Of `*N`, `$N` with its line end: more digits than any length that Redis takes. */
 const headBytesMax = 16;
