@@ -42,6 +42,7 @@ interface Folder {
 export class SimulatedFiles {
   readonly #folders = new Map<string, Folder>();
   readonly #draw: SeededRandom;
+  #writers = 0;
 
   constructor(draw: SeededRandom) {
     this.#draw = draw;
@@ -58,6 +59,10 @@ export class SimulatedFiles {
   /** As a process sees them. */
   groundOf(process: ProcessHold): ProcessGround {
     return new Ground(this, process);
+  }
+
+  newWriter(): number {
+    return ++this.#writers;
   }
 
   folder(name: string): Folder | undefined {
@@ -99,6 +104,7 @@ export class SimulatedFiles {
 }
 
 class Ground implements ProcessGround {
+  readonly writer: string;
   readonly #files: SimulatedFiles;
   readonly #process: ProcessHold;
   #isEnded = false;
@@ -106,6 +112,7 @@ class Ground implements ProcessGround {
   constructor(files: SimulatedFiles, process: ProcessHold) {
     this.#files = files;
     this.#process = process;
+    this.writer = `w${files.newWriter()}`;
   }
 
   end(): void {

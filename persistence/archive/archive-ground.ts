@@ -2,6 +2,7 @@
  * What an archive stands on: files, the room for them, and somebody who expands what was compressed. Handed in, so that a simulation
  * puts a disk of its own under the same code; `machineGround` is the real one.
  */
+import { randomUUID } from 'node:crypto';
 import {
   closeSync,
   existsSync,
@@ -34,6 +35,8 @@ export interface FileSource {
 }
 
 export interface ArchiveGround {
+  /** Tells this writer from all others that ever write here; part of a file name. */
+  readonly writer: string;
   /** Of the files in a folder; none when there is no folder. */
   names(folder: string): readonly string[];
   /** True when it was not there. */
@@ -56,6 +59,7 @@ export interface ArchiveGround {
 const expand = promisify(brotliDecompress);
 
 export const machineGround: ArchiveGround = {
+  writer: randomUUID(),
   names(folder) {
     try {
       return readdirSync(folder);

@@ -22,6 +22,7 @@ export interface Segment {
 /** Files whose footers are kept; a walk through a history visits neighbours. */
 const readersMax = 8;
 const namePattern = /^(\d{12,16})-(\d{12,16})\.journal$/;
+const partPattern = /^next.*\.part$/;
 const positionDigits = 12;
 
 export class Archive {
@@ -61,13 +62,19 @@ export class Archive {
     return end;
   }
 
-  /** Where the next segment of a partition is written until it is whole; makes the folder. */
+  /**
+   * Where the next segment of a partition is written until it is whole; makes the folder. No other writer's name: one that was
+   * paused and succeeded may wake and go on writing. What others have left there goes.
+   */
   partFile(partition: number): string {
     const folder = this.#folder(partition);
     this.ground.makeFolder(folder);
     // Also when it was there: whoever made it may have come to its end before this.
     for (const parent of [this.directory, path.dirname(this.directory)]) this.ground.flushFolder(parent);
-    return path.join(folder, `next${partSuffix}`);
+    const part = `next-${this.ground.writer}${partSuffix}`;
+    for (const name of this.ground.names(folder))
+      if (name !== part && partPattern.test(name)) this.ground.remove(path.join(folder, name));
+    return path.join(folder, part);
   }
 
   /** The name of a segment of these positions. */

@@ -15,6 +15,7 @@ import { OperatingError } from '../../../actors/model/errors.js';
 import { SeededRandom } from '../../../ops/simulation/seeded-random.js';
 import { SimulatedFiles } from '../../../ops/simulation/simulated-files.js';
 import { Archive } from '../../../persistence/archive/archive.js';
+import { machineGround } from '../../../persistence/archive/archive-ground.js';
 import { archiveSegment } from '../../../persistence/archive/archive-segment.js';
 import { archivedJournal } from '../../../persistence/archive/archived-journal.js';
 import { Archiver } from '../../../persistence/archive/archiver.js';
@@ -147,8 +148,11 @@ t.test(
     });
     const end = place.archive.end(0);
     t.equal(await firstPosition(place.store.journal, 0), 1);
-    writeFileSync(place.archive.partFile(0), 'half a segment');
+    const part = place.archive.partFile(0);
+    const left = part.replace(machineGround.writer, 'gone');
+    for (const file of [part, left]) writeFileSync(file, 'half a segment');
     await place.archiver().run();
+    t.notOk(existsSync(left), 'what another writer has left there is gone');
     t.ok(place.archive.end(0) > end);
     t.equal(await firstPosition(place.store.journal, 0), place.archive.end(0) + 1);
     t.equal((await everything(place)).length, 200);
@@ -174,6 +178,20 @@ t.test('a damaged or missing segment is never served, and verifying names the pl
   renameSync(file, `${file}.moved`);
   const missing = archivedJournal(place.store.journal, new Archive(place.archive.directory));
   await t.rejects(missing.read(0, 1, all), { code: 'journal-gap' });
+});
+
+t.test('who was paused in the middle of a segment and succeeded does no harm when it wakes', async (t) => {
+  const place = new Place(t);
+  await place.append(200);
+  await place.sweep();
+  const ground = { ...machineGround, writer: 'paused' };
+  const paused = new Archive(place.archive.directory, ground);
+  const part = paused.partFile(0);
+  const writer = new JournalFileWriter(part, {}, ground);
+  await place.archiver().run();
+  writer.finish();
+  t.throws(() => publish(part, paused.fileFor(0, 1, 200), ground), { code: 'ENOENT' });
+  t.equal((await everything(place)).length, 200);
 });
 
 t.test('a folder that was made and not flushed is flushed by whoever writes into it next', async (t) => {
