@@ -3,7 +3,8 @@
  * merges them in the background, and tells the filter what it may hold after a restart.
  *
  * L1  A look finds the recorded outcome of every id within the retention; the caller compares the full id. A segment
- *     that went away while the look was reading is not a miss: its ids stand in what replaced it.
+ *     that went away while the look was reading is not a miss: its ids stand in what replaced it, or another owner has
+ *     replaced it, and this one is about to learn that it has none.
  * L2  Segments and their directory change in one slice, the last of a sweep.
  */
 import { OperatingError } from '../../actors/model/errors.js';
@@ -12,6 +13,7 @@ import type { FilterGenerations } from './filter-generations.js';
 import { idHash, idHashKey } from './id-hash.js';
 import { OutcomeIndex, type SegmentMerge } from './outcome-index.js';
 import { findInSegment, mergeSegments } from './outcome-segment.js';
+import { decodeDirectory } from './segment-directory.js';
 
 export const outcomeTable = 'outcome';
 const directoryKey = 'directory';
@@ -78,17 +80,26 @@ export class OutcomeLedger {
   async candidates(commandId: string): Promise<readonly number[]> {
     idHash(commandId, hashKey, hash);
     const [high, low] = [hash[0] as number, hash[1] as number];
+    let found = this.#index.candidates(high, low);
     for (let look = 1; look <= looksMax; look++) {
-      const found = this.#index.candidates(high, low);
       if (found === undefined) return [];
       const segments = await this.#segmentsNow(found.segments);
-      if (segments === undefined) continue;
-      return [...found.positions, ...segments.flatMap((bytes) => findInSegment(bytes, high, low))];
+      if (segments !== undefined)
+        return [...found.positions, ...segments.flatMap((bytes) => findInSegment(bytes, high, low))];
+      found = this.#index.candidates(high, low);
     }
-    throw new OperatingError(
-      'bytes-damaged',
-      `Partition ${this.#partition} lacks a segment of its directory.`,
-    );
+    throw await this.#whyMissing(found?.segments ?? []);
+  }
+
+  /** A stored directory that does not list them is not of this owner's writing. */
+  async #whyMissing(numbers: readonly number[]): Promise<OperatingError> {
+    const [stored] = await this.#tables.get(this.#partition, outcomeTable, [directoryKey]);
+    const listed = stored === undefined ? [] : decodeDirectory(stored).segments.map(({ number }) => number);
+    if (numbers.every((number) => listed.includes(number))) {
+      const detail = `Partition ${this.#partition} lacks a segment of its directory.`;
+      return new OperatingError('bytes-damaged', detail);
+    }
+    return new OperatingError('storage-unavailable', 'The partition is being taken by another owner.');
   }
 
   /** Takes what a sweep up to `position` is to write: a new segment, a finished merge, what has expired. */

@@ -134,6 +134,22 @@ t.test('L1: a look that began before a merge and reads long after it looks again
   t.same(await look, [1]);
 });
 
+t.test(
+  'L1: a look after another owner has replaced what it looks for is refused, and is no damage',
+  async (t) => {
+    const bench = new Bench();
+    await bench.open();
+    await bench.fillForMerge();
+    const superseded = bench.ledger;
+    await bench.open();
+    bench.note('one-more');
+    await bench.sweep();
+    await bench.sweep();
+    await t.rejects(superseded.candidates('id-0'), { code: 'storage-unavailable' });
+    t.same(await bench.ledger.candidates('id-0'), [1]);
+  },
+);
+
 t.test('L2: a segment that is missing without a successor is damage, not a miss', async (t) => {
   const bench = new Bench();
   await bench.open();
