@@ -12,24 +12,20 @@ import type { ActorCall } from '../../actors/model/call.js';
 import type { Caller } from '../../actors/model/message.js';
 import { createMemoryStore } from '../../persistence/memory/memory-store.js';
 import type { ActorAnswer } from '../../runtime/actor-client.js';
+import { Cast, type CastStage } from './cast.js';
+import { ComingToRest, type Restless } from './coming-to-rest.js';
 import { type Disrupted, Disruptions } from './disruptions.js';
 import { FaultPlan } from './fault-plan.js';
-import { type ClientRequest, HttpRequests } from './http-requests.js';
 import { JournalAudit } from './journal-audit.js';
-import { addCounters, count, newTally, type RunTally } from './run-tally.js';
+import { count, newTally, type RunTally } from './run-tally.js';
 import { drawScenario, type Scenario } from './scenario.js';
 import { SeededRandom } from './seeded-random.js';
-import { SimulatedArchive, TrimmedDisk } from './simulated-archive.js';
+import { type SimulatedArchive, TrimmedDisk } from './simulated-archive.js';
 import { type ClientAsk, SimulatedClient } from './simulated-client.js';
-import { type ConnectionEnds, SimulatedNetwork } from './simulated-network.js';
 import { SimulatedNode } from './simulated-node.js';
-import { SimulatedOperator } from './simulated-operator.js';
-import { SimulatedProviders } from './simulated-providers.js';
-import { SimulatedReader } from './simulated-reader.js';
-import { SimulatedSubscriber, type SubscriberManner } from './simulated-subscriber.js';
 import { TablesAudit } from './tables-audit.js';
 import { VirtualClock } from './virtual-clock.js';
-import { type AnsweredOperation, Violation, type Workload } from './workload.js';
+import { Violation, type Workload } from './workload.js';
 
 export interface SimulationResult {
   readonly trace: string;
@@ -40,16 +36,6 @@ export interface SimulationResult {
 const livesMax = 8;
 /** Starts in a row that may find no store; then it answers for a while. */
 const failedStartsMax = 10;
-const patienceMs = 60_000;
-/** Failures that pass. A node that another one has superseded shortly before all healed comes to know it when it is asked to write. */
-const passing: ReadonlySet<string> = new Set([
-  'mailbox-full',
-  'outcome-unknown',
-  'overloaded',
-  'storage-behind',
-  'storage-unavailable',
-]);
-const timersAheadMs = 5_000;
 /**
  * What a caller hears whose node asked for its end before it answered: the process goes with the one shard that was fenced,
  * also where another shard still holds the call.
@@ -69,27 +55,19 @@ export async function runSimulation(
   return new Simulation(seed, workload, onNote).run();
 }
 
-class Simulation implements Disrupted {
+class Simulation implements CastStage, Disrupted, Restless {
   readonly seed: number;
   readonly draw: SeededRandom;
   readonly world: VirtualClock;
   readonly scenario: Scenario;
   readonly disk: TrimmedDisk;
-  /** Undefined: nothing is archived. */
-  readonly archive: SimulatedArchive | undefined;
-  readonly #reader: SimulatedReader | undefined;
-  /** Undefined: clients call the system itself. */
-  readonly #network: SimulatedNetwork | undefined;
-  readonly #requests: HttpRequests;
   readonly plan: FaultPlan;
   readonly tally: RunTally = newTally();
   readonly clients: readonly SimulatedClient[];
-  readonly #operator: SimulatedOperator;
-  readonly #subscribers: readonly SimulatedSubscriber[];
+  readonly cast: Cast;
   /** Nodes that were superseded and still live. */
   readonly superseded = new Set<SimulatedNode>();
-  readonly #workload: Workload;
-  readonly #providers: SimulatedProviders;
+  readonly workload: Workload;
   readonly #disruptions: Disruptions;
   readonly #onNote: (line: string) => void;
   readonly #hash = createHash('sha256');
@@ -106,7 +84,7 @@ class Simulation implements Disrupted {
   constructor(seed: number, workload: Workload, onNote: (line: string) => void) {
     this.seed = seed;
     this.#onNote = onNote;
-    this.#workload = workload;
+    this.workload = workload;
     this.draw = new SeededRandom(Math.imul(seed, 0x9e3779b1));
     const schedule = new SeededRandom(Math.imul(seed, 0x85ebca6b) ^ 0x5bd1e995);
     this.world = new VirtualClock({ fraction: schedule.fraction });
@@ -116,36 +94,15 @@ class Simulation implements Disrupted {
     this.plan = new FaultPlan(this.scenario.flavour, {
       draw: new SeededRandom(Math.imul(seed, 0xc2b2ae35) ^ 7),
       world: this.world,
-      onFault: (name) => this.#fault(name),
-    });
-    this.archive = this.#drawArchive();
-    this.#reader = this.#drawReader();
-    this.#network = this.#drawNetwork();
-    this.#requests = new HttpRequests(workload.modules);
-    this.#providers = new SimulatedProviders({
-      ports: workload.modules.flatMap(({ ports }) => ports ?? []),
-      adapters: workload.adapters ?? {},
-      draw: new SeededRandom(Math.imul(seed, 0x27d4eb2f) ^ 11),
-      world: this.world,
-      isOn: () => this.plan.isOn,
-      onFault: (name) => this.#fault(name),
+      onFault: (name) => this.fault(name),
     });
     this.#operationsLeft = this.scenario.clientCount * this.scenario.operationsPerClient;
     this.clients = Array.from(
       { length: this.scenario.clientCount },
       (_, index) => new SimulatedClient(`k${seed}.${index}`, () => this.#clientWorld),
     );
-    const operatorDraw = new SeededRandom(Math.imul(seed, 0x2545f491) ^ 17);
-    this.#operator = new SimulatedOperator(`op${seed}`, () => ({
-      draw: operatorDraw,
-      letters: () => {
-        this.audit.advance();
-        return this.audit.letters;
-      },
-      note: (...what) => this.note(...what),
-    }));
-    this.#subscribers = this.#drawSubscribers();
     this.#tablesAudit = new TablesAudit(this.disk);
+    this.cast = new Cast(this);
     this.#disruptions = new Disruptions(this);
   }
 
@@ -158,7 +115,11 @@ class Simulation implements Disrupted {
       if (this.clients.every((client) => client.isDone) && life > 0) break;
       if (!this.#isOver) await this.#disruptions.endLife();
     }
-    if (!this.#isOver) await this.#finish();
+    if (!this.#isOver) {
+      this.plan.isOn = false;
+      this.note('heal');
+      await new ComingToRest(this, this.#disruptions).run();
+    }
     this.tally.runs = 1;
     this.tally.virtualMs = this.world.monotonic();
     return { trace: this.#hash.digest('hex'), tally: this.tally };
@@ -167,6 +128,14 @@ class Simulation implements Disrupted {
   get node(): SimulatedNode {
     if (this.#node === undefined) throw new Error('no node has been started');
     return this.#node;
+  }
+
+  get archive(): SimulatedArchive | undefined {
+    return this.cast.archive;
+  }
+
+  get hasAudit(): boolean {
+    return this.#audit !== undefined;
   }
 
   get audit(): JournalAudit {
@@ -180,11 +149,15 @@ class Simulation implements Disrupted {
     this.#onNote(line);
   }
 
+  isOn(): boolean {
+    return this.plan.isOn;
+  }
+
   sometimes(name: string, by = 1): void {
     count(this.tally.sometimes, name, by);
   }
 
-  #fault(name: string): void {
+  fault(name: string): void {
     count(this.tally.faults, name);
     this.note('fault', name);
   }
@@ -223,7 +196,7 @@ class Simulation implements Disrupted {
   async #tryStart(): Promise<SimulatedNode> {
     const { partitionCount, flavour } = this.scenario;
     return SimulatedNode.start({
-      modules: this.#workload.modules,
+      modules: this.workload.modules,
       world: this.world,
       openStore: () =>
         createMemoryStore({
@@ -236,9 +209,9 @@ class Simulation implements Disrupted {
         }),
       shardCount: this.scenario.shardCount,
       limits: this.scenario.limits,
-      providers: this.#providers,
+      providers: this.cast.providers,
       archive: this.archive,
-      hasGateway: this.#network !== undefined,
+      hasGateway: this.cast.hasNetwork,
       seed: this.seed + this.#starts * 7_919,
       linkDelayMs: this.plan.linkDelayMs,
       skewMs: () => this.#skewMs,
@@ -257,9 +230,9 @@ class Simulation implements Disrupted {
       if (this.clients.every((client) => client.isDone)) return;
       await this.#disruptions.whileLiving();
       for (const client of this.clients) client.drive(this.node);
-      this.#operator.drive(this.node, false);
-      this.#driveSubscribers();
-      this.#reader?.drive(this.node);
+      this.cast.operator.drive(this.node, false);
+      this.cast.driveSubscribers(this.node);
+      this.cast.reader?.drive(this.node);
       await this.world.advance(1 + this.draw.below(10));
       this.observe();
     }
@@ -305,7 +278,7 @@ class Simulation implements Disrupted {
   }
 
   askBlindly(node: SimulatedNode, answered: (isRecorded: boolean) => void): void {
-    const { call } = this.#workload.next(this.draw, this.world.now());
+    const { call } = this.workload.next(this.draw, this.world.now());
     const commandId = `blind${this.seed}.${++this.#checks}`.padEnd(22, '-');
     const caller = { principal: 'somebody', roles: ['admin'], internal: false };
     node.submit({ call, caller, commandId, fingerprint: 'f' }, (answer) =>
@@ -314,11 +287,15 @@ class Simulation implements Disrupted {
   }
 
   async #setUp(): Promise<void> {
-    for (const [index, call] of (this.#workload.setup ?? []).entries()) {
+    for (const [index, call] of (this.workload.setup ?? []).entries()) {
       const commandId = `setup${this.seed}.${index}`.padEnd(22, '-');
       const answer = await this.#answerTo(call, { commandId, fingerprint: 'f' });
       if (answer.type !== 'reply') throw new Error(`setup: ${JSON.stringify(answer)}`);
     }
+  }
+
+  answerTo(call: ActorCall): Promise<ActorAnswer> {
+    return this.#answerTo(call, { commandId: `check${++this.#checks}`.padEnd(22, '-') });
   }
 
   async #answerTo(
@@ -337,246 +314,8 @@ class Simulation implements Disrupted {
     return answer ?? nodeEnded;
   }
 
-  /** Asks again where the node has too much to do (its bounds are low), and a new one where it has come to its end. */
-  async #patientAnswerTo(call: ActorCall): Promise<ActorAnswer> {
-    const endsAt = this.world.monotonic() + patienceMs;
-    for (;;) {
-      const answer = await this.#answerTo(call, { commandId: `check${++this.#checks}`.padEnd(22, '-') });
-      const isPassing = answer.type === 'failure' && passing.has(answer.code);
-      if (!isPassing || this.world.monotonic() > endsAt) return answer;
-      await this.world.advance(200);
-      if (this.node.fatal.length > 0) await this.#disruptions.replaceNode();
-    }
-  }
-
-  /** Everything heals: from here on all that was begun must end (I27), and then add up. */
-  async #finish(): Promise<void> {
-    this.plan.isOn = false;
-    this.note('heal');
-    await this.#disruptions.heal();
-    await this.#until(
-      () => 'clients have their answers',
-      async () => {
-        if (this.node.fatal.length > 0) await this.#disruptions.replaceNode();
-        for (const client of this.clients) client.drive(this.node);
-        return this.clients.every((client) => client.isDone);
-      },
-    );
-    await this.#everythingEnds();
-    await this.#checkLetters();
-    await this.#until(
-      () => 'no dead letter is left',
-      async () => {
-        this.#operator.drive(this.node, true);
-        return this.audit.letters.waiting.length === 0;
-      },
-    );
-    await this.#everythingEnds();
-    await this.#until(
-      () => 'the tables have caught up',
-      async () => {
-        const shards = await this.world.settled(this.node.metrics());
-        return shards.every(({ tableLagEntries }) => tableLagEntries === 0);
-      },
-    );
-    await this.#until(
-      () => 'the subscribers have every event',
-      async () => {
-        this.#driveSubscribers();
-        return this.#subscribers.every(({ isAtEnd }) => isAtEnd);
-      },
-    );
-    this.#countEnds();
-    await this.#checkAtRest();
-    addCounters(this.tally, await this.world.settled(this.node.metrics()));
-    await this.#stopWell();
-    await this.start();
-    await this.#checkAtRest();
-    await this.#stopWell();
-  }
-
-  /** Every history is whole, wherever its parts stand. */
-  async #checkArchive(): Promise<void> {
-    if (this.archive === undefined || this.#reader === undefined) return;
-    this.sometimes('a segment was archived', this.archive.segmentCount);
-    this.sometimes('an entry was trimmed', this.disk.trimmed().flat().length);
-    await this.archive.check();
-    await this.world.settled(this.#reader.readAll(this.node));
-    if (this.disk.violation !== undefined) throw this.disk.violation;
-  }
-
-  async #stopWell(): Promise<void> {
-    if (!(await this.node.stop())) throw new Violation('I25: the node does not stop');
-    this.lose(this.node);
-    this.checkTables(true);
-  }
-
-  async #everythingEnds(): Promise<void> {
-    await this.#until(
-      () => `everything ends: ${this.#unfinished().join(', ')}`,
-      async () => this.#unfinished().length === 0,
-    );
-  }
-
-  async #until(what: () => string, isDone: () => Promise<boolean>): Promise<void> {
-    const endsAt = this.world.monotonic() + patienceMs;
-    while (!(await isDone())) {
-      if (this.node.fatal.length > 0) await this.#disruptions.replaceNode();
-      if (this.world.monotonic() > endsAt) throw new Violation(`I27: not within ${patienceMs} ms: ${what()}`);
-      await this.world.advance(10 + this.draw.below(40));
-      this.observe();
-    }
-  }
-
-  /** A stream of chance of their own: with or without them the rest of a seed is drawn the same. */
-  #drawSubscribers(): SimulatedSubscriber[] {
-    const draw = new SeededRandom(Math.imul(this.seed, 0x165667b1) ^ 13);
-    const { partitionCount } = this.scenario;
-    const kinds = this.#workload.modules.flatMap(({ aggregates }) =>
-      aggregates.map(({ contract }) => contract),
-    );
-    const world = () => ({
-      draw,
-      partitionCount,
-      audit: this.audit,
-      sometimes: (name: string) => this.sometimes(name),
-      stream: (node: SimulatedNode, request: ClientRequest, ends: ConnectionEnds) =>
-        node.transport === undefined ? undefined : this.#network?.ask(node.transport, request, ends),
-    });
-    return Array.from({ length: draw.pick([0, 1, 2]) }, () => {
-      const kind = draw.below(3) === 0 && kinds.length > 0 ? draw.pick(kinds).kind : undefined;
-      return new SimulatedSubscriber(
-        world,
-        { manner: this.#mannerOf(draw.pick(['follow', 'follow', 'pages'])), kind },
-        partitionCount,
-      );
-    });
-  }
-
-  /** A third of the seeds have one, by a chance of its own. */
-  #drawNetwork(): SimulatedNetwork | undefined {
-    const draw = new SeededRandom(Math.imul(this.seed, 0x6a09e667) ^ 31);
-    if (draw.below(3) > 0) return undefined;
-    return new SimulatedNetwork({
-      draw,
-      world: this.world,
-      isOn: () => this.plan.isOn,
-      onFault: (name) => this.#fault(name),
-    });
-  }
-
-  /** Over HTTP where there is a network and a route, otherwise as a caller in the same process. */
-  #ask(node: SimulatedNode, asked: ClientAsk, answered: (answer: ActorAnswer) => void): void {
-    const { call, caller, commandId, key, isKeyed, isForged } = asked;
-    const [network, transport] = [this.#network, node.transport];
-    const request =
-      network === undefined ? undefined : this.#requests.requestOf(call, caller, { key, isForged });
-    if (network === undefined || transport === undefined || request === undefined) {
-      const fingerprint = isKeyed ? { fingerprint: isForged ? 'another' : 'f' } : {};
-      return node.submit({ call, caller, commandId, ...fingerprint }, answered);
-    }
-    network.ask(transport, request, {
-      answered: (answer) => {
-        this.sometimes('an answer came over HTTP');
-        answered(this.#requests.answerOf(call, answer));
-      },
-      lost: () => answered({ type: 'failure', code: 'outcome-unknown', detail: 'the connection is gone' }),
-    });
-  }
-
-  /** A third of the seeds have one, by a chance of its own. */
-  #drawArchive(): SimulatedArchive | undefined {
-    const draw = new SeededRandom(Math.imul(this.seed, 0x3c6ef372) ^ 23);
-    if (draw.below(3) > 0) return undefined;
-    this.disk.beforeTrim(() => this.#audit?.advance());
-    return new SimulatedArchive({
-      draw,
-      disk: this.disk,
-      isOn: () => this.plan.isOn,
-      onFault: (name) => this.#fault(name),
-    });
-  }
-
-  /** Whoever looks far back asks the archive. */
-  #drawReader(): SimulatedReader | undefined {
-    if (this.archive === undefined) return undefined;
-    const draw = new SeededRandom(Math.imul(this.seed, 0x1f83d9ab) ^ 29);
-    const sometimes = (name: string) => this.sometimes(name);
-    return new SimulatedReader(`past${this.seed}`, () => ({ draw, audit: this.audit, sometimes }));
-  }
-
-  /** Where there is a network, whoever follows does so over it. */
-  #mannerOf(manner: 'follow' | 'pages'): SubscriberManner {
-    return manner === 'follow' && this.#network !== undefined ? 'stream' : manner;
-  }
-
-  #driveSubscribers(): void {
-    for (const subscriber of this.#subscribers) subscriber.drive(this.node);
-  }
-
-  #countEnds(): void {
-    for (const state of this.audit.sagaStates()) this.sometimes(`a saga came to be ${state}`);
-    const { queuedCount, replayedCount, skippedCount } = this.audit.letters;
-    this.sometimes('a message became a dead letter', queuedCount);
-    this.sometimes('a dead letter was replayed', replayedCount);
-    this.sometimes('a dead letter was skipped', skippedCount);
-  }
-
-  /** What has begun and not ended; timers that are due soon are waited for. */
-  #unfinished(): string[] {
-    const { audit } = this;
-    return [
-      ...audit.openChannels(),
-      ...audit.timersDue(this.world.now() + timersAheadMs).map((name) => `timer ${name}`),
-      ...audit.openSagas(),
-    ];
-  }
-
-  async #checkAtRest(): Promise<void> {
-    this.audit.advance();
-    const operations = this.#answered();
-    for (const { commandId, operation, answer, executions } of operations) {
-      const isKeyed = operation.call.type === 'command' && operation.sent !== 'once';
-      if (isKeyed && executions !== 1)
-        throw new Violation(`I1: ${commandId} was answered, and is recorded ${executions} times`);
-      if (answer === undefined && isKeyed) throw new Violation(`I15: ${commandId} has no answer`);
-    }
-    for (const client of this.clients) {
-      for (const { commandId, failure, isKeyed } of client.tracked) {
-        const isDefinite = failure !== undefined && failure !== 'outcome-unknown';
-        if (!isKeyed && isDefinite && this.audit.executionsOf(commandId) > 0)
-          throw new Violation(`I15: ${commandId} was refused with ${failure}, and is in the journal`);
-      }
-    }
-    await this.#checkLetters();
-    await this.#checkArchive();
-    await this.#workload.check?.({
-      operations,
-      ask: (call) => this.#patientAnswerTo(call),
-      now: () => this.world.now(),
-    });
-  }
-
-  async #checkLetters(): Promise<void> {
-    await this.#until(
-      () => 'the letters are listed',
-      () => this.world.settled(this.#operator.check(this.node, this.disk.partitionCount)),
-    );
-  }
-
-  #answered(): AnsweredOperation[] {
-    return this.clients.flatMap((client) =>
-      client.tracked.map(({ operation, commandId, answer }) => ({
-        operation,
-        commandId,
-        answer,
-        executions: this.audit.executionsOf(commandId),
-      })),
-    );
-  }
-
   #newAudit(): JournalAudit {
-    const watcher = this.#workload.watch?.();
+    const watcher = this.workload.watch?.();
     return new JournalAudit({
       disk: this.disk,
       kinds: this.node.system.kinds,
@@ -608,13 +347,11 @@ class Simulation implements Disrupted {
         if (this.#operationsLeft <= 0) return undefined;
         this.#operationsLeft--;
         this.tally.commands++;
-        return this.#workload.next(this.draw, this.world.now());
+        return this.workload.next(this.draw, this.world.now());
       },
-      commandIdOf: (call: ActorCall, caller: Caller, key: string) =>
-        (this.#network === undefined ? undefined : this.#requests.commandIdOf(call, caller, key)) ??
-        key.padEnd(22, '-'),
+      commandIdOf: (call: ActorCall, caller: Caller, key: string) => this.cast.commandIdOf(call, caller, key),
       ask: (node: SimulatedNode, asked: ClientAsk, answered: (answer: ActorAnswer) => void) =>
-        this.#ask(node, asked, answered),
+        this.cast.ask(node, asked, answered),
       note: (...what: readonly string[]) => {
         this.note(...what);
         count(this.tally.answers, what.slice(2).join(' ').trim());
