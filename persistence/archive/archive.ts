@@ -70,11 +70,24 @@ export class Archive {
     const folder = this.#folder(partition);
     this.ground.makeFolder(folder);
     // Also when it was there: whoever made it may have come to its end before this.
-    for (const parent of [this.directory, path.dirname(this.directory)]) this.ground.flushFolder(parent);
+    this.#flushParents();
     const part = `next-${this.ground.writer}${partSuffix}`;
     for (const name of this.ground.names(folder))
       if (name !== part && partPattern.test(name)) this.ground.remove(path.join(folder, name));
     return path.join(folder, part);
+  }
+
+  /**
+   * As `end`, and what it counts survives power loss from here on: who came to an end between a segment's name and the flush
+   * of its folder has left a name that would not.
+   */
+  settledEnd(partition: number): number {
+    const end = this.end(partition);
+    if (end > 0) {
+      this.ground.flushFolder(this.#folder(partition));
+      this.#flushParents();
+    }
+    return end;
   }
 
   /** The name of a segment of these positions. */
@@ -119,6 +132,10 @@ export class Archive {
       this.#readers.delete(oldest);
     }
     return reader;
+  }
+
+  #flushParents(): void {
+    for (const parent of [this.directory, path.dirname(this.directory)]) this.ground.flushFolder(parent);
   }
 
   #folder(partition: number): string {

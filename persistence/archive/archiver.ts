@@ -144,7 +144,7 @@ export class Archiver {
   #end(partition: number): number {
     let end = this.#ends.get(partition);
     if (end === undefined) {
-      end = this.#parts.archive.end(partition);
+      end = this.#parts.archive.settledEnd(partition);
       this.#ends.set(partition, end);
     }
     return end;

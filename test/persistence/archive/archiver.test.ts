@@ -211,6 +211,29 @@ t.test('a folder that was made and not flushed is flushed by whoever writes into
   }
 });
 
+t.test('a name that was given and not flushed is flushed before anybody relies on it', async (t) => {
+  for (let seed = 1; seed <= 8; seed++) {
+    const files = new SimulatedFiles(new SeededRandom(seed));
+    const hold = { onEnd: () => undefined, freeBytes: () => 0 };
+    let isNamed = false;
+    const first = files.groundOf({
+      ...hold,
+      fault: (step) => {
+        isNamed ||= step === 'rename';
+        return isNamed && step === 'flush a folder' ? 'end of the process' : undefined;
+      },
+    });
+    const archive = new Archive('/data/archive', first);
+    const part = archive.partFile(0);
+    new JournalFileWriter(part, {}, first).finish();
+    t.throws(() => publish(part, archive.fileFor(0, 1, 1), first));
+    const next = new Archive('/data/archive', files.groundOf({ ...hold, fault: () => undefined }));
+    t.equal(next.settledEnd(0), 1);
+    files.losePower();
+    t.equal(next.end(0), 1, 'what was relied on is there after a power loss');
+  }
+});
+
 t.test('a store that does not answer holds nothing up', async (t) => {
   const place = new Place(t);
   await place.append(200);
