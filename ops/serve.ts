@@ -4,6 +4,8 @@
  * P1  The first SIGTERM, SIGINT or loss of the supervisor stops the node in order; further ones change nothing.
  * P2  Whatever nobody caught ends the process with code 1: the supervisor's new process recovers from the journal,
  *     which is more certain than a process that goes on with a broken invariant.
+ * P3  After a write of the embedded store has failed it is ended by SIGKILL: LMDB may still hold the lock of that write, and an
+ *     exit that closes the environment would wait for it for ever.
  */
 import { banner } from './banner.js';
 import { exitCodes } from './exit-codes.js';
@@ -20,6 +22,7 @@ export async function serve(options: Omit<NodeOptions, 'onFatal'>): Promise<numb
   const { report } = options;
   const crash = (error: unknown): never => {
     report('error', 'crashed', { error });
+    if (isStoreBroken(error)) process.kill(process.pid, 'SIGKILL');
     process.exit(exitCodes.crashed);
   };
   // Also reached by promises that nobody awaits: Node makes exceptions of their rejections.
@@ -43,6 +46,11 @@ export async function serve(options: Omit<NodeOptions, 'onFatal'>): Promise<numb
   } catch (error) {
     return crash(error);
   }
+}
+
+/** It may have come from another thread: the code is what is left of it. */
+function isStoreBroken(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'store-broken';
 }
 
 /** Resolves to the time left for stopping, with the first reason to (P1). */

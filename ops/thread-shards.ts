@@ -149,8 +149,8 @@ class ThreadShard implements ShardHandle {
 
   /** Resolves when the shard has released its partitions and closed its store, or its thread is gone. */
   async stop(): Promise<void> {
-    // A shard that was lost may have left its thread, which would keep the process.
-    if (this.#threadPhase === 'gone') return void (await this.#worker.terminate());
+    // A shard that was lost may have left its thread, which would keep the process; it need not come to its end (P3 of serve.ts).
+    if (this.#threadPhase === 'gone') return void this.#worker.terminate();
     this.#threadPhase = 'stopping';
     this.#order({ type: 'stop' });
     return new Promise((resolve) => {

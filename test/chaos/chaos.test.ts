@@ -24,6 +24,12 @@ t.test('a power cut under load loses nothing acknowledged', { timeout: 110_000 }
   survives(t, { store: 'embedded', only: ['power cut of the node'] }),
 );
 
+t.test(
+  'a node whose disk does not flush ends at once, and its successor lacks nothing',
+  { timeout: 110_000 },
+  (t) => survives(t, { store: 'embedded', only: ['fdatasync fails in the node'] }),
+);
+
 if (hasRedis('faults between the node and Redis')) {
   t.test('lost replies and late writes lose nothing', { timeout: 120_000 }, async (t) => {
     const redis = await RedisServer.start();

@@ -14,7 +14,10 @@ const straceMissing = (): string | undefined =>
     ? undefined
     : 'needs root and strace on the PATH';
 
-/** The process must end by itself: what a failed flush covered can be trusted by nobody who has seen it. */
+/**
+ * The process must end by itself: what a failed flush covered can be trusted by nobody who has seen it. And at once: an orderly exit
+ * may wait for a lock of LMDB's that a failed write still holds.
+ */
 const flushFails: Fault = {
   name: 'fdatasync fails in the node',
   stores: ['embedded'],
@@ -24,6 +27,8 @@ const flushFails: Fault = {
     try {
       const end = await Promise.race([stage.server.ended, stage.wait(endMsMax)]);
       if (typeof end !== 'object') throw new Error('the node went on although its disk cannot flush');
+      if (end.signal !== 'SIGKILL')
+        throw new Error(`the node ended with ${end.signal ?? end.code}, not at once`);
     } finally {
       await released(tracer);
     }
