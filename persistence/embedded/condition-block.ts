@@ -9,7 +9,8 @@
  *
  * lmdb-js: a block's promise resolves after the flush, sometimes one flush late; its `flushed` resolves at the flush that
  * covers it, but stays open for ever when that fails; then the promise rejects. Data of a failed flush stay visible, so
- * a rejection says nothing about them.
+ * a rejection says nothing about them. And when only the note that a flush is done cannot be written, LMDB says that all is
+ * well, and gives the transaction up at the next opening; but from then on it gives no view either.
  */
 import type { Database } from 'lmdb';
 import type { StoreClock } from '../store-clock.js';
@@ -28,6 +29,8 @@ export interface SentBlock {
   readonly held: Promise<boolean>;
   /** Resolves at the flush of the transaction that executed the block, whether its conditions held or not; or never. */
   readonly flushed: Promise<unknown>;
+  /** Throws once the environment is beyond use: then nothing that it says to have flushed is certain. */
+  readonly look: () => void;
 }
 
 export type BlockFate =
@@ -66,13 +69,21 @@ export function sendBlock(
   // the transaction before (test: no acknowledgement before the flush that covers it). The declarations leave `flushed`
   // out; it is there because the environments are opened with `separateFlushed`.
   const { flushed } = outermost as Promise<boolean> & { readonly flushed: Promise<unknown> };
-  return { held, flushed };
+  const [first] = conditions;
+  return { held, flushed, look: () => lookInto(records, () => records.get(first?.key ?? 0)) };
 }
 
 /** Sends `write`'s puts and removes whatever else has changed, as one block. `write` must not throw. */
 export function sendUnconditional(records: Database<Buffer, Buffer>, write: () => void): SentBlock {
   const held = records.batch(write) as Promise<boolean> & { readonly flushed: Promise<unknown> };
-  return { held, flushed: held.flushed };
+  return { held, flushed: held.flushed, look: () => lookInto(records, () => records.get(Buffer.of(0))) };
+}
+
+/** `get` alone would go on with the view of this turn. */
+function lookInto(records: object, get: () => unknown): void {
+  // A method of every lmdb-js database that the declarations give to the outermost only.
+  (records as { resetReadTxn(): void }).resetReadTxn();
+  get();
 }
 
 /**
@@ -93,17 +104,32 @@ export function fateOf(block: SentBlock, clock: StoreClock, isIn: () => boolean)
       cancel();
       resolve(fate);
     };
+    // Once settled the store may be closed, and there is nothing to look at.
     block.flushed.then(() => {
-      // Once settled the store may be closed, and there is nothing to look at.
-      if (!isSettled && isIn()) settle({ type: 'durable' });
+      if (isSettled) return;
+      const broken = breakageOf(block);
+      if (broken !== undefined) settle(broken);
+      else if (isIn()) settle({ type: 'durable' });
     }, ignore);
     block.held.then(
-      (held) => settle({ type: held ? 'durable' : 'unmet' }),
+      (held) => {
+        if (!isSettled) settle(breakageOf(block) ?? { type: held ? 'durable' : 'unmet' });
+      },
       (error: unknown) => {
         causeOf(error).then((cause) => settle({ type: 'unknown', cause }), ignore);
       },
     );
   });
+}
+
+function breakageOf(block: SentBlock): BlockFate | undefined {
+  try {
+    block.look();
+    return undefined;
+  } catch (cause) {
+    const error = new StoreFailure('store-broken', 'the store could not note its flush', { cause });
+    return { type: 'unknown', cause: error };
+  }
 }
 
 /** lmdb-js keeps the real error in a promise of its own, which rejects unhandled unless somebody listens. */

@@ -9,7 +9,7 @@ import type { Durability } from '../store.js';
 import { StoreFailure } from '../store-failure.js';
 import type { RangeQuery, TableKey, TableName, TableRow } from '../tables.js';
 import type { VersionedRecords } from './condition-block.js';
-import { type Access, openEnvironment } from './log-environment.js';
+import { type Access, openEnvironment, renewView } from './log-environment.js';
 import { decodeMarkRecord, type MarkRecord } from './mark-record.js';
 
 /** Keys are strings of one character per byte (T3), written as they are. */
@@ -48,8 +48,7 @@ export class TablesEnvironment {
     keys: readonly TableKey[],
   ): Promise<readonly (Uint8Array | undefined)[]> {
     const prefix = rowPrefix(partition, table);
-    // A reader keeps its view to the end of the turn: without this, what another thread has just made durable is missing.
-    this.root.resetReadTxn();
+    renewView(this.root);
     return keys.map((key) => this.rows.getBinary(prefix + key));
   }
 
@@ -59,7 +58,7 @@ export class TablesEnvironment {
     const end = to === undefined ? prefixEnd(prefix) : prefix + to;
     if (limit <= 0 || start >= end) return [];
     const found: TableRow[] = [];
-    this.root.resetReadTxn();
+    renewView(this.root);
     for (const { key, value } of this.rows.getRange({ start, end, limit })) {
       found.push({ key: key.slice(prefix.length), value });
     }
@@ -67,7 +66,7 @@ export class TablesEnvironment {
   }
 
   readMark(partition: number): VersionedMark {
-    this.root.resetReadTxn();
+    renewView(this.root);
     const entry = this.marks.getEntry(partition);
     if (entry?.version === undefined)
       throw new StoreFailure('store-incompatible', `no mark record of partition ${partition}`);
