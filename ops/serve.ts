@@ -4,8 +4,8 @@
  * P1  The first SIGTERM, SIGINT or loss of the supervisor stops the node in order; further ones change nothing.
  * P2  Whatever nobody caught ends the process with code 1: the supervisor's new process recovers from the journal,
  *     which is more certain than a process that goes on with a broken invariant.
- * P3  After a write of the embedded store has failed it is ended by SIGKILL: LMDB may still hold the lock of that write, and an
- *     exit that closes the environment would wait for it for ever.
+ * P3  A node that has lost a shard is ended by SIGKILL: an exit waits for every thread, and one whose embedded store has broken may
+ *     wait for ever, for a lock that LMDB's failed write still holds.
  */
 import { banner } from './banner.js';
 import { exitCodes } from './exit-codes.js';
@@ -22,15 +22,18 @@ export async function serve(options: Omit<NodeOptions, 'onFatal'>): Promise<numb
   const { report } = options;
   const crash = (error: unknown): never => {
     report('error', 'crashed', { error });
-    if (isStoreBroken(error)) process.kill(process.pid, 'SIGKILL');
     process.exit(exitCodes.crashed);
+  };
+  const kill = (error: unknown): void => {
+    report('error', 'crashed', { error });
+    process.kill(process.pid, 'SIGKILL');
   };
   // Also reached by promises that nobody awaits: Node makes exceptions of their rejections.
   process.on('uncaughtException', crash);
   const toldToStop = awaitStop();
   let node: RunningNode;
   try {
-    node = await startNode({ ...options, onFatal: crash });
+    node = await startNode({ ...options, onFatal: kill });
   } catch (error) {
     if (!isStartRefusal(error)) return crash(error);
     // One clear line; the collected lines of production get it as well, and --log-level debug shows where it arose.
@@ -46,11 +49,6 @@ export async function serve(options: Omit<NodeOptions, 'onFatal'>): Promise<numb
   } catch (error) {
     return crash(error);
   }
-}
-
-/** It may have come from another thread: the code is what is left of it. */
-function isStoreBroken(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'store-broken';
 }
 
 /** Resolves to the time left for stopping, with the first reason to (P1). */
