@@ -12,7 +12,6 @@ import { bankingModule } from '../../../actors/banking/banking.js';
 import { paymentTransfer } from '../../../actors/banking/payment-transfer.js';
 import { placedId } from '../../../actors/model/address.js';
 import { type ActorCall, commandCall, queryCall } from '../../../actors/model/call.js';
-import type { SagaStatus } from '../../../actors/model/saga.js';
 import type { SeededRandom } from '../../../ops/simulation/seeded-random.js';
 import {
   type AnsweredOperation,
@@ -22,6 +21,7 @@ import {
   type Workload,
   type WorkloadView,
 } from '../../../ops/simulation/workload.js';
+import { endedWell } from './ended-well.js';
 
 const openedCents = 20_000;
 const overdraftCents = 50_000;
@@ -48,11 +48,11 @@ export function bankWorkload(accountCount = 5): Workload {
       return (event) => books.take(event);
     },
     check: async (view) => {
-      for (const id of accounts) await checkAccount(view, books, id);
       for (const { operation, answer } of view.operations) {
         if (operation.call.kind === paymentTransfer.name && answer?.type === 'reply')
           await checkTransfer(view, books, operation.call.id);
       }
+      for (const id of accounts) await checkAccount(view, books, id);
       checkMovements(view.operations, books);
       books.checkTotal();
     },
@@ -113,17 +113,12 @@ async function checkAccount(view: WorkloadView, books: Books, id: string): Promi
 }
 
 async function checkTransfer(view: WorkloadView, books: Books, id: string): Promise<void> {
-  const call = { type: 'query', kind: paymentTransfer.name, id, query: 'status', payload: {} } as const;
-  const answer = await view.ask(call);
-  if (answer.type !== 'reply') throw new Violation(`I10: transfer ${id} answers ${JSON.stringify(answer)}`);
-  const { state, errors } = answer.reply as SagaStatus;
+  const isCompleted = await endedWell(view, paymentTransfer.name, id);
   const { credited, captured } = books.transfer(id);
-  const expected = state === 'completed' ? 1 : 0;
-  if (state !== 'completed' && state !== 'compensated')
-    throw new Violation(`I10: transfer ${id} is ${state}: ${errors.join('; ')}`);
+  const expected = isCompleted ? 1 : 0;
   if (credited !== expected || captured !== expected)
     throw new Violation(
-      `I10: transfer ${id} is ${state}, credited ${credited} and captured ${captured} times`,
+      `I10: transfer ${id} is ${isCompleted ? '' : 'not '}completed, credited ${credited} and captured ${captured} times`,
     );
 }
 

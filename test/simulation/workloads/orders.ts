@@ -8,7 +8,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { placedId } from '../../../actors/model/address.js';
 import { type ActorCall, commandCall, queryCall } from '../../../actors/model/call.js';
-import type { SagaStatus } from '../../../actors/model/saga.js';
 import type { SeededRandom } from '../../../ops/simulation/seeded-random.js';
 import {
   type AnsweredOperation,
@@ -24,6 +23,7 @@ import {
   stockAndPayment,
   stockContract,
 } from '../../examples/stock-and-payment.js';
+import { endedWell } from './ended-well.js';
 import { CardProvider, cardLimit, purchaseModule, purchaseSaga } from './purchase.js';
 import { ShopBooks } from './shop-books.js';
 
@@ -31,7 +31,6 @@ const products = ['pen', 'book', 'lamp'];
 const buyers = ['ann', 'bob'];
 const sagas: ReadonlySet<string> = new Set([orderSaga.name, purchaseSaga.name]);
 /** How often somebody retries a parked saga that nothing hinders any more. */
-const retriesMax = 10;
 
 interface Order {
   readonly buyer: string;
@@ -109,21 +108,6 @@ function orderOf({ operation, answer }: AnsweredOperation): Order | undefined {
   const { call } = operation;
   if (call.type !== 'command' || !sagas.has(call.kind) || answer?.type !== 'reply') return undefined;
   return call.payload as Order;
-}
-
-/** Whether it was completed or taken back. Retries it where it is parked. */
-async function endedWell(view: WorkloadView, kind: string, id: string): Promise<boolean> {
-  let told = '';
-  for (let retries = 0; ; retries++) {
-    const call: ActorCall = { type: 'query', kind, id, query: 'status', payload: {}, waitMs: 10_000 };
-    const answer = await view.ask(call);
-    if (answer.type !== 'reply') throw new Violation(`I10: ${kind} ${id} answers ${JSON.stringify(answer)}`);
-    const { state, current_step, errors } = answer.reply as SagaStatus;
-    if (state === 'completed' || state === 'compensated') return state === 'completed';
-    if (state !== 'failed' || retries === retriesMax)
-      throw new Violation(`I10: ${kind} ${id} is ${state} at ${current_step}: ${errors.join('; ')}; ${told}`);
-    told = JSON.stringify(await view.ask({ type: 'command', kind, id, command: 'retry', payload: {} }));
-  }
 }
 
 async function checkShipment(view: WorkloadView, id: string, isCompleted: boolean): Promise<void> {
