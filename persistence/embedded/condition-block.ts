@@ -15,6 +15,7 @@
 import type { Database } from 'lmdb';
 import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
+import { renewView } from './fresh-view.js';
 
 /** Records with a version number, by a small number: mostly a partition. */
 export type VersionedRecords = Database<Buffer, number>;
@@ -29,7 +30,7 @@ export interface SentBlock {
   readonly held: Promise<boolean>;
   /** Resolves at the flush of the transaction that executed the block, whether its conditions held or not; or never. */
   readonly flushed: Promise<unknown>;
-  /** Throws once the environment is beyond use: then nothing that it says to have flushed is certain. */
+  /** Takes a fresh view. Throws once the environment is beyond use: then nothing that it says to have flushed is certain. */
   readonly look: () => void;
 }
 
@@ -70,30 +71,23 @@ export function sendBlock(
   // out; it is there because the environments are opened with `separateFlushed`.
   const { flushed } = outermost as Promise<boolean> & { readonly flushed: Promise<unknown> };
   const [first] = conditions;
-  return { held, flushed, look: () => lookInto(records, () => records.get(first?.key ?? 0)) };
+  return { held, flushed, look: () => renewView(records, first?.key ?? 0) };
 }
 
 /** Sends `write`'s puts and removes whatever else has changed, as one block. `write` must not throw. */
 export function sendUnconditional(records: Database<Buffer, Buffer>, write: () => void): SentBlock {
   const held = records.batch(write) as Promise<boolean> & { readonly flushed: Promise<unknown> };
-  return { held, flushed: held.flushed, look: () => lookInto(records, () => records.get(Buffer.of(0))) };
-}
-
-/** `get` alone would go on with the view of this turn. */
-function lookInto(records: object, get: () => unknown): void {
-  // A method of every lmdb-js database that the declarations give to the outermost only.
-  (records as { resetReadTxn(): void }).resetReadTxn();
-  get();
+  return { held, flushed: held.flushed, look: () => renewView(records, Buffer.of(0)) };
 }
 
 /**
  * Waits until a block is known to be in and flushed, not in, or beyond knowing. `isIn` looks, after the flush, whether it was
- * executed; it may answer false when it cannot tell, then the block's own promise decides.
+ * executed, and takes a fresh view for it; it may answer false when it cannot tell, then the block's own promise decides.
  */
 export function fateOf(block: SentBlock, clock: StoreClock, isIn: () => boolean): Promise<BlockFate> {
   return new Promise((resolve) => {
     const cancel = clock.after(flushDeadlineMs, () => {
-      resolve({
+      settle({
         type: 'unknown',
         cause: new StoreFailure('store-broken', `no flush within ${flushDeadlineMs} ms`),
       });
@@ -107,13 +101,21 @@ export function fateOf(block: SentBlock, clock: StoreClock, isIn: () => boolean)
     // Once settled the store may be closed, and there is nothing to look at.
     block.flushed.then(() => {
       if (isSettled) return;
-      const broken = breakageOf(block);
-      if (broken !== undefined) settle(broken);
-      else if (isIn()) settle({ type: 'durable' });
+      try {
+        if (isIn()) settle({ type: 'durable' });
+      } catch (cause) {
+        settle(brokenBy(cause));
+      }
     }, ignore);
     block.held.then(
       (held) => {
-        if (!isSettled) settle(breakageOf(block) ?? { type: held ? 'durable' : 'unmet' });
+        if (isSettled) return;
+        try {
+          block.look();
+          settle({ type: held ? 'durable' : 'unmet' });
+        } catch (cause) {
+          settle(brokenBy(cause));
+        }
       },
       (error: unknown) => {
         causeOf(error).then((cause) => settle({ type: 'unknown', cause }), ignore);
@@ -122,14 +124,10 @@ export function fateOf(block: SentBlock, clock: StoreClock, isIn: () => boolean)
   });
 }
 
-function breakageOf(block: SentBlock): BlockFate | undefined {
-  try {
-    block.look();
-    return undefined;
-  } catch (cause) {
-    const error = new StoreFailure('store-broken', 'the store could not note its flush', { cause });
-    return { type: 'unknown', cause: error };
-  }
+/** No view can be had: whether the flush was noted is not known. */
+function brokenBy(cause: unknown): BlockFate {
+  const error = new StoreFailure('store-broken', 'the store could not note its flush', { cause });
+  return { type: 'unknown', cause: error };
 }
 
 /** lmdb-js keeps the real error in a promise of its own, which rejects unhandled unless somebody listens. */

@@ -9,11 +9,11 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
-import { OperatingError } from '../../actors/model/errors.js';
 import type { Durability } from '../store.js';
 import { StoreFailure } from '../store-failure.js';
 import type { VersionedRecords } from './condition-block.js';
 import { decodeFenceHead, decodeFenceRecord, type FenceHead, type FenceRecord } from './fence-record.js';
+import { renewView } from './fresh-view.js';
 
 /** Room in the address space, not on the disk. A store that outgrows it is mapped anew, which stops all threads for a moment. */
 const mapBytes = 2 ** 36;
@@ -73,23 +73,6 @@ function refuseCutFile(folder: string, root: RootDatabase<Buffer, Buffer>): void
   throw new StoreFailure('store-broken', `${file} is cut off: ${size} bytes, at least ${expected} expected`);
 }
 
-const anyKey = Buffer.of(0);
-
-/**
- * What is read from here on is what is visible now: a reader keeps its view to the end of the turn. Throws `storage-unavailable` once a
- * failed write has put the environment beyond use; its process is about to end.
- */
-export function renewView(root: RootDatabase<Buffer, Buffer>): void {
-  root.resetReadTxn();
-  try {
-    root.get(anyKey);
-  } catch (cause) {
-    throw new OperatingError('storage-unavailable', 'The store has broken; a new process opens it.', {
-      cause,
-    });
-  }
-}
-
 export interface VersionedFence extends FenceRecord {
   readonly version: number;
 }
@@ -133,7 +116,7 @@ export class LogEnvironment {
 
   /** What `readHead` gives for partitions 0 to `count` − 1, all from one view. */
   readHeads(count: number): FenceHead[] {
-    renewView(this.root);
+    renewView(this.fences, 0);
     return Array.from({ length: count }, (_, partition) =>
       decodeFenceHead(this.#storedFence(partition).value),
     );
@@ -153,7 +136,7 @@ export class LogEnvironment {
   }
 
   #fenceEntry(partition: number): { readonly value: Buffer; readonly version: number } {
-    renewView(this.root);
+    renewView(this.fences, partition);
     return this.#storedFence(partition);
   }
 

@@ -6,7 +6,8 @@ import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
 import { writersMax } from './commit-sequence.js';
 import { fateOf, sendBlock } from './condition-block.js';
-import { type LogEnvironment, renewView } from './log-environment.js';
+import { renewView } from './fresh-view.js';
+import type { LogEnvironment } from './log-environment.js';
 
 const manifestKey = 0;
 const openingsKey = 1;
@@ -87,7 +88,7 @@ export function manifestOf(environment: LogEnvironment): Uint8Array | undefined 
 }
 
 function readDocument(environment: LogEnvironment, key: number): Document {
-  renewView(environment.root);
+  renewView(environment.documents, key);
   const stored = environment.documents.getEntry(key);
   if (stored?.version === undefined)
     throw new StoreFailure('store-incompatible', `no document ${key} in the store`);

@@ -9,7 +9,8 @@ import type { Durability } from '../store.js';
 import { StoreFailure } from '../store-failure.js';
 import type { RangeQuery, TableKey, TableName, TableRow } from '../tables.js';
 import type { VersionedRecords } from './condition-block.js';
-import { type Access, openEnvironment, renewView } from './log-environment.js';
+import { renewView } from './fresh-view.js';
+import { type Access, openEnvironment } from './log-environment.js';
 import { decodeMarkRecord, type MarkRecord } from './mark-record.js';
 
 /** Keys are strings of one character per byte (T3), written as they are. */
@@ -48,7 +49,7 @@ export class TablesEnvironment {
     keys: readonly TableKey[],
   ): Promise<readonly (Uint8Array | undefined)[]> {
     const prefix = rowPrefix(partition, table);
-    renewView(this.root);
+    renewView(this.marks, partition);
     return keys.map((key) => this.rows.getBinary(prefix + key));
   }
 
@@ -58,7 +59,7 @@ export class TablesEnvironment {
     const end = to === undefined ? prefixEnd(prefix) : prefix + to;
     if (limit <= 0 || start >= end) return [];
     const found: TableRow[] = [];
-    renewView(this.root);
+    renewView(this.marks, partition);
     for (const { key, value } of this.rows.getRange({ start, end, limit })) {
       found.push({ key: key.slice(prefix.length), value });
     }
@@ -66,7 +67,7 @@ export class TablesEnvironment {
   }
 
   readMark(partition: number): VersionedMark {
-    renewView(this.root);
+    renewView(this.marks, partition);
     const entry = this.marks.getEntry(partition);
     if (entry?.version === undefined)
       throw new StoreFailure('store-incompatible', `no mark record of partition ${partition}`);
