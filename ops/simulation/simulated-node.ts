@@ -4,19 +4,19 @@
  */
 import type { Module } from '../../actors/model/module.js';
 import type { Gateway } from '../../gateway/gateway.js';
-import { archiveSegment, type SegmentOrder } from '../../persistence/archive/archive-segment.js';
+import type { SegmentOrder } from '../../persistence/archive/archive-segment.js';
 import { archivedJournal } from '../../persistence/archive/archived-journal.js';
 import { Archiver } from '../../persistence/archive/archiver.js';
 import type { FileRange } from '../../persistence/archive/journal-file.js';
 import type { Store } from '../../persistence/store.js';
 import type { ActorAnswer, ActorRequest } from '../../runtime/actor-client.js';
 import { ActorSystem, type ShardHandle } from '../../runtime/actor-system.js';
-import { makeDigests } from '../../runtime/feed/archive-index.js';
 import { inThreadHandle } from '../../runtime/in-thread-shards.js';
 import type { Limits } from '../../runtime/limits.js';
 import type { Link } from '../../runtime/link/link.js';
 import type { LinkAnswer, ShardItem } from '../../runtime/link/link-protocol.js';
 import { type ShardMetrics, type ShardSetup, ShardThread } from '../../runtime/shard-thread.js';
+import { packSegment } from '../pack-segment.js';
 import { SeededRandom } from './seeded-random.js';
 import type { SimulatedArchive } from './simulated-archive.js';
 import type { ProcessGround } from './simulated-files.js';
@@ -46,7 +46,6 @@ export interface NodeOptions {
   readonly report: (event: string, details: Readonly<Record<string, unknown>>) => void;
 }
 
-const digestsPerTask = 4;
 /** As the main program's patience with a stop (design §6). */
 const stopMsMax = 20_000;
 
@@ -260,7 +259,7 @@ export class SimulatedNode {
     this.#archiver.start();
   }
 
-  /** What `ops/archive-task.ts` does, in a store that it opens for itself. */
+  /** As `ops/archive-task.ts`, in a store that it opens for itself. */
   async #pack(
     options: NodeOptions,
     archive: SimulatedArchive,
@@ -269,10 +268,7 @@ export class SimulatedNode {
   ): Promise<FileRange | undefined> {
     const log = options.openStore();
     try {
-      const files = archive.on(ground);
-      const range = await archiveSegment(storeOnThread(log, this.#packer).journal, files, order);
-      await makeDigests(files, order.partition, digestsPerTask).catch(() => 0);
-      return range;
+      return await packSegment(storeOnThread(log, this.#packer).journal, archive.on(ground), order);
     } finally {
       await log.close();
     }

@@ -1,0 +1,21 @@
+/** One segment packed, with its digest. */
+import type { Archive } from '../persistence/archive/archive.js';
+import { archiveSegment, type SegmentOrder } from '../persistence/archive/archive-segment.js';
+import type { FileRange } from '../persistence/archive/journal-file.js';
+import type { JournalReader } from '../persistence/store-reader.js';
+import { makeDigests } from '../runtime/feed/archive-index.js';
+
+/** The new segment's, and some of those that an older program or a crash has left without. */
+const digestsPerSegment = 4;
+
+/** `journal` without the archive: a segment is made of what stands in the log. Undefined when there is nothing to pack. */
+export async function packSegment(
+  journal: JournalReader,
+  archive: Archive,
+  order: SegmentOrder,
+): Promise<FileRange | undefined> {
+  const range = await archiveSegment(journal, archive, order);
+  // The segment stands. Without its digest the feed reads all of it, and the next one tries again.
+  await makeDigests(archive, order.partition, digestsPerSegment).catch(() => 0);
+  return range;
+}
