@@ -9,7 +9,7 @@ import { type ClientRequest, HttpRequests } from './http-requests.js';
 import type { JournalAudit } from './journal-audit.js';
 import type { Scenario } from './scenario.js';
 import { SeededRandom } from './seeded-random.js';
-import { SimulatedArchive, type TrimmedDisk } from './simulated-archive.js';
+import { SimulatedArchive, type SimulatedArchiveOptions, type TrimmedDisk } from './simulated-archive.js';
 import type { ClientAsk } from './simulated-client.js';
 import { type ConnectionEnds, SimulatedNetwork } from './simulated-network.js';
 import type { SimulatedNode } from './simulated-node.js';
@@ -61,7 +61,7 @@ export class Cast {
       isOn: () => stage.isOn(),
       onFault: (name: string) => stage.fault(name),
     };
-    this.archive = this.#drawArchive();
+    this.archive = this.#drawArchive(disturbed);
     this.reader = this.#drawReader();
     const networkDraw = new SeededRandom(Math.imul(seed, 0x6a09e667) ^ 31);
     if (networkDraw.below(networkEvery) === 0)
@@ -118,19 +118,14 @@ export class Cast {
     for (const subscriber of this.subscribers) subscriber.drive(node);
   }
 
-  #drawArchive(): SimulatedArchive | undefined {
+  #drawArchive(disturbed: Pick<SimulatedArchiveOptions, 'isOn' | 'onFault'>): SimulatedArchive | undefined {
     const stage = this.#stage;
     const draw = new SeededRandom(Math.imul(stage.seed, 0x3c6ef372) ^ 23);
     if (draw.below(archiveEvery) > 0) return undefined;
     stage.disk.beforeTrim(() => {
       if (stage.hasAudit) stage.audit.advance();
     });
-    return new SimulatedArchive({
-      draw,
-      disk: stage.disk,
-      isOn: () => stage.isOn(),
-      onFault: (name) => stage.fault(name),
-    });
+    return new SimulatedArchive({ ...disturbed, draw, disk: stage.disk });
   }
 
   #drawReader(): SimulatedReader | undefined {

@@ -28,17 +28,12 @@ const flushFailureRates = [0, 0, 0, 0.004] as const;
 /** The longest is beyond the deadline of an append. */
 const delaysMsMax = [2, 8, 40, 250] as const;
 
-interface Rated<Type> {
-  readonly type: Type;
-  readonly rate: number;
-}
-
 export class FaultPlan {
   readonly #draw: SeededRandom;
   readonly #world: VirtualClock;
   readonly #onFault: (name: string) => void;
-  readonly #writes: readonly Rated<WriteFault['type']>[];
-  readonly #reads: readonly Rated<ReadFault['type']>[];
+  readonly #writes: ReadonlyMap<WriteFault['type'], number>;
+  readonly #reads: ReadonlyMap<ReadFault['type'], number>;
   readonly #delayMsMax: number;
   readonly #linkDelayMsMax: number;
   isOn = false;
@@ -55,8 +50,8 @@ export class FaultPlan {
     this.#draw = draw;
     this.#world = options.world;
     this.#onFault = options.onFault;
-    this.#writes = writeFaults[flavour].map((type) => ({ type, rate: rateOf(type, draw) }));
-    this.#reads = readFaults[flavour].map((type) => ({ type, rate: rateOf(type, draw) }));
+    this.#writes = new Map(writeFaults[flavour].map((type) => [type, rateOf(type, draw)]));
+    this.#reads = new Map(readFaults[flavour].map((type) => [type, rateOf(type, draw)]));
     this.#delayMsMax = draw.pick(delaysMsMax);
     this.#linkDelayMsMax = draw.pick([0, 1, 1, 10, 60]);
   }
@@ -87,14 +82,8 @@ export class FaultPlan {
     return { type };
   }
 
-  #drawn<Type>(kinds: readonly Rated<Type>[]): Type | undefined {
-    if (!this.isOn) return undefined;
-    let roll = this.#draw.fraction();
-    for (const { type, rate } of kinds) {
-      if (roll < rate) return type;
-      roll -= rate;
-    }
-    return undefined;
+  #drawn<Type>(rates: ReadonlyMap<Type, number>): Type | undefined {
+    return this.isOn ? this.#draw.rated(rates) : undefined;
   }
 
   #pause(): Promise<void> {

@@ -26,6 +26,16 @@ export class SeededRandom implements Random {
     return items[this.below(items.length)] as Item;
   }
 
+  /** One of the items, each as often as its rate of 1 says; none for the rest. */
+  rated<Item>(rates: ReadonlyMap<Item, number>): Item | undefined {
+    let roll = this.fraction();
+    for (const [item, rate] of rates) {
+      if (roll < rate) return item;
+      roll -= rate;
+    }
+    return undefined;
+  }
+
   bytes(count: number): Uint8Array {
     return Uint8Array.from({ length: count }, () => this.below(256));
   }

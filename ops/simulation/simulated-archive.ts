@@ -11,7 +11,7 @@ import { hashEntry, sameHash } from '../../persistence/entry.js';
 import type { EntryHash } from '../../persistence/journal.js';
 import { MemoryDisk } from '../../persistence/memory/memory-disk.js';
 import type { SeededRandom } from './seeded-random.js';
-import { type FileFault, type ProcessGround, SimulatedFiles } from './simulated-files.js';
+import { type FileFault, fileFaults, type ProcessGround, SimulatedFiles } from './simulated-files.js';
 import { Violation } from './workload.js';
 
 export interface SimulatedArchiveOptions {
@@ -35,7 +35,7 @@ export class SimulatedArchive {
   readonly #options: SimulatedArchiveOptions;
   readonly #files: SimulatedFiles;
   readonly #ground: ProcessGround;
-  readonly #rates: readonly { readonly fault: FileFault; readonly rate: number }[];
+  readonly #rates: ReadonlyMap<FileFault, number>;
   readonly #isCramped: boolean;
   #isUnsure = true;
 
@@ -47,10 +47,7 @@ export class SimulatedArchive {
     this.segmentBytes = draw.pick([700, 4_000, 16_000]);
     this.hurry = draw.pick([10, 40, 100]);
     this.#isCramped = draw.below(6) === 0;
-    this.#rates = (['no room', 'input or output error', 'end of the process'] as const).map((fault) => ({
-      fault,
-      rate: draw.pick(rates),
-    }));
+    this.#rates = new Map(fileFaults.map((fault) => [fault, draw.pick(rates)]));
   }
 
   /** The files as one process has them; `onEnd` when it comes to its end between two steps. */
@@ -113,15 +110,9 @@ export class SimulatedArchive {
 
   #fault(): FileFault | undefined {
     if (!this.#options.isOn()) return undefined;
-    let roll = this.#options.draw.fraction();
-    for (const { fault, rate } of this.#rates) {
-      if (roll < rate) {
-        this.#options.onFault(`archive: ${fault}`);
-        return fault;
-      }
-      roll -= rate;
-    }
-    return undefined;
+    const fault = this.#options.draw.rated(this.#rates);
+    if (fault !== undefined) this.#options.onFault(`archive: ${fault}`);
+    return fault;
   }
 }
 

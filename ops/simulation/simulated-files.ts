@@ -12,7 +12,8 @@ import type { ArchiveGround, FileSink, FileSource } from '../../persistence/arch
 import type { SeededRandom } from './seeded-random.js';
 
 /** What may go wrong with one step of a process: the step fails, or the process ends there. */
-export type FileFault = 'no room' | 'input or output error' | 'end of the process';
+export const fileFaults = ['no room', 'input or output error', 'end of the process'] as const;
+export type FileFault = (typeof fileFaults)[number];
 
 export interface ProcessHold {
   /** Asked before each step that changes something; undefined lets it pass. */

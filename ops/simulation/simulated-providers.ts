@@ -79,7 +79,7 @@ export class SimulatedProviders {
     const provided = this.#provided.get(`${request.port}.${request.activity}`);
     if (provided === undefined) return told(failed('port-unknown'));
     if (provided.plan.checkInput(request.input) !== undefined) return told(failed('internal'));
-    const fault = isOn() ? this.#fault() : undefined;
+    const fault = isOn() ? this.#options.draw.rated(this.#rates) : undefined;
     if (fault !== undefined) onFault(`activity: ${fault}`);
     if (fault === 'unavailable') return this.#later(() => told(failed('provider-unavailable')));
     if (fault === 'request lost') return this.#later(() => told(failed('outcome-unknown')));
@@ -95,15 +95,6 @@ export class SimulatedProviders {
         this.#later(() => told(isLost ? failed('outcome-unknown') : outcome));
       });
     });
-  }
-
-  #fault(): Fault | undefined {
-    let roll = this.#options.draw.fraction();
-    for (const [fault, rate] of this.#rates) {
-      if (roll < rate) return fault;
-      roll -= rate;
-    }
-    return undefined;
   }
 
   #later(run: () => void): void {
