@@ -22,7 +22,7 @@ export interface Segment {
 /** Files whose footers are kept; a walk through a history visits neighbours. */
 const readersMax = 8;
 const namePattern = /^(\d{12,16})-(\d{12,16})\.journal$/;
-const partPattern = /^next.*\.part$/;
+const partPrefix = 'next';
 const positionDigits = 12;
 
 export class Archive {
@@ -71,9 +71,9 @@ export class Archive {
     this.ground.makeFolder(folder);
     // Also when it was there: whoever made it may have come to its end before this.
     this.#flushParents();
-    const part = `next-${this.ground.writer}${partSuffix}`;
+    const part = `${partPrefix}-${this.ground.writer}${partSuffix}`;
     for (const name of this.ground.names(folder))
-      if (name !== part && partPattern.test(name)) this.ground.remove(path.join(folder, name));
+      if (name !== part && isPart(name)) this.ground.remove(path.join(folder, name));
     return path.join(folder, part);
   }
 
@@ -141,6 +141,11 @@ export class Archive {
   #folder(partition: number): string {
     return path.join(this.directory, String(partition).padStart(4, '0'));
   }
+}
+
+/** Also one of an earlier version, which knew no writers. */
+function isPart(name: string): boolean {
+  return name.startsWith(partPrefix) && name.endsWith(partSuffix);
 }
 
 function padded(position: number): string {
