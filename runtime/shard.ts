@@ -412,7 +412,7 @@ export class Shard {
     const { internalHopsPerTurnMax, entryBytesMax, turnMs } = this.#domain.limits;
     const { clock } = this.#domain;
     const endAt = clock.monotonic() + turnMs;
-    while (this.#phase === 'open' || this.#phase === 'stopping') {
+    while (this.#isServing) {
       hops += this.#messages.runMail();
       if (this.#committer.isFull || this.#hasFullShare(entryBytesMax)) {
         this.#committer.send();

@@ -85,7 +85,7 @@ export class CallDesk {
 
   /** A group with recorded outcomes is durable: its command ids are answered from the log from now on. */
   settled(commandId: string): void {
-    this.#running.remove(commandId);
+    this.#running.take(commandId);
   }
 
   /** The activation's state changed: whoever waits for it to come to rest may be answered. */
@@ -209,7 +209,7 @@ export class CallDesk {
       this.#give(activation, requestId, waitMs, executed, group, true);
     running.attached.length = 0;
     // No group will settle what none records.
-    if (!executed.recorded) this.#running.remove(item[6]);
+    if (!executed.recorded) this.#running.take(item[6]);
   }
 
   /** Ends a command with an outcome that nothing records; a repeat will run anew. */

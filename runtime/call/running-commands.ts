@@ -38,12 +38,7 @@ export class RunningCommands {
     return running;
   }
 
-  /** Its outcome stands in the log, or nowhere. */
-  remove(commandId: string): void {
-    this.#byId.take(commandId);
-  }
-
-  /** Takes it out, with whoever attached to it. */
+  /** Takes it out, with whoever attached to it: its outcome stands in the log, or nowhere. */
   take(commandId: string): RunningCommand | undefined {
     return this.#byId.take(commandId);
   }
