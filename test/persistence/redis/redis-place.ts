@@ -39,8 +39,12 @@ export function redisPlace(
   };
 }
 
-export async function withClient<T>(url: string, use: (client: Redis) => Promise<T>): Promise<T> {
-  const client = new Redis(url, { lazyConnect: true });
+export async function withClient<T>(
+  url: string,
+  use: (client: Redis) => Promise<T>,
+  { enableReadyCheck = true }: { readonly enableReadyCheck?: boolean } = {},
+): Promise<T> {
+  const client = new Redis(url, { enableReadyCheck, lazyConnect: true });
   await client.connect();
   try {
     return await use(client);
