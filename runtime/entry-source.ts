@@ -6,6 +6,8 @@ import { OperatingError } from '../actors/model/errors.js';
 import { EntryReader } from '../persistence/entry.js';
 import type { Journal } from '../persistence/journal.js';
 
+const fetchBytesMax = 262_144;
+
 export class EntrySource {
   readonly #journal: Journal;
   readonly #bytesMax: number;
@@ -18,8 +20,13 @@ export class EntrySource {
     this.#bytesMax = bytesMax;
   }
 
-  /** The entry at a position. Throws `journal-gap` when it is not there. */
-  async read(partition: number, position: number): Promise<EntryReader> {
+  /**
+   * The entry at a position. Throws `journal-gap` when it is not there. When the journal has to be asked, up to `below` entries
+   * below it are asked for as well.
+   */
+  async read(partition: number, position: number, below = 0): Promise<EntryReader> {
+    if (below > 0 && !this.#cache.has(keyOf(partition, position)))
+      await this.#fetch(partition, Math.max(1, position - below), position);
     const cached = this.#cache.get(keyOf(partition, position));
     if (cached !== undefined) return new EntryReader(cached);
     const [stored] = await this.#journal.read(partition, position, { entriesMax: 1, bytesMax: 1 });
@@ -28,6 +35,13 @@ export class EntrySource {
     }
     this.keep(partition, position, stored.bytes);
     return new EntryReader(stored.bytes);
+  }
+
+  /** Only for speed: what is damaged or missing among them is for whoever needs that entry. */
+  async #fetch(partition: number, from: number, to: number): Promise<void> {
+    const limits = { entriesMax: to - from + 1, bytesMax: fetchBytesMax };
+    const found = await this.#journal.read(partition, from, limits).catch(() => []);
+    for (const { position, bytes } of found) this.keep(partition, position, bytes);
   }
 
   keep(partition: number, position: number, bytes: Uint8Array): void {

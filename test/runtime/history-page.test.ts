@@ -2,6 +2,7 @@
 import t from 'tap';
 import { commandCall, type HistoryReply, queryCall } from '../../actors/model/call.js';
 import { pack, unpack } from '../../actors/model/codec.js';
+import { OperatingError } from '../../actors/model/errors.js';
 import { EntryReader, EntryWriter } from '../../persistence/entry.js';
 import { gate } from '../../persistence/memory/memory-faults.js';
 import type { Store } from '../../persistence/store.js';
@@ -94,6 +95,34 @@ t.test('an entry that lacks the events it should hold is an error with a code, n
   await system.stop();
 });
 
+t.test('a dense history is fetched by the chunk, a sparse one entry by entry', async (t) => {
+  const reads: number[] = [];
+  const system = await TestSystem.start({ partitionCount: 1, storeAs: (store) => withReads(store, reads) });
+  const other = commandCall(counterContract, 'b', 'add', { amount: 1 });
+  for (let count = 0; count < 3; count++) {
+    await system.ask(add(1));
+    for (let between = 0; between < 100; between++) await system.ask(other);
+  }
+  for (let count = 0; count < 200; count++) await system.ask(add(1));
+  reads.length = 0;
+  t.same((await readAll(system, 'backward', 100)).versions, versionsUpTo(203).reverse());
+  t.same(reads, [1, 64, 64, 64, 64, 1, 1, 1], 'the newest, the dense ones, the sparse ones');
+  await system.stop();
+});
+
+t.test('what cannot be read below an entry is not its own failure', async (t) => {
+  const isLost = (position: number): boolean => position === 1;
+  const system = await TestSystem.start({
+    partitionCount: 1,
+    storeAs: (store) => withReads(store, [], isLost),
+  });
+  await system.ask(commandCall(counterContract, 'b', 'add', { amount: 1 }));
+  for (let count = 0; count < 20; count++) await system.ask(add(1));
+  t.same((await readAll(system, 'forward', 100)).versions, versionsUpTo(20));
+  t.match(await system.ask({ ...history('forward', 10), id: 'b' }), { code: 'journal-gap' });
+  await system.stop();
+});
+
 t.test('a page goes as far as the actor was when it was asked for, whatever it does meanwhile', async (t) => {
   const system = await TestSystem.start({ partitionCount: 1 });
   const [first, second] = [gate(), gate()];
@@ -147,6 +176,25 @@ t.test('signposts: the actor asked for longest ago loses its own first', (t) => 
   t.equal(signposts.count, 3);
   t.end();
 });
+
+/** A store whose reads are noted by the entries they ask for, and fail when an entry among them is lost. */
+function withReads(store: Store, reads: number[], isLost = (_position: number) => false): Store {
+  const { journal } = store;
+  return {
+    ...store,
+    journal: {
+      append: (group) => journal.append(group),
+      head: (partition) => journal.head(partition),
+      trim: (cuts) => journal.trim(cuts),
+      async read(partition, from, limits) {
+        reads.push(limits.entriesMax);
+        const found = await journal.read(partition, from, limits);
+        if (found.some(({ position }) => isLost(position))) throw new OperatingError('journal-gap', 'lost');
+        return found;
+      },
+    },
+  };
+}
 
 /** The store, its entry at one position read as if its records belonged to another actor. */
 function withHollow(store: Store, position: number): Store {
