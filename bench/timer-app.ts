@@ -1,8 +1,9 @@
 /**
  * What the run about timers serves: sagas that only sleep, and bells that are rung meanwhile.
  */
-import Type from 'typebox';
+
 import { defineAggregate, defineContract, defineModule, defineSaga } from '../actors/model/index.js';
+import { Type } from '../actors/model/typebox.js';
 
 export const sleeper = defineSaga({
   name: 'sleeper',

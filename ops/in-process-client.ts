@@ -6,7 +6,7 @@
  * I3  The calling code is trusted with roles: those of a contract bind the edge, not it. Internal commands and queries
  *     stay closed to it.
  */
-import type { Static } from 'typebox';
+
 import { isActorId } from '../actors/model/address.js';
 import type { ActorCall, HistoryCall, HistoryReply } from '../actors/model/call.js';
 import type {
@@ -22,6 +22,7 @@ import type {
 import { type ErrorCode, errorEntry, type RetryAdvice } from '../actors/model/errors.js';
 import type { Module } from '../actors/model/module.js';
 import type { SagaDefinition, SagaStatus } from '../actors/model/saga.js';
+import type { Static } from '../actors/model/typebox.js';
 import { type Check, compileValidator } from '../actors/model/validation.js';
 import { type BodyFingerprint, type FreshCommandIds, keyedCommandId } from '../gateway/idempotency.js';
 import type { ActorAnswer, ActorClient, ActorRequest } from '../runtime/actor-client.js';

@@ -18,7 +18,7 @@ import {
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
-import Type from 'typebox';
+import { Type } from '../actors/model/typebox.js';
 import { compileValidator } from '../actors/model/validation.js';
 import {
   type ActorHashes,

@@ -1,5 +1,6 @@
 /**
- * Opens a store by URL: `embedded:DIR`, `redis://…`, `rediss://…`, `memory:`.
+ * Opens a store by URL: `embedded:DIR`, `redis://…`, `rediss://…`, `memory:`. The Redis driver is loaded when it is asked for: most
+ * threads that start never need it.
  */
 import { Archive } from './archive/archive.js';
 import { archivedJournal, archivedReader } from './archive/archived-journal.js';
@@ -7,10 +8,8 @@ import { copyEmbeddedStore } from './embedded/embedded-backup.js';
 import { openEmbeddedReader } from './embedded/embedded-reader.js';
 import { openEmbeddedStore } from './embedded/embedded-store.js';
 import { createMemoryStore } from './memory/memory-store.js';
-import { type AcceptedRollback, acceptRollback } from './redis/accept-rollback.js';
+import type { AcceptedRollback } from './redis/accept-rollback.js';
 import type { RedisTlsFiles } from './redis/redis-address.js';
-import { openRedisReader } from './redis/redis-reader.js';
-import { openRedisStore } from './redis/redis-store.js';
 import type { Durability, Store } from './store.js';
 import type { StoreClock } from './store-clock.js';
 import { StoreFailure } from './store-failure.js';
@@ -58,7 +57,7 @@ async function openDriver(url: string, options: OpenStoreOptions): Promise<Store
       return createMemoryStore({ partitionCount: options.partitionCount });
     case 'redis':
     case 'rediss':
-      return openRedisStore({ ...options, ...options.redis, url });
+      return (await import('./redis/redis-store.js')).openRedisStore({ ...options, ...options.redis, url });
     default:
       throw new StoreFailure('store-address', `"${url}" is no store; use embedded:DIR, redis://… or memory:`);
   }
@@ -86,7 +85,11 @@ async function openDriverReader(address: StoreAddress, clock: StoreClock): Promi
       return await openEmbeddedReader(rest, clock);
     case 'redis':
     case 'rediss':
-      return await openRedisReader({ ...address.redis, url: address.url, clock });
+      return (await import('./redis/redis-reader.js')).openRedisReader({
+        ...address.redis,
+        url: address.url,
+        clock,
+      });
     case 'memory':
       throw new StoreFailure('store-address', 'a store in memory is seen only by the process that has it');
     default:
@@ -116,6 +119,7 @@ export async function acceptStoreRollback(
       'store-address',
       'only a store in Redis can go back under a node: give its --store',
     );
+  const { acceptRollback } = await import('./redis/accept-rollback.js');
   return await acceptRollback({ ...redis, url, clock, witnessFile });
 }
 

@@ -5,9 +5,10 @@
  * currency's full decimals. `balance_after` rides on every event that moves money, so that a page of the history is a
  * bank statement without folding anything.
  */
-import Type, { type Static } from 'typebox';
+
 import { defineContract } from '../model/contract.js';
 import { AmountSchema, CurrencySchema } from '../model/money-schema.js';
+import { type Static, Type } from '../model/typebox.js';
 
 export const accountTypes = ['checking', 'savings', 'credit'] as const;
 export type AccountType = (typeof accountTypes)[number];

@@ -2,7 +2,7 @@
  * The HTTP routes of accounts (`api.md`). Amounts, owners and states are the account's to judge; here only what a URL or
  * a body says about which call is meant.
  */
-import Type, { type Static } from 'typebox';
+
 import { isClientChosenId } from '../model/address.js';
 import type { HistoryCall, HistoryReply, QueryCall } from '../model/call.js';
 import { type CommandInput, type CommandName, send } from '../model/contract.js';
@@ -19,6 +19,7 @@ import {
 } from '../model/page-query.js';
 import { eventPageJson } from '../model/recorded-event.js';
 import { defineRoute, type Route, type RouteAnswer, type RouteRequest } from '../model/route.js';
+import { type Static, Type } from '../model/typebox.js';
 import {
   type AccountContract,
   type AccountView,

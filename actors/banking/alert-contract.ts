@@ -1,8 +1,9 @@
 /**
  * The alerts of an account (row 64): what a person did to it that others should know of. The id is the account's.
  */
-import Type from 'typebox';
+
 import { defineContract } from '../model/contract.js';
+import { Type } from '../model/typebox.js';
 
 const Text = Type.String();
 const Nothing = Type.Object({});

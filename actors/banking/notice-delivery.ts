@@ -5,10 +5,11 @@
  * It is addressed to a topic, `account.{id}`: who listens there is the push service's to know. The bank keeps nobody's
  * mail address or number, because what is in an event cannot be erased (decision D29).
  */
-import Type from 'typebox';
+
 import { perform } from '../model/activity.js';
 import type { MessageOrder } from '../model/message.js';
 import { defineSaga } from '../model/saga.js';
+import { Type } from '../model/typebox.js';
 import { pushPort } from '../providers/message-ports.js';
 import { noticeText } from './notice-templates.js';
 import { type Deliver, recordDelivery } from './notification.js';

@@ -2,8 +2,9 @@
  * What the notices of an account understand: one line per finished transfer, and what became of its delivery where notices
  * are delivered. The id is the account's.
  */
-import Type from 'typebox';
+
 import { defineContract } from '../model/contract.js';
+import { Type } from '../model/typebox.js';
 
 const Text = Type.String();
 

@@ -5,10 +5,11 @@
  * N1  Nothing is delivered before the notice is durable, and no transfer waits for a delivery: where notices are
  *     delivered, the same entry starts a saga of its own (`notice-delivery.ts`).
  */
-import type { Static } from 'typebox';
+
 import { defineAggregate } from '../model/aggregate.js';
 import { send } from '../model/contract.js';
 import { type MessageOrder, reject } from '../model/message.js';
+import type { Static } from '../model/typebox.js';
 import { type DeliveryStatus, type Notice, notificationContract } from './notification-contract.js';
 
 /**

@@ -12,9 +12,10 @@
  * partition the saga is in: telling the receiver too would make every transfer wait for one more commit elsewhere, and
  * the receiver's account has the event anyway.
  */
-import Type from 'typebox';
+
 import { send } from '../model/contract.js';
 import { defineSaga } from '../model/saga.js';
+import { Type } from '../model/typebox.js';
 import { accountContract } from './account-contract.js';
 import { notificationContract } from './notification-contract.js';
 import { riskContract } from './risk-contract.js';

@@ -1,8 +1,9 @@
 /**
  * What the risk record of an account understands (row 65). Its id is the account's, so both live in one partition.
  */
-import Type from 'typebox';
+
 import { defineContract } from '../model/contract.js';
+import { Type } from '../model/typebox.js';
 
 const Text = Type.String();
 const Nothing = Type.Object({});

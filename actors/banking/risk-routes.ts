@@ -1,9 +1,10 @@
 /**
  * The HTTP routes of risk flags (`api.md`), for admins. The account must exist.
  */
-import type { Static } from 'typebox';
+
 import { send } from '../model/contract.js';
 import { defineRoute, type Route } from '../model/route.js';
+import type { Static } from '../model/typebox.js';
 import { accountOf, authorised } from './account-routes.js';
 import { FlagInput, type RiskView, riskContract } from './risk-contract.js';
 

@@ -1,13 +1,14 @@
 /**
  * The HTTP routes of transfers (`api.md`, decision D6): a transfer is a saga instance, its id the saga's.
  */
-import Type, { type Static } from 'typebox';
+
 import { isActorId, placedId } from '../model/address.js';
 import { type Rejection, reject } from '../model/message.js';
 import { parseAmount } from '../model/money.js';
 import { AmountSchema, CurrencySchema } from '../model/money-schema.js';
 import { defineRoute, type Route } from '../model/route.js';
 import { isFinal, type SagaStatus } from '../model/saga.js';
+import { type Static, Type } from '../model/typebox.js';
 import { descriptionCharsMax } from './account-contract.js';
 import { authorised } from './account-routes.js';
 import { paymentTransfer, type TransferInput } from './payment-transfer.js';

@@ -8,9 +8,10 @@
  *     adapter passes it on, and the provider does the thing once.
  * A2  `outcome-unknown` is the only code of a failure under which the call may have taken effect (O2 in `errors.ts`).
  */
-import type { Static, TSchema } from 'typebox';
+
 import type { ErrorCode } from './errors.js';
 import type { Answered, Rejection } from './message.js';
+import type { Static, TSchema } from './typebox.js';
 
 /** Rows 156 to 161; a circuit is per activity, named `port.activity`. */
 export interface BreakerPolicy {

@@ -4,8 +4,9 @@
  * Because a contract imports no behaviour, two actors may refer to each other. Everything a user writes against an
  * actor (payloads, replies, rejections) is inferred from here.
  */
-import type { Static, TSchema } from 'typebox';
+
 import type { Answered, MessageOrder } from './message.js';
+import type { Static, TSchema } from './typebox.js';
 
 /** An older stored form, by its version: positional fields as they were written → today's data. */
 export type Upcasters<Data> = Readonly<Record<number, (fields: readonly unknown[]) => Data>>;

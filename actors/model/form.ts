@@ -14,8 +14,8 @@
  * F5  Nothing here checks data; what a schema does not list is dropped. `spec.ts` finds that out in tests.
  */
 import { createHash } from 'node:crypto';
-import type { TSchema } from 'typebox';
 import { OperatingError } from './errors.js';
+import type { TSchema } from './typebox.js';
 
 export interface Form {
   /** Property names in declaration order; `['value']` for a schema that is no object (F3). */

@@ -1,5 +1,5 @@
 /** The vocabulary for defining actors: everything a module imports. */
-export { type Static, Type } from 'typebox';
+
 export {
   type ActivityCode,
   type ActivityFailure,
@@ -160,5 +160,6 @@ export {
 export { compileSnapshot, type SnapshotForm } from './snapshot.js';
 export { type Expectation, given, type Scenario, type Settled, specDefaults } from './spec.js';
 export { type StepGroup, type StepList, stepsOf, type TypedStep } from './step-list.js';
+export { type Static, Type } from './typebox.js';
 export { decodeCommand, decodeEvent, decodeReply } from './upcast.js';
 export { type Check, compileValidator, type ValidationProblem } from './validation.js';

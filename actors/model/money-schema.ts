@@ -4,8 +4,9 @@
  * The mark is an extension keyword of JSON Schema and shows in the API description. The amount's form, scale and size
  * are `parseAmount`'s to judge, with codes of their own, so the schema asks only for a string.
  */
-import { Type } from 'typebox';
+
 import { currencyDecimals } from './currency.js';
+import { Type } from './typebox.js';
 
 export const moneyKeyword = 'x-money';
 export type MoneyRole = 'amount' | 'currency';

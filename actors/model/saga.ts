@@ -7,10 +7,11 @@
  *     do, and an attempt that timed out is awaited, never sent twice.
  * S4  What may have been done is undone in reverse order, the steps of a parallel group at once.
  */
-import type { Static, TObject } from 'typebox';
+
 import type { EventSpecs, Upcasters } from './contract.js';
 import type { MessageOrder } from './message.js';
 import type { ChildOrder, SagaContext, SagaStep } from './saga-step.js';
+import type { Static, TObject } from './typebox.js';
 
 /** An event of the saga's own domain, written beside its last one (PaymentCompleted, PaymentRejected). */
 export type ClosingEvent<E extends EventSpecs = EventSpecs> = {

@@ -14,7 +14,6 @@
  * X3  Failures are AssertionErrors with `actual` and `expected`; the runner shows the difference.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { TSchema } from 'typebox';
 import type { Acceptance, AggregateDefinition, DecideContext, Decision, TaggedReply } from './aggregate.js';
 import type {
   CommandInput,
@@ -29,6 +28,7 @@ import type {
 } from './contract.js';
 import type { MessageOrder, Rejection, TimerOrder } from './message.js';
 import { differs, storedCopy, storedState, storedValue, withoutAbsent } from './stored-copy.js';
+import type { TSchema } from './typebox.js';
 
 /** What a scenario's commands see unless they say otherwise: noon of 2026-01-01 UTC, an outside caller named `spec`. */
 export const specDefaults = {

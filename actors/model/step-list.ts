@@ -10,7 +10,7 @@
  *
  * In `undo` every result may be missing: what is undone may never have been answered.
  */
-import type { Static, TSchema } from 'typebox';
+
 import type { ActivityOrder } from './activity.js';
 import type { Answered, MessageOrder } from './message.js';
 import type {
@@ -23,6 +23,7 @@ import type {
   SagaStep,
   SingleStep,
 } from './saga-step.js';
+import type { Static, TSchema } from './typebox.js';
 
 type Own = 'name' | 'undo' | 'call' | 'activity' | 'saga' | 'when' | 'optional';
 

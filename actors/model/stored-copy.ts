@@ -5,12 +5,12 @@
  */
 import { AssertionError } from 'node:assert';
 import { isDeepStrictEqual } from 'node:util';
-import type { TSchema } from 'typebox';
 import type { AggregateDefinition } from './aggregate.js';
 import { packCopy, unpack } from './codec.js';
 import type { Contract } from './contract.js';
 import { compileForm } from './form.js';
 import { compileSnapshot } from './snapshot.js';
+import type { TSchema } from './typebox.js';
 
 /** Data of a schema. Properties that are undefined count as absent. */
 export function storedCopy(what: string, schema: TSchema, data: unknown): unknown {

@@ -6,10 +6,10 @@
  *     never skipped.
  */
 
-import type { TSchema } from 'typebox';
 import type { Contract, Upcasters } from './contract.js';
 import { OperatingError } from './errors.js';
 import { compileForm } from './form.js';
+import type { TSchema } from './typebox.js';
 
 /** What a schema is now, and how its older versions become that. */
 interface Versioned {

@@ -6,11 +6,11 @@
  * V2  A problem never holds a value of the input. The name of an unknown field is given only when it looks like a name.
  * V3  The compiled check decides; errors are looked for only after it said no.
  */
-import type { TSchema } from 'typebox';
-import { Compile, type Validator } from 'typebox/compile';
-import type { TLocalizedValidationError } from 'typebox/error';
+
 import type { ErrorCode } from './errors.js';
 import { type MoneyRole, moneyKeyword } from './money-schema.js';
+import type { TLocalizedValidationError, TSchema } from './typebox.js';
+import { Compile, type Validator } from './typebox.js';
 
 export interface ValidationProblem {
   readonly code: Extract<ErrorCode, 'field-unknown' | 'validation-failed' | 'money-not-string' | 'currency'>;

@@ -1,7 +1,7 @@
 /**
  * Fields that several ports share, bounded: what goes to a provider has been in somebody's request.
  */
-import Type from 'typebox';
+import { Type } from '../model/typebox.js';
 
 /** An id or reference as providers take it. */
 export const ReferenceSchema = Type.String({ minLength: 1, maxLength: 255 });

@@ -2,9 +2,10 @@
  * A model that judges a transfer before any money moves (row 65, decision D7). It only computes, so a failure leaves
  * nothing behind; a transfer that cannot be judged is refused.
  */
-import Type from 'typebox';
+
 import { definePort } from '../model/activity.js';
 import { AmountSchema, CurrencySchema } from '../model/money-schema.js';
+import { Type } from '../model/typebox.js';
 import { ReferenceSchema } from './field-schemas.js';
 
 /** What a model sees. */

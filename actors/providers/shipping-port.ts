@@ -1,8 +1,9 @@
 /**
  * A shipping provider (row 105): labels and their cancellation. Tracking comes the other way, as calls of ours.
  */
-import Type from 'typebox';
+
 import { definePort } from '../model/activity.js';
+import { Type } from '../model/typebox.js';
 import { ReferenceSchema, TextSchema } from './field-schemas.js';
 
 export const shippingPort = definePort({

@@ -3,10 +3,11 @@
  *
  * A timer is known by kind, actor and name; its id is these three as one text, so that nobody has to keep a list of ids.
  */
-import Type, { type Static } from 'typebox';
+
 import { isActorId, partitionOf } from '../../actors/model/address.js';
 import { limitOf, timeOf } from '../../actors/model/page-query.js';
 import type { RouteAnswer, RouteRequest } from '../../actors/model/route.js';
+import { type Static, Type } from '../../actors/model/typebox.js';
 import type { NamedTimer, TimerPlace, TimerView } from '../../runtime/operator/timer-operations.js';
 import {
   askAll,

@@ -5,10 +5,11 @@
  * Its default export takes the facts of a transfer (`TransferFacts`) and returns a score from 0 to 1. From the threshold
  * on a transfer is refused.
  */
-import type { Static } from 'typebox';
+
 import { defineAdapter, type PortAdapter } from '../../actors/model/activity.js';
 import { OperatingError } from '../../actors/model/errors.js';
 import { reject } from '../../actors/model/message.js';
+import type { Static } from '../../actors/model/typebox.js';
 import { riskModelPort, type TransferFactsSchema } from '../../actors/providers/risk-model-port.js';
 import type { Offload } from '../../runtime/offload.js';
 

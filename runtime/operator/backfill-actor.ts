@@ -2,11 +2,12 @@
  * How far a backfill of a reaction has come in one partition: an actor of its own there, so that what it sends and how far
  * it is stand in one record, and a crash or a second run sends nothing twice.
  */
-import Type from 'typebox';
+
 import { defineAggregate } from '../../actors/model/aggregate.js';
 import { defineContract } from '../../actors/model/contract.js';
 import type { MessageOrder } from '../../actors/model/message.js';
 import { defineModule } from '../../actors/model/module.js';
+import { Type } from '../../actors/model/typebox.js';
 
 /** An event by its entry, its record there and its index in it. */
 const EventPlace = { position: Type.Number(), index: Type.Integer(), event: Type.Integer() };

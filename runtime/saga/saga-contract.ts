@@ -5,7 +5,7 @@
  * Nothing an event does to the state depends on attempts or times of the definition: the event itself says what
  * follows (`next`), so a later tuning of timeouts changes no replay.
  */
-import { type Static, type TObject, Type } from 'typebox';
+
 import {
   type Contract,
   defineContract,
@@ -15,6 +15,7 @@ import {
 } from '../../actors/model/contract.js';
 import { compileForm } from '../../actors/model/form.js';
 import type { SagaDefinition } from '../../actors/model/saga.js';
+import { type Static, type TObject, Type } from '../../actors/model/typebox.js';
 
 const nothing = Type.Object({});
 const ofStep = Type.Object({ step: Type.String() });

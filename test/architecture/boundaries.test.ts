@@ -143,6 +143,7 @@ t.test('the checker finds a package that comes in beside its door', async (t) =>
     'runtime/c.ts': "import type { Logger } from 'pino';",
     'persistence/embedded/d.ts': "import { Redis } from 'ioredis';",
     'runtime/activity/d.ts': "import { retry } from 'cockatiel';",
+    'actors/banking/e.ts': "import { Compile } from 'typebox/compile';",
     'ops/providers/d.ts': "import { createTransport } from 'nodemailer';",
   };
   for (const [file, text] of Object.entries(planted)) t.same(broken({ [file]: text }), ['doors'], file);

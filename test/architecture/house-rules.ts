@@ -38,6 +38,7 @@ export const floors: Readonly<Record<string, readonly string[]>> = {
 export const doors: Readonly<Record<string, readonly string[]>> = {
   'uWebSockets.js': ['gateway/uws-server.ts'],
   cockatiel: ['runtime/activity/resilience.ts'],
+  typebox: ['actors/model/typebox.ts'],
   nodemailer: ['ops/providers/smtp-sender.ts'],
   ioredis: ['persistence/redis/'],
   lmdb: ['persistence/embedded/'],

@@ -11,7 +11,7 @@
  *
  * Every undo tolerates that its do never came, and remembers it, so that a do that comes late is refused (decision D3).
  */
-import Type, { type Static } from 'typebox';
+
 import { definePort, perform } from '../../actors/model/activity.js';
 import { defineAggregate } from '../../actors/model/aggregate.js';
 import { defineContract, send } from '../../actors/model/contract.js';
@@ -19,6 +19,7 @@ import { reject } from '../../actors/model/message.js';
 import { defineModule } from '../../actors/model/module.js';
 import { defineSaga } from '../../actors/model/saga.js';
 import { stepsOf } from '../../actors/model/step-list.js';
+import { type Static, Type } from '../../actors/model/typebox.js';
 
 const OfOrder = Type.Object({ order: Type.String() });
 const Counted = Type.Object({ order: Type.String(), count: Type.Integer({ minimum: 1 }) });

@@ -1,7 +1,7 @@
 /**
  * A jar of coins: the smallest module that has one of everything an edge can treat differently.
  */
-import { Type } from 'typebox';
+
 import { defineAggregate } from '../../actors/model/aggregate.js';
 import type { HistoryReply } from '../../actors/model/call.js';
 import { defineContract } from '../../actors/model/contract.js';
@@ -12,6 +12,7 @@ import { limitOf, pageRejections } from '../../actors/model/page-query.js';
 import { eventPageJson } from '../../actors/model/recorded-event.js';
 import { defineRoute } from '../../actors/model/route.js';
 import { defineSaga } from '../../actors/model/saga.js';
+import { Type } from '../../actors/model/typebox.js';
 
 const PutInput = Type.Object({
   amount: AmountSchema,

@@ -1,8 +1,8 @@
 /** Stored forms are fixed by their version: a start that would read them otherwise is refused, on every store. */
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import Type from 'typebox';
 import { defineAggregate, defineContract, defineModule, type Module } from '../../actors/model/index.js';
+import { Type } from '../../actors/model/typebox.js';
 import { createSystem, type SystemOptions } from '../../ops/index.js';
 import { redisSuite } from '../support/redis-suite.js';
 import { temporaryDirectory } from '../support/server.js';

@@ -1,10 +1,10 @@
 /** Rules I1–I3 of `ops/in-process-client.ts` over a fake of the one interface it stands on, and its types. */
 import t from 'tap';
-import Type from 'typebox';
 import { defineAggregate } from '../../actors/model/aggregate.js';
 import { defineContract } from '../../actors/model/contract.js';
 import { reject } from '../../actors/model/message.js';
 import { defineModule } from '../../actors/model/module.js';
+import { Type } from '../../actors/model/typebox.js';
 import { BodyFingerprint, FreshCommandIds } from '../../gateway/idempotency.js';
 import { createInProcessClient, type InProcessClient } from '../../ops/in-process-client.js';
 import type { ActorAnswer, ActorRequest } from '../../runtime/actor-client.js';

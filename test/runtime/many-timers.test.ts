@@ -1,10 +1,10 @@
 /** Timers by the thousand: none early, none missing, none twice, whatever happens in between; and commands have their turn. */
 import t from 'tap';
-import Type from 'typebox';
 import { defineAggregate } from '../../actors/model/aggregate.js';
 import { commandCall } from '../../actors/model/call.js';
 import { defineContract } from '../../actors/model/contract.js';
 import { defineModule } from '../../actors/model/module.js';
+import { Type } from '../../actors/model/typebox.js';
 import sleepers, { sleeper } from '../../bench/timer-app.js';
 import { gate } from '../../persistence/memory/memory-faults.js';
 import { actorTable } from '../../runtime/actor/actor-row.js';

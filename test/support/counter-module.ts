@@ -4,12 +4,13 @@
  * `mended` says whether `evolve` understands the event that the broken program throws on: a test writes with one program
  * and reopens with the other.
  */
-import Type from 'typebox';
+
 import { defineAggregate } from '../../actors/model/aggregate.js';
 import { defineContract, send } from '../../actors/model/contract.js';
 import { reject } from '../../actors/model/message.js';
 import { defineModule, type Module } from '../../actors/model/module.js';
 import { defineReaction } from '../../actors/model/reaction.js';
+import { Type } from '../../actors/model/typebox.js';
 
 const Nothing = Type.Object({});
 const Total = Type.Object({ total: Type.Integer() });

@@ -1,6 +1,5 @@
 /** A user's first module, as the README shows it: tickets are sold from an event's seats, a purchase is a saga. */
 import t from 'tap';
-import { Type } from 'typebox';
 import {
   defineAggregate,
   defineContract,
@@ -10,6 +9,7 @@ import {
   reject,
   send,
 } from '../../../actors/model/index.js';
+import { Type } from '../../../actors/model/typebox.js';
 
 const Seats = Type.Integer({ minimum: 1 });
 

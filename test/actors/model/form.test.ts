@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
-import { type TSchema, Type } from 'typebox';
 import { packCopy, unpack } from '../../../actors/model/codec.js';
 import { compileForm } from '../../../actors/model/form.js';
+import { type TSchema, Type } from '../../../actors/model/typebox.js';
 
 const Order = Type.Object({
   owner: Type.String(),

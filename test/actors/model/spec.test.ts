@@ -1,9 +1,9 @@
 import t from 'tap';
-import { Type } from 'typebox';
 import { defineAggregate } from '../../../actors/model/aggregate.js';
 import { defineContract, send } from '../../../actors/model/contract.js';
 import { reject } from '../../../actors/model/message.js';
 import { given } from '../../../actors/model/spec.js';
+import { Type } from '../../../actors/model/typebox.js';
 
 const door = defineContract({
   kind: 'door',

@@ -3,7 +3,6 @@
  * error there. The tests below only show that the correct twin of each works.
  */
 import t from 'tap';
-import { Type } from 'typebox';
 import {
   type CommandInput,
   type CommandReply,
@@ -22,6 +21,7 @@ import {
   send,
   stepsOf,
 } from '../../../actors/model/index.js';
+import { Type } from '../../../actors/model/typebox.js';
 
 const counter = defineContract({
   kind: 'counter',

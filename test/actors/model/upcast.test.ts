@@ -1,6 +1,6 @@
 import t from 'tap';
-import { Type } from 'typebox';
 import { defineContract } from '../../../actors/model/contract.js';
+import { Type } from '../../../actors/model/typebox.js';
 import { decodeCommand, decodeEvent, decodeReply } from '../../../actors/model/upcast.js';
 
 const account = defineContract({

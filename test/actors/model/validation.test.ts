@@ -1,6 +1,6 @@
 import t from 'tap';
-import { Type } from 'typebox';
 import { AmountSchema, CurrencySchema } from '../../../actors/model/money-schema.js';
+import { Type } from '../../../actors/model/typebox.js';
 import { compileValidator } from '../../../actors/model/validation.js';
 
 const Transfer = Type.Object({

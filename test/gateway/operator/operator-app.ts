@@ -1,11 +1,12 @@
 /**
  * What the operator's tests serve: counters, which can be made to refuse, and a journey that books legs on two of them.
  */
-import Type from 'typebox';
+
 import { send } from '../../../actors/model/contract.js';
 import { defineModule } from '../../../actors/model/module.js';
 import { defineSaga } from '../../../actors/model/saga.js';
 import { forEach } from '../../../actors/model/saga-step.js';
+import { Type } from '../../../actors/model/typebox.js';
 import { counterContract, counterModule } from '../../support/counter-module.js';
 
 /** A leg whose number is negative is refused; at a first leg of 0 its actor throws, and the saga waits to try again. */

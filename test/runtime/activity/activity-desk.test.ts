@@ -1,10 +1,10 @@
 /** Activities as a running shard does them: when, how often, and what is recorded (K1 to K5). */
 
 import t from 'tap';
-import Type from 'typebox';
 import { type ActivityOutcome, definePort, perform } from '../../../actors/model/activity.js';
 import { defineModule } from '../../../actors/model/module.js';
 import { defineSaga, type SagaStatus } from '../../../actors/model/saga.js';
+import { Type } from '../../../actors/model/typebox.js';
 import type { Activities, ActivityRequest } from '../../../runtime/activity/activities.js';
 import { TestSystem, type TestSystemOptions } from '../../support/test-system.js';
 

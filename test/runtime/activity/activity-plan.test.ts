@@ -1,7 +1,7 @@
 /** What holds for an activity whose definition says nothing. */
 import t from 'tap';
-import Type from 'typebox';
 import { definePort } from '../../../actors/model/activity.js';
+import { Type } from '../../../actors/model/typebox.js';
 import { planActivity } from '../../../runtime/activity/activity-plan.js';
 
 const spec = { input: Type.Null(), result: Type.Null(), rejections: [] } as const;

@@ -1,13 +1,13 @@
 /** Sagas that wait for other sagas, and for events, over the whole runtime and through crashes. */
 import assert from 'node:assert/strict';
 import t from 'tap';
-import Type from 'typebox';
 import { commandCall, queryCall } from '../../../actors/model/call.js';
 import { send } from '../../../actors/model/contract.js';
 import { defineModule } from '../../../actors/model/module.js';
 import { defineReaction } from '../../../actors/model/reaction.js';
 import { defineSaga, type SagaStatus, signalSaga, startSaga } from '../../../actors/model/saga.js';
 import { forEach } from '../../../actors/model/saga-step.js';
+import { Type } from '../../../actors/model/typebox.js';
 import {
   purseContract,
   shipmentContract,

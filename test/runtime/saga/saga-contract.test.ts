@@ -3,9 +3,9 @@
  */
 
 import t from 'tap';
-import { type TObject, type TSchema, Type } from 'typebox';
 import type { Caller } from '../../../actors/model/message.js';
 import { defineSaga, type SagaDefinition } from '../../../actors/model/saga.js';
+import { type TObject, type TSchema, Type } from '../../../actors/model/typebox.js';
 import { causeMessage, type StoredRecord } from '../../../runtime/commit/record.js';
 import { recordedEvents } from '../../../runtime/history.js';
 import { compileKinds } from '../../../runtime/kind-table.js';

@@ -1,10 +1,11 @@
 /**
  * Small saga definitions for the tests of the machine.
  */
-import { Type } from 'typebox';
+
 import type { MessageOrder } from '../../../actors/model/message.js';
 import { defineSaga, type SagaDefinition } from '../../../actors/model/saga.js';
 import type { CommandStep, SagaContext, SagaStep } from '../../../actors/model/saga-step.js';
+import { Type } from '../../../actors/model/typebox.js';
 
 export const input = Type.Object({
   account_id: Type.String(),

@@ -1,12 +1,12 @@
 /** What only a running shard shows of a saga: the trail of what its timer starts, and answers that cannot be recorded. */
 
 import t from 'tap';
-import Type from 'typebox';
 import { defineAggregate } from '../../../actors/model/aggregate.js';
 import type { HistoryReply, RecordedEvent } from '../../../actors/model/call.js';
 import { defineContract, send } from '../../../actors/model/contract.js';
 import { type AnySaga, defineModule, type Module } from '../../../actors/model/module.js';
 import { defineSaga, type SagaStatus } from '../../../actors/model/saga.js';
+import { Type } from '../../../actors/model/typebox.js';
 import { TestSystem } from '../../support/test-system.js';
 
 const desk = defineContract({

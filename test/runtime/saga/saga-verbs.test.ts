@@ -1,8 +1,8 @@
 /** What a person does with a saga that waits for one, and definitions that change while sagas are under way. */
 
 import t from 'tap';
-import Type from 'typebox';
 import { defineSaga, type SagaDefinition, sagaVerbs } from '../../../actors/model/saga.js';
+import { Type } from '../../../actors/model/typebox.js';
 import { compileSaga } from '../../../runtime/saga/saga-machine.js';
 import { payload, plain, sagaOf, transfer, undoable } from './saga-fixtures.js';
 import { alice, root, SagaWorld } from './saga-world.js';

@@ -2,11 +2,12 @@
  * Appends to a few lists and reads them whole (L3). Every item of an answered append stands where the answer said, once; a
  * read is the beginning of what the list becomes, as long as its version says (I3, I21).
  */
-import Type from 'typebox';
+
 import { defineAggregate } from '../../../actors/model/aggregate.js';
 import { commandCall, queryCall } from '../../../actors/model/call.js';
 import { defineContract } from '../../../actors/model/contract.js';
 import { defineModule } from '../../../actors/model/module.js';
+import { Type } from '../../../actors/model/typebox.js';
 import { Violation, type Workload } from '../../../ops/simulation/workload.js';
 
 const Item = Type.Object({ item: Type.String() });

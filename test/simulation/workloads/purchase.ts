@@ -8,12 +8,13 @@
  *     capture   the provider keeps the money; pivot
  *     take      each line leaves its stock
  */
-import Type from 'typebox';
+
 import { definePort, perform } from '../../../actors/model/activity.js';
 import { type Rejection, reject } from '../../../actors/model/message.js';
 import { defineModule } from '../../../actors/model/module.js';
 import { defineSaga } from '../../../actors/model/saga.js';
 import { stepsOf } from '../../../actors/model/step-list.js';
+import { Type } from '../../../actors/model/typebox.js';
 import { Violation } from '../../../ops/simulation/workload.js';
 import { OrderInput, reserveLine, shipOrder, takeLine } from '../../examples/stock-and-payment.js';
 

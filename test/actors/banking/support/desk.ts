@@ -6,7 +6,6 @@
  * nothing does too.
  */
 import assert from 'node:assert/strict';
-import type { TSchema } from 'typebox';
 import type { AggregateDefinition, DecideContext, TaggedReply } from '../../../../actors/model/aggregate.js';
 import type { RecordedEvent } from '../../../../actors/model/call.js';
 import { pack, unpack } from '../../../../actors/model/codec.js';
@@ -21,6 +20,7 @@ import type {
 } from '../../../../actors/model/contract.js';
 import { compileForm, type Form } from '../../../../actors/model/form.js';
 import type { Caller, MessageOrder, Rejection, TimerOrder } from '../../../../actors/model/message.js';
+import type { TSchema } from '../../../../actors/model/typebox.js';
 import { type Check, compileValidator } from '../../../../actors/model/validation.js';
 
 export const alice: Caller = { principal: 'alice', roles: ['customer'], internal: false };
