@@ -44,7 +44,7 @@ t.test(
     });
     const deposit = post('/api/v1/accounts/a/deposits', { amount: '1.00', currency: 'USD' });
     t.equal((await client.insist(opening)).status, 201);
-    t.match(await readiness(client), /^200 .*"shard_phases":\["open"\]/);
+    t.match(await readiness(client), /^200 .*"store":"redis","durability":"disk".*"shard_phases":\["open"\]/);
     await redis.kill();
     // The shard learns of it when it commits.
     const asked = client.ask(deposit);
