@@ -2,8 +2,9 @@
  * What the run about timers serves: sagas that only sleep, and bells that are rung meanwhile.
  */
 
+// As a module does that has TypeBox from elsewhere: a schema is plain data.
+import { Type } from 'typebox';
 import { defineAggregate, defineContract, defineModule, defineSaga } from '../actors/model/index.js';
-import { Type } from '../actors/model/typebox.js';
 
 export const sleeper = defineSaga({
   name: 'sleeper',
