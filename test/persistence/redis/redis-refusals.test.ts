@@ -6,7 +6,7 @@ import path from 'node:path';
 import type { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import { hashEntry } from '../../../persistence/entry.js';
-import type { AppendResult, GroupAppend } from '../../../persistence/journal.js';
+import type { AppendResult, GroupAppend, Head } from '../../../persistence/journal.js';
 import { openRedisStore, type RedisStoreOptions } from '../../../persistence/redis/redis-store.js';
 import type { Store } from '../../../persistence/store.js';
 import { verifyLog } from '../../../persistence/verify.js';
@@ -54,6 +54,18 @@ async function scene(
   t.teardown(() => store.close());
   const owner = await LogWriter.take(store, [0, 1]);
   await owner.append([0, 1]);
+  // A refusal may cost a connection, and reads have one of their own.
+  const headOf = async (partition: number): Promise<Head> => {
+    const heads: Head[] = [];
+    const look = (): Promise<unknown> => store.journal.head(partition).then((head) => heads.push(head));
+    await until(() =>
+      look().then(
+        () => true,
+        () => false,
+      ),
+    );
+    return heads[0] as Head;
+  };
   return {
     ...{ redis, store, owner, events },
     config: (name, value) => withClient(redis.url, (client) => client.config('SET', name, value)),
@@ -62,17 +74,17 @@ async function scene(
       const result = await store.journal.append(owner.group([0, 1]));
       t.match(result, { type: 'refused', reason: 'storage', detail: words });
       for (const partition of [0, 1]) owner.rewind(partition, head);
-      for (const partition of [0, 1]) owner.rewind(partition, await store.journal.head(partition));
-      t.equal((await store.journal.head(0)).position, head.position, 'nothing of it is in');
-      t.equal((await store.journal.head(1)).position, head.position);
+      for (const partition of [0, 1]) owner.rewind(partition, await headOf(partition));
+      t.equal((await headOf(0)).position, head.position, 'nothing of it is in');
+      t.equal((await headOf(1)).position, head.position);
     },
     async goesOn() {
       const { position } = owner.head(0);
       const next = owner.group([0, 1]);
       // Without a connection an append is not sent; whoever sent it looks, and sends again.
       await until(async () => (await store.journal.append(next)).type !== 'unknown');
-      t.equal((await store.journal.head(0)).position, position + 1, 'the next one is in');
-      t.equal((await store.journal.head(1)).position, position + 1);
+      t.equal((await headOf(0)).position, position + 1, 'the next one is in');
+      t.equal((await headOf(1)).position, position + 1);
     },
   };
 }
