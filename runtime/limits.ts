@@ -58,6 +58,8 @@ export interface Limits {
   /** Dead letters of a partition, by number and by bytes; past either a refused message is dropped and reported. */
   readonly lettersMax: number;
   readonly letterBytesMax: number;
+  /** Reads of the journal under way that answer calls; the others wait in their order. */
+  readonly journalReadsMax: number;
   /** Events folded for one `at_version` query, or passed on the way to one history page. */
   readonly historyEventsMax: number;
   /** Entries that a shard keeps between two questions of the feed's follower; past it the follower reads the journal. */
@@ -103,6 +105,7 @@ export const defaultLimits: Limits = {
   strikeMemoryMs: 600_000,
   lettersMax: 10_000,
   letterBytesMax: 16 * 1_048_576,
+  journalReadsMax: 4,
   historyEventsMax: 100_000,
   tailBytesMax: 4 * 1_048_576,
   recentBytesMax: 4 * 1_048_576,

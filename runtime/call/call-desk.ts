@@ -244,7 +244,7 @@ export class CallDesk {
       if (activation.phase === 'parked')
         return this.#host.answer(toAnswer(item[1], parkedOutcome, 0, false), 0);
       const group = Math.max(activation.touchedGroup, guardGroup);
-      if (item[11] !== 0) return this.#reads.past(activation, query, item, item[11], group);
+      if (item[11] !== 0) return this.#reads.past(activation, query, item, item[11], { group, deadlineAt });
       const outcome = this.#executor.query(activation, query, item[5], callerOf(item));
       if (item[9] >= 0 && outcome[0] === outcomeReply && this.#waits.isOpen(activation)) {
         return this.#waits.hold(activation, item[1], item[9], false);
@@ -256,7 +256,10 @@ export class CallDesk {
   #history(kind: Kind, item: HistoryItem, deadlineAt: number): void {
     this.#domain.counters.queries++;
     this.#door.enter(kind, item, item[7], deadlineAt, (activation, guardGroup) =>
-      this.#reads.page(activation, item, Math.max(activation.touchedGroup, guardGroup)),
+      this.#reads.page(activation, item, {
+        group: Math.max(activation.touchedGroup, guardGroup),
+        deadlineAt,
+      }),
     );
   }
 

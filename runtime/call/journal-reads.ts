@@ -15,7 +15,8 @@ import { foldedAt, historyPage, wholeHistory } from '../history-page.js';
 import { HistorySignposts } from '../history-signposts.js';
 import type { QueryEntry } from '../kind-table.js';
 import { answerHistory, type HistoryItem, type LinkAnswer, type QueryItem } from '../link/link-protocol.js';
-import { callerOf, resetOutcome, toAnswer } from './call-answers.js';
+import { callerOf, resetOutcome, toAnswer, tooLateOutcome } from './call-answers.js';
+import { ReadQueue } from './read-queue.js';
 
 export interface JournalReadsHost {
   /** Gives an answer out once that group is durable. */
@@ -26,24 +27,32 @@ export interface JournalReadsHost {
   turn(run: () => void): void;
 }
 
+export interface ReadTerms {
+  /** What the call has looked at. */
+  readonly group: number;
+  /** Monotonic ms. */
+  readonly deadlineAt: number;
+}
+
 export class JournalReads {
   readonly #domain: Domain;
   readonly #executor: Executor;
   readonly #entries: EntrySource;
   readonly #host: JournalReadsHost;
   readonly #signposts = new HistorySignposts();
-  #count = 0;
+  readonly #queue: ReadQueue;
 
   constructor(domain: Domain, executor: Executor, entries: EntrySource, host: JournalReadsHost) {
     this.#domain = domain;
     this.#executor = executor;
     this.#entries = entries;
     this.#host = host;
+    this.#queue = new ReadQueue(domain.clock, domain.limits.journalReadsMax);
   }
 
-  /** Reads under way. */
+  /** Reads that wait or are under way. */
   get count(): number {
-    return this.#count;
+    return this.#queue.count;
   }
 
   /** Answers a query with the actor folded up to a version or a time. `group` is what the call has looked at. */
@@ -52,10 +61,10 @@ export class JournalReads {
     query: QueryEntry,
     item: QueryItem,
     at: readonly [0 | 1, number],
-    group: number,
+    { group, deadlineAt }: ReadTerms,
   ): void {
     const end = { activation, newest: activation.lastPosition };
-    this.#read(group, item[1], async () => {
+    this.#read(item[1], { group, deadlineAt }, async () => {
       const history = await wholeHistory(this.#domain, this.#entries, end);
       return () => {
         const past = foldedAt(this.#domain, activation, history, at);
@@ -65,10 +74,10 @@ export class JournalReads {
     });
   }
 
-  page(activation: Activation, item: HistoryItem, group: number): void {
+  page(activation: Activation, item: HistoryItem, terms: ReadTerms): void {
     const source = { entries: this.#entries, signposts: this.#signposts };
     const end = { activation, newest: activation.lastPosition };
-    this.#read(group, item[1], async () => {
+    this.#read(item[1], terms, async () => {
       const page = await historyPage(this.#domain, source, end, {
         isBackward: item[8],
         fromVersion: item[9],
@@ -79,20 +88,22 @@ export class JournalReads {
   }
 
   /** What the reading resolves to makes the answer (J2). */
-  #read(group: number, requestId: number, read: () => Promise<() => LinkAnswer>): void {
+  #read(requestId: number, { group, deadlineAt }: ReadTerms, read: () => Promise<() => LinkAnswer>): void {
+    const failed = (cause: unknown) => toAnswer(requestId, this.failure(cause), 0, false);
+    const refused = (outcome: StoredOutcome) => this.#host.answer(toAnswer(requestId, outcome, 0, false), 0);
+    const begin = (done: () => void) => {
+      const end = (make: () => LinkAnswer) =>
+        this.#host.turn(() => {
+          done();
+          this.#host.answer(orElse(make, failed), 0);
+        });
+      read().then(end, (cause: unknown) => end(() => failed(cause)));
+    };
+    const expire = () => this.#host.turn(() => refused(tooLateOutcome));
     this.#host.whenDurable(
       group,
-      () => {
-        this.#count++;
-        const failed = (cause: unknown) => toAnswer(requestId, this.failure(cause), 0, false);
-        const end = (make: () => LinkAnswer) =>
-          this.#host.turn(() => {
-            this.#count--;
-            this.#host.answer(orElse(make, failed), 0);
-          });
-        read().then(end, (cause: unknown) => end(() => failed(cause)));
-      },
-      () => this.#host.answer(toAnswer(requestId, resetOutcome, 0, false), 0),
+      () => this.#queue.add({ deadlineAt, begin, expire }),
+      () => refused(resetOutcome),
     );
   }
 

@@ -94,7 +94,9 @@ export class BankBooks {
 
   async #checkFreshLines(client: HttpClient, index: number, violations: Violations): Promise<void> {
     const ledger = this.#ledger(index);
-    const found = await this.#readLines(client, index, ledger.newest);
+    // The fresh ones and the one they are read down to.
+    const limit = Math.min(pageLimit, ledger.fresh.size + 1);
+    const found = await this.#readLines(client, index, ledger.newest, limit);
     compareLines(this.#id(index), found, ledger.fresh, violations);
     ledger.newest = found[0]?.key ?? ledger.newest;
     for (const [key, minor] of ledger.fresh) ledger.lines.set(key, minor);
@@ -102,12 +104,17 @@ export class BankBooks {
   }
 
   /** Newest first, down to (and without) the line `until`; without the opening. */
-  async #readLines(client: HttpClient, index: number, until: string | undefined): Promise<Line[]> {
+  async #readLines(
+    client: HttpClient,
+    index: number,
+    until: string | undefined,
+    limit = pageLimit,
+  ): Promise<Line[]> {
     const lines: Line[] = [];
     let cursor: string | null = null;
     do {
       const after: string = cursor === null ? '' : `&cursor=${cursor}`;
-      const path = `/api/v1/accounts/${this.#id(index)}/transactions?limit=${pageLimit}${after}`;
+      const path = `/api/v1/accounts/${this.#id(index)}/transactions?limit=${limit}${after}`;
       const page: Page<Transaction> = JSON.parse((await this.#get(client, path)).body);
       for (const { type, transaction_id, amount } of page.items) {
         const key = `${type} ${transaction_id}`;

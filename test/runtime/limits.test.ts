@@ -1,7 +1,10 @@
 /** Every bound of `runtime/limits.ts` that a caller can reach is reached here (I16). */
 import t from 'tap';
 import { commandCall, queryCall } from '../../actors/model/call.js';
+import type { Journal } from '../../persistence/journal.js';
 import { gate } from '../../persistence/memory/memory-faults.js';
+import type { Store } from '../../persistence/store.js';
+import { defaultLimits } from '../../runtime/limits.js';
 import { pauseMsAt } from '../../runtime/outside-pace.js';
 import { counterContract } from '../support/counter-module.js';
 import { scanJournal } from '../support/journal-scan.js';
@@ -285,6 +288,49 @@ t.test('historyEventsMax: a view of the past over more events is refused, not cu
   t.match(await system.ask(past), { type: 'failure', code: 'history-too-long' });
   await system.stop();
 });
+
+t.test(
+  'journalReadsMax: more histories wait in their order, and are not read for callers who have gone',
+  async (t) => {
+    const ids = ['a', 'b', 'c', 'd', 'e'];
+    let held = gate();
+    let readCount = 0;
+    const holding = (store: Store): Store => {
+      const { journal } = store;
+      const read: Journal['read'] = async (partition, from, limits) => {
+        readCount++;
+        await held.promise;
+        return journal.read(partition, from, limits);
+      };
+      const append: Journal['append'] = (group) => journal.append(group);
+      return { ...store, journal: { append, read, head: (of) => journal.head(of), trim: async () => {} } };
+    };
+    const system = await TestSystem.start({ limits: { journalReadsMax: 2 }, storeAs: holding });
+    for (const id of ids) await system.ask(add(id));
+    const askAll = () =>
+      ids.map((id) =>
+        system.submit({ type: 'history', kind: 'counter', id, direction: 'forward', limit: 10 }),
+      );
+    const late = askAll();
+    await system.clock.settle();
+    t.equal(readCount, 2);
+    await system.clock.advance(defaultLimits.callDeadlineMs + 1);
+    t.match(late[4]?.answer, { type: 'failure', code: 'outcome-unknown' });
+    held.open();
+    await system.clock.settle();
+    t.equal(readCount, 2, 'the three that waited past their deadline are not read');
+
+    held = gate();
+    readCount = 0;
+    const asks = askAll().slice(2);
+    await system.clock.settle();
+    t.equal(readCount, 2, 'a and b are known already');
+    held.open();
+    for (const ask of asks) t.match(await system.answered(ask), { type: 'reply' });
+    t.equal(readCount, 3);
+    await system.stop();
+  },
+);
 
 t.test(
   'stateBytesWarn and stateBytesMax: a large state is reported, a too large one takes no more',
