@@ -5,19 +5,17 @@
 import { OperatingError } from '../actors/model/errors.js';
 import { EntryReader } from '../persistence/entry.js';
 import type { Journal } from '../persistence/journal.js';
+import { EntryCache } from './entry-cache.js';
 
 const fetchBytesMax = 262_144;
 
 export class EntrySource {
   readonly #journal: Journal;
-  readonly #bytesMax: number;
-  /** In order of insertion; the oldest go first. */
-  readonly #cache = new Map<string, Uint8Array>();
-  #bytes = 0;
+  readonly #cache: EntryCache;
 
   constructor(journal: Journal, bytesMax: number) {
     this.#journal = journal;
-    this.#bytesMax = bytesMax;
+    this.#cache = new EntryCache(bytesMax);
   }
 
   /**
@@ -25,9 +23,9 @@ export class EntrySource {
    * below it are asked for as well.
    */
   async read(partition: number, position: number, below = 0): Promise<EntryReader> {
-    if (below > 0 && !this.#cache.has(keyOf(partition, position)))
+    if (below > 0 && !this.#cache.has(partition, position))
       await this.#fetch(partition, Math.max(1, position - below), position);
-    const cached = this.#cache.get(keyOf(partition, position));
+    const cached = this.#cache.get(partition, position);
     if (cached !== undefined) return new EntryReader(cached);
     const [stored] = await this.#journal.read(partition, position, { entriesMax: 1, bytesMax: 1 });
     if (stored === undefined || stored.position !== position) {
@@ -45,23 +43,10 @@ export class EntrySource {
   }
 
   keep(partition: number, position: number, bytes: Uint8Array): void {
-    const key = keyOf(partition, position);
-    if (this.#cache.has(key)) return;
-    this.#cache.set(key, bytes);
-    this.#bytes += bytes.length;
-    for (const [oldest, old] of this.#cache) {
-      if (this.#bytes <= this.#bytesMax) break;
-      this.#cache.delete(oldest);
-      this.#bytes -= old.length;
-    }
+    this.#cache.keep(partition, position, bytes);
   }
 
   clear(): void {
     this.#cache.clear();
-    this.#bytes = 0;
   }
-}
-
-function keyOf(partition: number, position: number): string {
-  return `${partition}:${position}`;
 }
