@@ -4,6 +4,7 @@
  *
  * F1  `parse` never throws and never guesses: a text is read exactly or refused.
  */
+import { timeOf } from '../actors/model/page-query.js';
 
 /** `refused` says what is wrong with the text when `allowed` alone would not explain it; usually empty. */
 export type Parsed<T> = { readonly value: T } | { readonly refused: string };
@@ -91,6 +92,12 @@ export const duration: Form<number> = {
     const factor = unitMs[(parts?.[2] ?? '').toLowerCase()];
     return parts === null || factor === undefined ? no() : { value: Number(parts[1]) * factor };
   },
+};
+
+/** A moment, kept as it was written: the server reads it. */
+export const moment: Form<string> = {
+  allowed: 'a time as in RFC 3339, such as 2026-11-21T18:00:00Z',
+  parse: (text) => (typeof timeOf('time', text) === 'number' ? { value: text } : no()),
 };
 
 /** Any text that fits a pattern. */

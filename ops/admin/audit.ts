@@ -2,6 +2,8 @@
  * `troupe audit`: who did what, read off the journal.
  */
 import type { Command } from 'commander';
+import { read } from '../command-settings.js';
+import { moment } from '../setting-forms.js';
 import type { Json } from './admin-client.js';
 import { adminCommand, type SessionOptions } from './admin-session.js';
 import { limitOption } from './common-options.js';
@@ -20,8 +22,8 @@ export function addAudit(program: Command, exit: (code: number) => void): void {
       .command('audit')
       .description('List who did what on a running server, newest first.')
       .option('--subject <who>', 'a principal, the id of an actor, or kind/id')
-      .option('--from <time>', 'RFC 3339, such as 2026-11-21T18:00:00Z')
-      .option('--to <time>', 'RFC 3339')
+      .option('--from <time>', 'RFC 3339, such as 2026-11-21T18:00:00Z', read(moment))
+      .option('--to <time>', 'RFC 3339', read(moment))
       .addOption(limitOption())
       .addHelpText('after', examples),
     exit,

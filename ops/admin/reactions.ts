@@ -2,6 +2,8 @@
  * `troupe reactions`: which there are, and one run over the events that were there before it.
  */
 import type { Command } from 'commander';
+import { read } from '../command-settings.js';
+import { moment } from '../setting-forms.js';
 import { type AdminSession, adminCommand, type SessionOptions } from './admin-session.js';
 import { segment } from './text-table.js';
 
@@ -37,7 +39,7 @@ export function addReactions(program: Command, exit: (code: number) => void): vo
       .command('backfill')
       .argument('<reaction>', 'its name')
       .description('Send what a reaction would have sent for events that are older than itself.')
-      .option('--before <time>', 'only for events before this, RFC 3339')
+      .option('--before <time>', 'only for events before this, RFC 3339', read(moment))
       .option('--dry-run', 'only count the messages'),
     exit,
     backfill,

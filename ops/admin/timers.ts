@@ -3,7 +3,7 @@
  */
 import type { Command } from 'commander';
 import { read } from '../command-settings.js';
-import { duration } from '../setting-forms.js';
+import { duration, moment } from '../setting-forms.js';
 import { AdminError, type Json } from './admin-client.js';
 import { type AdminSession, adminCommand, type SessionOptions } from './admin-session.js';
 import { limitOption } from './common-options.js';
@@ -53,7 +53,7 @@ export function addTimers(program: Command, exit: (code: number) => void): void 
       .command('move')
       .argument('<timer>', 'its id, the last column of `troupe timers ls`')
       .description('Set a timer to another time.')
-      .option('--at <time>', 'RFC 3339, such as 2026-11-21T18:00:00Z')
+      .option('--at <time>', 'RFC 3339, such as 2026-11-21T18:00:00Z', read(moment))
       .option('--in <time>', 'from now: 90s, 5m, 2h, 1d', read(duration))
       .option('--dry-run', 'only show the timer'),
     exit,

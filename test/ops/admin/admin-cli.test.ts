@@ -46,6 +46,8 @@ t.test('timers: listed in a table or as JSON, moved and cancelled, dry first', a
   t.match(await troupe(t, 'timers', 'cancel', timer.timer_id, '--dry-run'), { stdout: /would be cancelled/ });
   t.match(await troupe(t, 'timers', 'cancel', timer.timer_id), { code: 0, stdout: /: cancelled/ });
   t.match(await troupe(t, 'timers', 'cancel', timer.timer_id), { code: 2, stderr: /^troupe: not-found: / });
+  const odd = await troupe(t, 'timers', 'move', timer.timer_id, '--at', 'yesterday');
+  t.match(odd, { code: 2, stderr: /--at.*yesterday.*RFC 3339/s });
   t.match(await troupe(t, 'timers', 'move', timer.timer_id), { code: 2, stderr: /say either --at or --in/ });
 });
 
