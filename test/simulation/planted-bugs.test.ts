@@ -1,4 +1,4 @@
-/** Every planted bug still fits the code it is planted in; a few are planted and found here, all by `npm run simulate -- --planted`. */
+/** Every planted bug still fits the code it is planted in; that each is found is shown by `npm run simulate -- --planted`. */
 import t from 'tap';
 import { compiledCode, planted } from './planted/planted-bug.js';
 import { plantedBugs } from './planted/planted-bugs.js';
