@@ -189,6 +189,9 @@ export class EntryReader {
       throw new EntryDamaged('directory past the end');
   }
 
+  get byteCount(): number {
+    return this.#bytes.length;
+  }
   get partition(): number {
     return this.#bytes.readUInt16LE(2);
   }

@@ -12,7 +12,7 @@ export class EntryCache {
   #youngBytes = 0;
   #oldBytes = 0;
 
-  /** One entry is kept whatever its size. */
+  /** One entry in each generation is kept whatever its size. */
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
   }
@@ -62,7 +62,7 @@ export class EntryCache {
   }
 }
 
-/** Positions stay far below 2^40. */
+/** Exact for partitions below 2^16, the most that an entry can name, and positions below 2^37, some 137 billion. */
 function keyOf(partition: number, position: number): number {
-  return partition * 2 ** 40 + position;
+  return partition * 2 ** 37 + position;
 }

@@ -7,7 +7,8 @@ import { EntryReader } from '../persistence/entry.js';
 import type { Journal } from '../persistence/journal.js';
 import { EntryCache } from './entry-cache.js';
 
-const fetchBytesMax = 262_144;
+/** Of entries fetched beside the one that is asked for: a few milliseconds of a shard. */
+export const fetchBytesMax = 262_144;
 
 export class EntrySource {
   readonly #journal: Journal;
@@ -35,18 +36,28 @@ export class EntrySource {
     return new EntryReader(stored.bytes);
   }
 
-  /** Only for speed: what is damaged or missing among them is for whoever needs that entry. */
+  /** What is damaged or missing among them is for whoever needs that entry. */
   async #fetch(partition: number, from: number, to: number): Promise<void> {
     const limits = { entriesMax: to - from + 1, bytesMax: fetchBytesMax };
-    const found = await this.#journal.read(partition, from, limits).catch(() => []);
+    const found = await this.#journal.read(partition, from, limits).catch((cause: unknown) => {
+      if (isGapOrDamage(cause)) return [];
+      throw cause;
+    });
     for (const { position, bytes } of found) this.keep(partition, position, bytes);
   }
 
+  /** A view of a larger block, such as the archive and Redis give, would keep all of it in memory: it is copied. */
   keep(partition: number, position: number, bytes: Uint8Array): void {
-    this.#cache.keep(partition, position, bytes);
+    const isPart = bytes.buffer.byteLength > 2 * bytes.length;
+    this.#cache.keep(partition, position, isPart ? new Uint8Array(bytes) : bytes);
   }
 
   clear(): void {
     this.#cache.clear();
   }
+}
+
+function isGapOrDamage(cause: unknown): boolean {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  return code === 'journal-gap' || code === 'journal-damaged';
 }

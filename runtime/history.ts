@@ -9,7 +9,7 @@ import { unpack } from '../actors/model/codec.js';
 import { OperatingError } from '../actors/model/errors.js';
 import { actorHash, type EntryReader } from '../persistence/entry.js';
 import { causeCommand, causeTimer, eventCount, type StoredRecord } from './commit/record.js';
-import type { EntrySource } from './entry-source.js';
+import { type EntrySource, fetchBytesMax } from './entry-source.js';
 import type { Kind, KindTable } from './kind-table.js';
 
 /** A record with where it stands. */
@@ -64,7 +64,8 @@ export async function walkBack(
   let below = 0;
   for (let count = 1; position > 0; count++) {
     if (rest !== undefined && count % entriesPerStretch === 0) await rest();
-    const records = recordsOf(await source.read(actor.partition, position, below), actor);
+    const reader = await source.read(actor.partition, position, below);
+    const records = recordsOf(reader, actor);
     const first = records[0];
     if (first === undefined) {
       throw new OperatingError(
@@ -74,7 +75,9 @@ export async function walkBack(
     }
     if (visit(records) === 'stop') return;
     const next = first.record[3];
-    below = position - next <= denseGapMax ? fetchedBelow : 0;
+    // By the size of this one: a chunk that is cut off before its newest entry is of no use.
+    const fitting = Math.floor(fetchBytesMax / reader.byteCount) - 1;
+    below = position - next <= denseGapMax ? Math.max(0, Math.min(fetchedBelow, fitting)) : 0;
     position = next;
   }
 }

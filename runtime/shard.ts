@@ -61,7 +61,7 @@ import { refuseMissingVersions } from './saga/saga-versions.js';
 import { SpaceWatch } from './space-watch.js';
 import { TimerDesk } from './timer/timer-desk.js';
 
-/** Bytes of entries kept for actors that are folded after a recovery. */
+/** Bytes of entries that histories, activations after a recovery and repeated commands have read. */
 const entryCacheBytes = 64 * 1_048_576;
 /** Commands between two looks at the clock. */
 const stepsPerLook = 16;
@@ -596,6 +596,7 @@ export class Shard {
     this.#domain.partitions.fill(undefined);
     this.#timers.clear();
     this.#hub.clear();
+    this.#entries.clear();
     this.#endTurnWaits();
   }
 

@@ -33,6 +33,13 @@ t.test('positions of two partitions are two entries, and the first bytes of one 
   t.equal(cache.bytes, 3);
 });
 
+t.test('neighbours in the highest partition are entries of their own', async (t) => {
+  const cache = new EntryCache(1_000);
+  const partition = 65_534;
+  for (let position = 1; position <= 8; position++) cache.keep(partition, position, bytesOf(position));
+  for (let position = 1; position <= 8; position++) t.equal(cache.get(partition, position)?.length, position);
+});
+
 t.test('one entry is kept whatever its size, and not with another one', async (t) => {
   const cache = new EntryCache(1_000);
   cache.keep(0, 1, bytesOf(5_000));

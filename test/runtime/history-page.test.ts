@@ -110,6 +110,18 @@ t.test('a dense history is fetched by the chunk, a sparse one entry by entry', a
   await system.stop();
 });
 
+t.test('a chunk of large entries is as long as reaches the one that is asked for', async (t) => {
+  const reads: number[] = [];
+  const system = await TestSystem.start({ partitionCount: 1, storeAs: (store) => withReads(store, reads) });
+  const large = commandCall(counterContract, 'a', 'fill', { count: 1, characters: 12_000 });
+  for (let count = 0; count < 100; count++) await system.ask(large);
+  reads.length = 0;
+  t.same((await readAll(system, 'backward', 100)).versions, versionsUpTo(100).reverse());
+  t.equal(reads.shift(), 1, 'the newest');
+  t.ok(reads.length <= 6 && reads.every((entries) => entries > 1), reads.join());
+  await system.stop();
+});
+
 t.test('what cannot be read below an entry is not its own failure', async (t) => {
   const isLost = (position: number): boolean => position === 1;
   const system = await TestSystem.start({
