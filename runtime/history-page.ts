@@ -18,6 +18,12 @@ export interface PageRequest {
   readonly limit: number;
 }
 
+/** A walk that its caller no longer waits for ends. */
+export interface WalkTerms {
+  /** Monotonic ms. */
+  readonly deadlineAt: number;
+}
+
 /** An actor whose history is walked back from `newest`, the position of a durable entry with events of it; 0 for none. */
 export interface HistoryEnd {
   readonly activation: Activation;
@@ -33,7 +39,7 @@ export async function historyPage(
   domain: Domain,
   source: { readonly entries: EntrySource; readonly signposts: HistorySignposts },
   { activation, newest }: HistoryEnd,
-  { isBackward, fromVersion, limit }: PageRequest,
+  { isBackward, fromVersion, limit, deadlineAt }: PageRequest & WalkTerms,
 ): Promise<HistoryReply> {
   const actor = nameOf(activation);
   // Versions are contiguous: a page is a range of them.
@@ -66,10 +72,11 @@ export async function historyPage(
       source.signposts.note(activation.key, record[2], position);
       if (record[2] < range.oldest) return 'stop';
       // Never at its first entry: each call comes at least one further.
-      isCut = walked >= domain.limits.historyEventsMax && position !== start;
+      const isLong = walked >= domain.limits.historyEventsMax || domain.clock.monotonic() > deadlineAt;
+      isCut = isLong && position !== start;
       return isCut ? 'stop' : 'on';
     },
-    () => new Promise((resolve) => domain.clock.defer(resolve)),
+    () => rest(domain),
   );
   if (isCut) return { events: [], next: from };
   if (isBackward) return { events, next: (events.at(-1)?.streamVersion ?? 1) > 1 ? range.oldest : null };
@@ -92,16 +99,20 @@ export async function wholeHistory(
   domain: Domain,
   entries: EntrySource,
   { activation, newest }: HistoryEnd,
+  { deadlineAt }: WalkTerms,
 ): Promise<readonly (readonly PlacedRecord[])[]> {
   const pages: (readonly PlacedRecord[])[] = [];
   let folded = 0;
-  await walkBack(entries, nameOf(activation), newest, (records) => {
+  const visit = (records: readonly PlacedRecord[]): 'on' => {
     for (const placed of records) folded += eventCount(placed.record);
     if (folded > domain.limits.historyEventsMax)
       throw tooLong(nameOf(activation), domain.limits.historyEventsMax);
+    if (domain.clock.monotonic() > deadlineAt)
+      throw new OperatingError('deadline-passed', 'Reading the history took longer than its caller waits.');
     pages.push(records);
     return 'on';
-  });
+  };
+  await walkBack(entries, nameOf(activation), newest, visit, () => rest(domain));
   return pages;
 }
 
@@ -123,6 +134,11 @@ export function foldedAt(
     }
   }
   return past;
+}
+
+/** Lets other work in. */
+function rest(domain: Domain): Promise<void> {
+  return new Promise((resolve) => domain.clock.defer(resolve));
 }
 
 function nameOf(activation: Activation): ActorName {

@@ -9,8 +9,7 @@
 
 import type { ErrorCode } from './errors.js';
 import { type MoneyRole, moneyKeyword } from './money-schema.js';
-import type { TLocalizedValidationError, TSchema } from './typebox.js';
-import { Compile, type Validator } from './typebox.js';
+import { Compile, type TLocalizedValidationError, type TSchema, type Validator } from './typebox.js';
 
 export interface ValidationProblem {
   readonly code: Extract<ErrorCode, 'field-unknown' | 'validation-failed' | 'money-not-string' | 'currency'>;

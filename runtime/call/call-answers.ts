@@ -17,10 +17,7 @@ export const parkedOutcome = failureOutcome(
   'actor-parked',
   'The actor failed repeatedly and waits for an operator.',
 );
-export const tooLateOutcome = failureOutcome(
-  'deadline-passed',
-  'The deadline passed before the command ran.',
-);
+export const tooLateOutcome = failureOutcome('deadline-passed', 'The deadline passed before it was done.');
 export const resetOutcome = failureOutcome(
   'storage-unavailable',
   'The store refused; nothing of the call was done.',

@@ -100,12 +100,13 @@ export class CallDesk {
 
   /**
    * The domain was reset. Those in a group's gate are settled with it, those who waited for an actor were refused by it;
-   * left are commands that were being looked up, with whoever attached to them, and waits.
+   * left are commands that were being looked up, with whoever attached to them, waits, and reads that have not begun.
    */
   reset(activations: Iterable<Activation>): void {
     for (const requestId of this.#running.reset())
       this.#host.answer(toAnswer(requestId, resetOutcome, 0, false), 0);
     this.#waits.reset(activations);
+    this.#reads.reset();
   }
 
   #command(kind: Kind, item: CommandItem, deadlineAt: number): void {

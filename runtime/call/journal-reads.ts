@@ -65,13 +65,18 @@ export class JournalReads {
   ): void {
     const end = { activation, newest: activation.lastPosition };
     this.#read(item[1], { group, deadlineAt }, async () => {
-      const history = await wholeHistory(this.#domain, this.#entries, end);
+      const history = await wholeHistory(this.#domain, this.#entries, end, { deadlineAt });
       return () => {
         const past = foldedAt(this.#domain, activation, history, at);
         const outcome = this.#executor.query(past, query, item[5], callerOf(item));
         return toAnswer(item[1], outcome, past.version, false);
       };
     });
+  }
+
+  /** The domain was reset: what has not begun is refused. */
+  reset(): void {
+    this.#queue.reset();
   }
 
   page(activation: Activation, item: HistoryItem, terms: ReadTerms): void {
@@ -82,6 +87,7 @@ export class JournalReads {
         isBackward: item[8],
         fromVersion: item[9],
         limit: item[10],
+        deadlineAt: terms.deadlineAt,
       });
       return () => [item[1], answerHistory, page.events, page.next];
     });
@@ -91,6 +97,7 @@ export class JournalReads {
   #read(requestId: number, { group, deadlineAt }: ReadTerms, read: () => Promise<() => LinkAnswer>): void {
     const failed = (cause: unknown) => toAnswer(requestId, this.failure(cause), 0, false);
     const refused = (outcome: StoredOutcome) => this.#host.answer(toAnswer(requestId, outcome, 0, false), 0);
+    const forget = () => refused(resetOutcome);
     const begin = (done: () => void) => {
       const end = (make: () => LinkAnswer) =>
         this.#host.turn(() => {
@@ -99,11 +106,10 @@ export class JournalReads {
         });
       read().then(end, (cause: unknown) => end(() => failed(cause)));
     };
-    const expire = () => this.#host.turn(() => refused(tooLateOutcome));
     this.#host.whenDurable(
       group,
-      () => this.#queue.add({ deadlineAt, begin, expire }),
-      () => refused(resetOutcome),
+      () => this.#queue.add({ deadlineAt, begin, expire: () => refused(tooLateOutcome), forget }),
+      forget,
     );
   }
 

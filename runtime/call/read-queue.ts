@@ -1,11 +1,12 @@
 /**
  * Reads of the journal that answer calls: a few at a time, in their order.
  *
- * L1  Side by side, a hundred long histories would all be late, their callers gone and asking again while each is read to its end.
- *     One after the other, most are in time; what has waited past its deadline is not read at all.
+ * Side by side, a hundred long histories would all be late, their callers gone and asking again while each is read to its end.
+ * One after the other, most are in time; what has waited past its deadline is not read at all.
  */
 import type { Clock } from '../clock.js';
 
+/** One of `begin`, `expire` and `forget` is called, once, in a turn of the shard. */
 export interface QueuedRead {
   /** Monotonic ms. */
   readonly deadlineAt: number;
@@ -13,12 +14,14 @@ export interface QueuedRead {
   begin(done: () => void): void;
   /** Its deadline has passed before it began. */
   expire(): void;
+  /** The domain was reset before it began. */
+  forget(): void;
 }
 
 export class ReadQueue {
   readonly #clock: Clock;
   readonly #underWayMax: number;
-  /** No more than the calls that a shard holds unanswered. */
+  /** No more than the calls that a shard holds unanswered: those at the front whose callers have gone leave with each that comes. */
   readonly #waiting: QueuedRead[] = [];
   #underWay = 0;
 
@@ -37,19 +40,31 @@ export class ReadQueue {
     this.#next();
   }
 
+  reset(): void {
+    for (const read of this.#waiting.splice(0)) read.forget();
+  }
+
   #next(): void {
+    this.#dropExpired();
     while (this.#underWay < this.#underWayMax) {
       const read = this.#waiting.shift();
       if (read === undefined) return;
-      if (this.#clock.monotonic() > read.deadlineAt) {
-        read.expire();
-        continue;
-      }
       this.#underWay++;
       read.begin(() => {
         this.#underWay--;
         this.#next();
       });
+      this.#dropExpired();
+    }
+  }
+
+  #dropExpired(): void {
+    const now = this.#clock.monotonic();
+    for (;;) {
+      const first = this.#waiting[0];
+      if (first === undefined || now <= first.deadlineAt) return;
+      this.#waiting.shift();
+      first.expire();
     }
   }
 }

@@ -332,6 +332,43 @@ t.test(
   },
 );
 
+t.test('a history whose caller has gone is not walked to its end: the next one begins', async (t) => {
+  let held = gate();
+  let readCount = 0;
+  const holding = (store: Store): Store => {
+    const { journal } = store;
+    const read: Journal['read'] = async (...asked) => {
+      readCount++;
+      await held.promise;
+      return journal.read(...asked);
+    };
+    const append: Journal['append'] = (group) => journal.append(group);
+    return { ...store, journal: { append, read, head: (of) => journal.head(of), trim: async () => {} } };
+  };
+  const limits = { journalReadsMax: 1 };
+  const system = await TestSystem.start({ partitionCount: 1, limits, storeAs: holding });
+  // Entries of the other one between them: each is a read of its own.
+  for (let count = 0; count < 5; count++) {
+    await system.ask(add('a'));
+    for (let between = 0; between < 10; between++) await system.ask(add('b'));
+  }
+  const history = { type: 'history', kind: 'counter', id: 'a', direction: 'forward', limit: 10 } as const;
+  for (const asked of [history, queryCall(counterContract, 'a', 'get', {}, { at: { version: 1 } })]) {
+    held = gate();
+    readCount = 0;
+    const late = system.submit(asked);
+    await system.clock.advance(defaultLimits.callDeadlineMs + 1);
+    t.match(late.answer, { type: 'failure', code: 'outcome-unknown' });
+    const next = system.submit({ ...history, id: 'b', direction: 'backward', limit: 1 });
+    await system.clock.settle();
+    t.ok(readCount <= 1);
+    held.open();
+    t.match(await system.answered(next), { type: 'reply', reply: { events: [{ streamVersion: 50 }] } });
+    t.ok(readCount <= 3, `${readCount} reads: not all of the five`);
+  }
+  await system.stop();
+});
+
 t.test(
   'stateBytesWarn and stateBytesMax: a large state is reported, a too large one takes no more',
   async (t) => {
