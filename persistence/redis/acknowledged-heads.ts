@@ -54,8 +54,10 @@ export class AcknowledgedHeads {
     );
   }
 
-  note(partition: number, newest: Acknowledged): void {
-    this.#newest[partition] = newest;
+  /** An answer that comes late, after one to something newer, takes nothing back. */
+  note(partition: number, noted: Acknowledged): void {
+    const newest = this.#newest[partition];
+    if (newest === undefined || isNewer(noted, newest)) this.#newest[partition] = noted;
   }
 
   /**
@@ -105,6 +107,11 @@ function epochOf(bytes: Uint8Array): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+function isNewer(one: Acknowledged, other: Acknowledged): boolean {
+  if (one.fence.epoch !== other.fence.epoch) return one.fence.epoch > other.fence.epoch;
+  return one.position > other.position;
 }
 
 function wentBack(known: Acknowledged, stored: StoredFence | undefined): string | undefined {

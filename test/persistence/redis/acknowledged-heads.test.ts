@@ -28,3 +28,20 @@ t.test("an entry of another owner is nobody's acknowledgement here", async (t) =
   heads.noteRead(0, await store.journal.read(0, 1, { entriesMax: 9, bytesMax: 1_000_000 }));
   t.match(heads.newest(0), { position: 0 });
 });
+
+t.test('an answer that comes after one to something newer takes nothing back', async (t) => {
+  const store = createMemoryStore({ partitionCount: 1 });
+  const owner = await LogWriter.take(store, [0]);
+  const heads = new AcknowledgedHeads(1, () => {});
+  const acknowledged = () => ({ fence: owner.fence(0), ...owner.head(0) });
+  await owner.append([0]);
+  const late = acknowledged();
+  await owner.append([0]);
+  heads.note(0, acknowledged());
+  heads.note(0, late);
+  t.match(heads.newest(0), { position: 2 }, 'of the same owner');
+  const next = await LogWriter.take(store, [0], 'owner-next');
+  heads.note(0, { fence: next.fence(0), ...next.head(0) });
+  heads.note(0, late);
+  t.match(heads.newest(0), { fence: next.fence(0), position: 2 }, 'of the owner before');
+});
