@@ -71,9 +71,9 @@ export async function historyPage(
       const { record, position } = records[0] as PlacedRecord;
       source.signposts.note(activation.key, record[2], position);
       if (record[2] < range.oldest) return 'stop';
+      assertAwaited(domain, deadlineAt);
       // Never at its first entry: each call comes at least one further.
-      const isLong = walked >= domain.limits.historyEventsMax || domain.clock.monotonic() > deadlineAt;
-      isCut = isLong && position !== start;
+      isCut = walked >= domain.limits.historyEventsMax && position !== start;
       return isCut ? 'stop' : 'on';
     },
     () => rest(domain),
@@ -107,8 +107,7 @@ export async function wholeHistory(
     for (const placed of records) folded += eventCount(placed.record);
     if (folded > domain.limits.historyEventsMax)
       throw tooLong(nameOf(activation), domain.limits.historyEventsMax);
-    if (domain.clock.monotonic() > deadlineAt)
-      throw new OperatingError('deadline-passed', 'Reading the history took longer than its caller waits.');
+    assertAwaited(domain, deadlineAt);
     pages.push(records);
     return 'on';
   };
@@ -134,6 +133,12 @@ export function foldedAt(
     }
   }
   return past;
+}
+
+/** A page that is asked for again goes on from the signposts of this walk. */
+function assertAwaited(domain: Domain, deadlineAt: number): void {
+  if (domain.clock.monotonic() > deadlineAt)
+    throw new OperatingError('deadline-passed', 'Reading the history took longer than its caller waits.');
 }
 
 /** Lets other work in. */
