@@ -1,4 +1,5 @@
 /** Where a partition's log begins by now. */
+import { isGap } from './journal-gap.js';
 import type { JournalReader } from './store-reader.js';
 
 /**
@@ -23,7 +24,7 @@ async function isThere(journal: JournalReader, partition: number, position: numb
   try {
     return (await journal.read(partition, position, { entriesMax: 1, bytesMax: 1 })).length > 0;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'journal-gap') return false;
+    if (isGap(error)) return false;
     throw error;
   }
 }

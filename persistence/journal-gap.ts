@@ -5,3 +5,17 @@ export function journalGap(partition: number, position: number): OperatingError 
   const address = `partition ${partition}`;
   return new OperatingError('journal-gap', `${address} has no entry at ${position}`, { address });
 }
+
+/** What stands there, or does not, is no entry; anything else that reading throws says nothing of the entry. */
+export function isGapOrDamage(cause: unknown): boolean {
+  return isGap(cause) || codeOf(cause) === 'journal-damaged';
+}
+
+/** The position is missing, from the log or from wherever else it was looked for. */
+export function isGap(cause: unknown): boolean {
+  return codeOf(cause) === 'journal-gap';
+}
+
+function codeOf(cause: unknown): unknown {
+  return cause instanceof Error && 'code' in cause ? cause.code : undefined;
+}

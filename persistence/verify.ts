@@ -4,8 +4,10 @@
  *
  * A long log is checked in ranges, by several threads at once; `joinDamage` checks the link between two neighbours.
  */
+
 import { EntryReader, hashEntry, noHash, sameHash } from './entry.js';
 import type { EntryHash, Head, ReadLimits, StoredEntry } from './journal.js';
+import { isGap } from './journal-gap.js';
 import type { JournalReader } from './store-reader.js';
 
 /**
@@ -128,9 +130,8 @@ async function readSome(
       const entries = await journal.read(partition, from, { ...limits, entriesMax });
       if (entries.length > 0) return entries;
     } catch (error) {
-      const isGap = error instanceof Error && 'code' in error && error.code === 'journal-gap';
       const detail = error instanceof Error ? error.message : String(error);
-      if (!isGap) damage = { ...damage, kind: 'unreadable', detail };
+      if (!isGap(error)) damage = { ...damage, kind: 'unreadable', detail };
     }
   }
   damages.push(damage);

@@ -5,6 +5,7 @@
 import { OperatingError } from '../actors/model/errors.js';
 import { EntryReader } from '../persistence/entry.js';
 import type { Journal } from '../persistence/journal.js';
+import { isGapOrDamage } from '../persistence/journal-gap.js';
 import { EntryCache } from './entry-cache.js';
 
 /** Of entries fetched beside the one that is asked for: a few milliseconds of a shard. */
@@ -55,9 +56,4 @@ export class EntrySource {
   clear(): void {
     this.#cache.clear();
   }
-}
-
-function isGapOrDamage(cause: unknown): boolean {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  return code === 'journal-gap' || code === 'journal-damaged';
 }

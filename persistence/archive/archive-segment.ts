@@ -7,6 +7,7 @@
  */
 import { EntryReader, noHash, sameHash } from '../entry.js';
 import type { EntryHash } from '../journal.js';
+import { isGapOrDamage } from '../journal-gap.js';
 import type { JournalReader } from '../store-reader.js';
 import { type Damage, verifyRange } from '../verify.js';
 import type { Archive } from './archive.js';
@@ -82,8 +83,7 @@ async function previousHashOf(
     const [entry] = await journal.read(partition, position, { entriesMax: 1, bytesMax: 1 });
     return entry === undefined ? undefined : new EntryReader(entry.bytes).previousHash;
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'journal-gap' || code === 'journal-damaged') return undefined;
+    if (isGapOrDamage(error)) return undefined;
     throw error;
   }
 }

@@ -2,7 +2,9 @@
  * A journal whose older entries stand in an archive: what was trimmed from the log is read from there, so nobody above needs to know
  * where an entry is. Appends go straight through.
  */
+
 import type { Journal, StoredEntry } from '../journal.js';
+import { isGap } from '../journal-gap.js';
 import type { JournalReader } from '../store-reader.js';
 import type { Archive } from './archive.js';
 
@@ -22,7 +24,7 @@ export function archivedReader(journal: JournalReader, archive: Archive): Journa
       try {
         return await journal.read(partition, from, limits);
       } catch (error) {
-        if (!(error instanceof Error && 'code' in error && error.code === 'journal-gap')) throw error;
+        if (!isGap(error)) throw error;
         const archived = await archive.read(partition, from, limits);
         if (archived.length === 0) throw error;
         return archived;
