@@ -9,6 +9,7 @@ import type { Store } from '../../persistence/store.js';
 import type { StoredRecord } from '../../runtime/commit/record.js';
 import { HistorySignposts } from '../../runtime/history-signposts.js';
 import { counterContract } from '../support/counter-module.js';
+import { readingAs } from '../support/reading-store.js';
 import { TestSystem } from '../support/test-system.js';
 
 type Direction = 'forward' | 'backward';
@@ -191,26 +192,16 @@ t.test('signposts: the actor asked for longest ago loses its own first', (t) => 
 
 /** A store whose reads are noted by the entries they ask for, and fail when an entry among them is lost. */
 function withReads(store: Store, reads: number[], isLost = (_position: number) => false): Store {
-  const { journal } = store;
-  return {
-    ...store,
-    journal: {
-      append: (group) => journal.append(group),
-      head: (partition) => journal.head(partition),
-      trim: (cuts) => journal.trim(cuts),
-      async read(partition, from, limits) {
-        reads.push(limits.entriesMax);
-        const found = await journal.read(partition, from, limits);
-        if (found.some(({ position }) => isLost(position))) throw new OperatingError('journal-gap', 'lost');
-        return found;
-      },
-    },
-  };
+  return readingAs(store, (read) => async (partition, from, limits) => {
+    reads.push(limits.entriesMax);
+    const found = await read(partition, from, limits);
+    if (found.some(({ position }) => isLost(position))) throw new OperatingError('journal-gap', 'lost');
+    return found;
+  });
 }
 
 /** The store, its entry at one position read as if its records belonged to another actor. */
 function withHollow(store: Store, position: number): Store {
-  const { journal } = store;
   const hollow = (bytes: Uint8Array): Uint8Array => {
     const reader = new EntryReader(bytes);
     const writer = new EntryWriter();
@@ -223,16 +214,12 @@ function withHollow(store: Store, position: number): Store {
     const [siblings, watermarks] = [reader.siblings(), reader.watermarks()];
     return writer.finish({ partition, epoch, position, previousHash, time, group, siblings, watermarks });
   };
-  return {
-    ...store,
-    journal: {
-      append: (group) => journal.append(group),
-      head: (partition) => journal.head(partition),
-      trim: (cuts) => journal.trim(cuts),
-      read: async (partition, from, limits) =>
-        (await journal.read(partition, from, limits)).map((stored) =>
+  return readingAs(
+    store,
+    (read) =>
+      async (...asked) =>
+        (await read(...asked)).map((stored) =>
           stored.position === position ? { ...stored, bytes: hollow(stored.bytes) } : stored,
         ),
-    },
-  };
+  );
 }

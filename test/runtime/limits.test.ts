@@ -1,13 +1,13 @@
 /** Every bound of `runtime/limits.ts` that a caller can reach is reached here (I16). */
 import t from 'tap';
 import { commandCall, queryCall } from '../../actors/model/call.js';
-import type { Journal } from '../../persistence/journal.js';
 import { gate } from '../../persistence/memory/memory-faults.js';
 import type { Store } from '../../persistence/store.js';
 import { defaultLimits } from '../../runtime/limits.js';
 import { pauseMsAt } from '../../runtime/outside-pace.js';
 import { counterContract } from '../support/counter-module.js';
 import { scanJournal } from '../support/journal-scan.js';
+import { readingAs } from '../support/reading-store.js';
 import { type Ask, idsOn, TestSystem } from '../support/test-system.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 
@@ -295,16 +295,12 @@ t.test(
     const ids = ['a', 'b', 'c', 'd', 'e'];
     let held = gate();
     let readCount = 0;
-    const holding = (store: Store): Store => {
-      const { journal } = store;
-      const read: Journal['read'] = async (partition, from, limits) => {
+    const holding = (store: Store): Store =>
+      readingAs(store, (read) => async (...asked) => {
         readCount++;
         await held.promise;
-        return journal.read(partition, from, limits);
-      };
-      const append: Journal['append'] = (group) => journal.append(group);
-      return { ...store, journal: { append, read, head: (of) => journal.head(of), trim: async () => {} } };
-    };
+        return read(...asked);
+      });
     const system = await TestSystem.start({ limits: { journalReadsMax: 2 }, storeAs: holding });
     for (const id of ids) await system.ask(add(id));
     const askAll = () =>
@@ -335,16 +331,12 @@ t.test(
 t.test('a history whose caller has gone is not walked to its end: the next one begins', async (t) => {
   let held = gate();
   let readCount = 0;
-  const holding = (store: Store): Store => {
-    const { journal } = store;
-    const read: Journal['read'] = async (...asked) => {
+  const holding = (store: Store): Store =>
+    readingAs(store, (read) => async (...asked) => {
       readCount++;
       await held.promise;
-      return journal.read(...asked);
-    };
-    const append: Journal['append'] = (group) => journal.append(group);
-    return { ...store, journal: { append, read, head: (of) => journal.head(of), trim: async () => {} } };
-  };
+      return read(...asked);
+    });
   const limits = { journalReadsMax: 1 };
   const system = await TestSystem.start({ partitionCount: 1, limits, storeAs: holding });
   // Entries of the other one between them: each is a read of its own.
