@@ -6,7 +6,6 @@
  * I3  The calling code is trusted with roles: those of a contract bind the edge, not it. Internal commands and queries
  *     stay closed to it.
  */
-
 import { isActorId } from '../actors/model/address.js';
 import type { ActorCall, HistoryCall, HistoryReply } from '../actors/model/call.js';
 import type {

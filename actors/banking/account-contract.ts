@@ -5,7 +5,6 @@
  * currency's full decimals. `balance_after` rides on every event that moves money, so that a page of the history is a
  * bank statement without folding anything.
  */
-
 import { defineContract } from '../model/contract.js';
 import { AmountSchema, CurrencySchema } from '../model/money-schema.js';
 import { type Static, Type } from '../model/typebox.js';

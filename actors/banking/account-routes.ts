@@ -2,7 +2,6 @@
  * The HTTP routes of accounts (`api.md`). Amounts, owners and states are the account's to judge; here only what a URL or
  * a body says about which call is meant.
  */
-
 import { isClientChosenId } from '../model/address.js';
 import type { HistoryCall, HistoryReply, QueryCall } from '../model/call.js';
 import { type CommandInput, type CommandName, send } from '../model/contract.js';

@@ -1,7 +1,6 @@
 /**
  * The alerts of an account (row 64): what a person did to it that others should know of. The id is the account's.
  */
-
 import { defineContract } from '../model/contract.js';
 import { Type } from '../model/typebox.js';
 

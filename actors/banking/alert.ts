@@ -2,7 +2,6 @@
  * The alerts of an account, raised by reactions (`alert-reactions.ts`). Keeps the newest `alertsMax`; all of them stay in
  * the journal.
  */
-
 import { defineAggregate } from '../model/aggregate.js';
 import type { Static } from '../model/typebox.js';
 import { type AlertType, alertContract } from './alert-contract.js';

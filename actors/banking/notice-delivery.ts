@@ -5,7 +5,6 @@
  * It is addressed to a topic, `account.{id}`: who listens there is the push service's to know. The bank keeps nobody's
  * mail address or number, because what is in an event cannot be erased (decision D29).
  */
-
 import { perform } from '../model/activity.js';
 import type { MessageOrder } from '../model/message.js';
 import { defineSaga } from '../model/saga.js';

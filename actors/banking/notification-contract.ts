@@ -2,7 +2,6 @@
  * What the notices of an account understand: one line per finished transfer, and what became of its delivery where notices
  * are delivered. The id is the account's.
  */
-
 import { defineContract } from '../model/contract.js';
 import { Type } from '../model/typebox.js';
 

@@ -5,7 +5,6 @@
  * N1  Nothing is delivered before the notice is durable, and no transfer waits for a delivery: where notices are
  *     delivered, the same entry starts a saga of its own (`notice-delivery.ts`).
  */
-
 import { defineAggregate } from '../model/aggregate.js';
 import { send } from '../model/contract.js';
 import { type MessageOrder, reject } from '../model/message.js';

@@ -12,7 +12,6 @@
  * partition the saga is in: telling the receiver too would make every transfer wait for one more commit elsewhere, and
  * the receiver's account has the event anyway.
  */
-
 import { send } from '../model/contract.js';
 import { defineSaga } from '../model/saga.js';
 import { Type } from '../model/typebox.js';

@@ -1,7 +1,6 @@
 /**
  * What the risk record of an account understands (row 65). Its id is the account's, so both live in one partition.
  */
-
 import { defineContract } from '../model/contract.js';
 import { Type } from '../model/typebox.js';
 

@@ -1,7 +1,6 @@
 /**
  * The HTTP routes of risk flags (`api.md`), for admins. The account must exist.
  */
-
 import { send } from '../model/contract.js';
 import { defineRoute, type Route } from '../model/route.js';
 import type { Static } from '../model/typebox.js';

@@ -5,7 +5,6 @@
  * A version of its own: what runs under the plain one goes on there. The other way round it does not: where the model was
  * on, it is switched off by a threshold of 101 %, which refuses nobody.
  */
-
 import { perform } from '../model/activity.js';
 import { defineSaga } from '../model/saga.js';
 import type { SagaContext } from '../model/saga-step.js';

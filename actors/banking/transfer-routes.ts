@@ -1,7 +1,6 @@
 /**
  * The HTTP routes of transfers (`api.md`, decision D6): a transfer is a saga instance, its id the saga's.
  */
-
 import { isActorId, placedId } from '../model/address.js';
 import { type Rejection, reject } from '../model/message.js';
 import { parseAmount } from '../model/money.js';

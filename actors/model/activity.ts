@@ -8,7 +8,6 @@
  *     adapter passes it on, and the provider does the thing once.
  * A2  `outcome-unknown` is the only code of a failure under which the call may have taken effect (O2 in `errors.ts`).
  */
-
 import type { ErrorCode } from './errors.js';
 import type { Answered, Rejection } from './message.js';
 import type { Static, TSchema } from './typebox.js';

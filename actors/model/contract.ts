@@ -4,7 +4,6 @@
  * Because a contract imports no behaviour, two actors may refer to each other. Everything a user writes against an
  * actor (payloads, replies, rejections) is inferred from here.
  */
-
 import type { Answered, MessageOrder } from './message.js';
 import type { Static, TSchema } from './typebox.js';
 

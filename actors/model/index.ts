@@ -1,5 +1,4 @@
 /** The vocabulary for defining actors: everything a module imports. */
-
 export {
   type ActivityCode,
   type ActivityFailure,

@@ -4,7 +4,6 @@
  * The mark is an extension keyword of JSON Schema and shows in the API description. The amount's form, scale and size
  * are `parseAmount`'s to judge, with codes of their own, so the schema asks only for a string.
  */
-
 import { currencyDecimals } from './currency.js';
 import { Type } from './typebox.js';
 

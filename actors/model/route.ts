@@ -5,7 +5,6 @@
  * R1  `plan` is synchronous and reads only the request; what it returns is all that reaches an actor.
  * R2  Input is checked against `body` before `plan` sees it (unknown properties refused).
  */
-
 import type { ActorCall, Answered } from './call.js';
 import type { Caller, Rejection } from './message.js';
 import type { Static, TSchema } from './typebox.js';

@@ -7,7 +7,6 @@
  *     do, and an attempt that timed out is awaited, never sent twice.
  * S4  What may have been done is undone in reverse order, the steps of a parallel group at once.
  */
-
 import type { EventSpecs, Upcasters } from './contract.js';
 import type { MessageOrder } from './message.js';
 import type { ChildOrder, SagaContext, SagaStep } from './saga-step.js';

@@ -10,7 +10,6 @@
  *
  * In `undo` every result may be missing: what is undone may never have been answered.
  */
-
 import type { ActivityOrder } from './activity.js';
 import type { Answered, MessageOrder } from './message.js';
 import type {

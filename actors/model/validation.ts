@@ -6,7 +6,6 @@
  * V2  A problem never holds a value of the input. The name of an unknown field is given only when it looks like a name.
  * V3  The compiled check decides; errors are looked for only after it said no.
  */
-
 import type { ErrorCode } from './errors.js';
 import { type MoneyRole, moneyKeyword } from './money-schema.js';
 import { Compile, type TLocalizedValidationError, type TSchema, type Validator } from './typebox.js';

@@ -2,7 +2,6 @@
  * The three ways to reach somebody (row 106). A message is sent at least once: none of the three can be taken back, and
  * mail cannot be made idempotent beyond one Message-ID for every repeat.
  */
-
 import { definePort } from '../model/activity.js';
 import { Type } from '../model/typebox.js';
 import {

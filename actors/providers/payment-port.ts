@@ -2,7 +2,6 @@
  * A payment provider (rows 104 and 118). A charge is known by the `reference` its buyer's side chose, so that it can be
  * taken back also when its answer never came.
  */
-
 import { definePort } from '../model/activity.js';
 import { AmountSchema, CurrencySchema } from '../model/money-schema.js';
 import { Type } from '../model/typebox.js';

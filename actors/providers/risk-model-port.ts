@@ -2,7 +2,6 @@
  * A model that judges a transfer before any money moves (row 65, decision D7). It only computes, so a failure leaves
  * nothing behind; a transfer that cannot be judged is refused.
  */
-
 import { definePort } from '../model/activity.js';
 import { AmountSchema, CurrencySchema } from '../model/money-schema.js';
 import { Type } from '../model/typebox.js';

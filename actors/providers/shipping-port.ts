@@ -1,7 +1,6 @@
 /**
  * A shipping provider (row 105): labels and their cancellation. Tracking comes the other way, as calls of ours.
  */
-
 import { definePort } from '../model/activity.js';
 import { Type } from '../model/typebox.js';
 import { ReferenceSchema, TextSchema } from './field-schemas.js';

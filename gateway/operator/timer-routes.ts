@@ -3,7 +3,6 @@
  *
  * A timer is known by kind, actor and name; its id is these three as one text, so that nobody has to keep a list of ids.
  */
-
 import { isActorId, partitionOf } from '../../actors/model/address.js';
 import { limitOf, timeOf } from '../../actors/model/page-query.js';
 import type { RouteAnswer, RouteRequest } from '../../actors/model/route.js';

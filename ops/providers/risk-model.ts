@@ -5,7 +5,6 @@
  * Its default export takes the facts of a transfer (`TransferFacts`) and returns a score from 0 to 1. From the threshold
  * on a transfer is refused.
  */
-
 import { defineAdapter, type PortAdapter } from '../../actors/model/activity.js';
 import { OperatingError } from '../../actors/model/errors.js';
 import { reject } from '../../actors/model/message.js';

@@ -2,7 +2,6 @@
  * How far a backfill of a reaction has come in one partition: an actor of its own there, so that what it sends and how far
  * it is stand in one record, and a crash or a second run sends nothing twice.
  */
-
 import { defineAggregate } from '../../actors/model/aggregate.js';
 import { defineContract } from '../../actors/model/contract.js';
 import type { MessageOrder } from '../../actors/model/message.js';

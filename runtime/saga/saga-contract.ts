@@ -5,7 +5,6 @@
  * Nothing an event does to the state depends on attempts or times of the definition: the event itself says what
  * follows (`next`), so a later tuning of timeouts changes no replay.
  */
-
 import {
   type Contract,
   defineContract,

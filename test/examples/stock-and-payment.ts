@@ -11,7 +11,6 @@
  *
  * Every undo tolerates that its do never came, and remembers it, so that a do that comes late is refused (decision D3).
  */
-
 import { definePort, perform } from '../../actors/model/activity.js';
 import { defineAggregate } from '../../actors/model/aggregate.js';
 import { defineContract, send } from '../../actors/model/contract.js';

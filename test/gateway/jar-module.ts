@@ -1,7 +1,6 @@
 /**
  * A jar of coins: the smallest module that has one of everything an edge can treat differently.
  */
-
 import { defineAggregate } from '../../actors/model/aggregate.js';
 import type { HistoryReply } from '../../actors/model/call.js';
 import { defineContract } from '../../actors/model/contract.js';

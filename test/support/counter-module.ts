@@ -4,7 +4,6 @@
  * `mended` says whether `evolve` understands the event that the broken program throws on: a test writes with one program
  * and reopens with the other.
  */
-
 import { defineAggregate } from '../../actors/model/aggregate.js';
 import { defineContract, send } from '../../actors/model/contract.js';
 import { reject } from '../../actors/model/message.js';

@@ -1,7 +1,6 @@
 /**
  * What the operator's tests serve: counters, which can be made to refuse, and a journey that books legs on two of them.
  */
-
 import { send } from '../../../actors/model/contract.js';
 import { defineModule } from '../../../actors/model/module.js';
 import { defineSaga } from '../../../actors/model/saga.js';

@@ -1,7 +1,6 @@
 /**
  * Small saga definitions for the tests of the machine.
  */
-
 import type { MessageOrder } from '../../../actors/model/message.js';
 import { defineSaga, type SagaDefinition } from '../../../actors/model/saga.js';
 import type { CommandStep, SagaContext, SagaStep } from '../../../actors/model/saga-step.js';

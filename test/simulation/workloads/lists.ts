@@ -2,7 +2,6 @@
  * Appends to a few lists and reads them whole (L3). Every item of an answered append stands where the answer said, once; a
  * read is the beginning of what the list becomes, as long as its version says (I3, I21).
  */
-
 import { defineAggregate } from '../../../actors/model/aggregate.js';
 import { commandCall, queryCall } from '../../../actors/model/call.js';
 import { defineContract } from '../../../actors/model/contract.js';

@@ -8,7 +8,6 @@
  *     capture   the provider keeps the money; pivot
  *     take      each line leaves its stock
  */
-
 import { definePort, perform } from '../../../actors/model/activity.js';
 import { type Rejection, reject } from '../../../actors/model/message.js';
 import { defineModule } from '../../../actors/model/module.js';
