@@ -4,7 +4,6 @@
  *
  * A long log is checked in ranges, by several threads at once; `joinDamage` checks the link between two neighbours.
  */
-
 import { EntryReader, hashEntry, noHash, sameHash } from './entry.js';
 import type { EntryHash, Head, ReadLimits, StoredEntry } from './journal.js';
 import { isGap } from './journal-gap.js';

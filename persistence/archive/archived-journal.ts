@@ -2,7 +2,6 @@
  * A journal whose older entries stand in an archive: what was trimmed from the log is read from there, so nobody above needs to know
  * where an entry is. Appends go straight through.
  */
-
 import type { Journal, StoredEntry } from '../journal.js';
 import { isGap } from '../journal-gap.js';
 import type { JournalReader } from '../store-reader.js';
