@@ -1,9 +1,11 @@
 /** Whether a process that left its pid somewhere is still that process, where the kernel tells (`/proc`). */
 import { readFileSync, readlinkSync } from 'node:fs';
 
-/** Of this process, as `isProcessAlive` takes it; `-` where the kernel does not tell. */
+export const unknownStart = '-';
+
+/** Of this process, as `isProcessAlive` takes it; `unknownStart` where the kernel does not tell. */
 export function processStart(): string {
-  return statOf(process.pid)?.start ?? '-';
+  return statOf(process.pid)?.start ?? unknownStart;
 }
 
 /** Pids mean something only within it; `-` where the kernel does not tell. */
@@ -26,7 +28,7 @@ export function isProcessAlive(pid: number, start: string | undefined): boolean 
   }
   const now = statOf(pid);
   if (now?.state === 'Z') return false;
-  return start === undefined || start === '-' || now === undefined || now.start === start;
+  return start === undefined || start === unknownStart || now === undefined || now.start === start;
 }
 
 interface ProcessStat {

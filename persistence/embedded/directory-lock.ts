@@ -1,16 +1,17 @@
 /**
  * The lock file of a data directory: one process at a time. Holds the pid and, where the kernel tells, when that process
- * started, so that a pid used again does not look like the old owner.
+ * started, so that a pid used again does not look like the old owner. Every thread of that process takes the lock for held.
  */
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { isProcessAlive, processStart } from '../process-life.js';
+import { isMainThread } from 'node:worker_threads';
+import { isProcessAlive, processStart, unknownStart } from '../process-life.js';
 import { StoreFailure } from '../store-failure.js';
 
 const lockName = 'LOCK';
 /** Other processes that die or start while we try; more is a fault somewhere else. */
 const attemptsMax = 10;
-/** What this process holds: a lock with our pid that we do not hold is left over from an earlier life (containers start at the same pid). */
+/** What this thread holds. */
 const held = new Set<string>();
 
 /** Takes the lock or throws `store-locked`, naming the pid. The returned function gives it back. */
@@ -75,9 +76,11 @@ function readLock(file: string): string | undefined {
 }
 
 function isAlive(file: string, content: string): boolean {
-  const [pidText, start] = content.trim().split(' ');
+  const [pidText, start = unknownStart] = content.trim().split(' ');
   const pid = Number(pidText);
-  if (pid === process.pid) return held.has(file);
+  // A lock with our pid may be left over from an earlier life (containers start at the same pid). Where the kernel does not tell when
+  // that life began, whoever took the lock for this one knows; the other threads do not, and leave it alone.
+  if (pid === process.pid && start === unknownStart) return held.has(file) || !isMainThread;
   return isProcessAlive(pid, start);
 }
 

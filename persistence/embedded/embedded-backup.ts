@@ -7,7 +7,7 @@
  *     the log copied after them holds these; what was dropped from the log meanwhile stood in the archive before.
  * K2  The manifest is written last and everything is flushed before it: a copy that was cut short is no store.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync } from 'node:fs';
 import { copyFile, cp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { StoreFailure } from '../store-failure.js';
@@ -28,17 +28,14 @@ export async function copyEmbeddedStore(directory: string, target: string): Prom
   makeEmpty(target);
   try {
     for (const folder of ['tables', 'log']) await copyEnvironment(directory, target, folder);
-    const names = readdirSync(directory);
     // A segment that is being written has another name; whole ones never change.
-    if (names.includes(archiveFolder))
+    if (existsSync(path.join(directory, archiveFolder)))
       await cp(path.join(directory, archiveFolder), path.join(target, archiveFolder), {
         recursive: true,
         filter: (source) => !source.endsWith('.part'),
       });
-    for (const name of names) {
-      const isFile = statSync(path.join(directory, name)).isFile();
-      if (isFile && !notCopied.test(name))
-        await copyFile(path.join(directory, name), path.join(target, name));
+    for (const entry of readdirSync(directory, { withFileTypes: true })) {
+      if (entry.isFile() && !notCopied.test(entry.name)) await copyPresent(entry.name, directory, target);
     }
     flushTree(target);
     writeManifestFile(target, manifest);
@@ -66,6 +63,15 @@ async function copyEnvironment(directory: string, target: string, folder: string
     await root.backup(copied, false);
   } finally {
     await root.close();
+  }
+}
+
+/** A draft that has got its name since the directory was read is not there any more. */
+async function copyPresent(name: string, directory: string, target: string): Promise<void> {
+  try {
+    await copyFile(path.join(directory, name), path.join(target, name));
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
   }
 }
 

@@ -92,6 +92,11 @@ for (const { type, shards } of cases) {
         t.match(repeat, { ok: true, replayed: true, reply: { total: 7 } }, `${what}: a recorded answer`);
       };
       await check('running');
+      if (redis === undefined)
+        t.ok(
+          existsSync(path.join(directory, 'LOCK')),
+          'packing on another thread leaves the directory taken',
+        );
       await system.stop();
       system = await running(store, shards);
       await check('after a restart');

@@ -1,4 +1,7 @@
 /** Several threads of one process on one directory. */
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
@@ -8,6 +11,7 @@ import { freeBytesMin, machineClock, temporaryDirectory } from './embedded-place
 import type { ShardWork } from './shard-thread.js';
 
 const partitionCount = 8;
+const readerThread = fileURLToPath(new URL('./reader-thread.js', import.meta.url));
 const shard = fileURLToPath(new URL('./shard-thread.js', import.meta.url));
 
 t.test(
@@ -54,6 +58,24 @@ t.test('a partition that goes from thread to thread keeps one log', { timeout: 6
   t.same(damage, []);
   t.equal((await store.journal.head(5)).position, 120);
   t.equal((await store.ownership.observe(5))?.epoch, 3);
+  await store.close();
+});
+
+t.test('another thread that looks into the store leaves the directory to its owner', async (t) => {
+  const { directory, remove } = temporaryDirectory();
+  t.teardown(remove);
+  const store = await openEmbeddedStore({ directory, partitionCount, clock: machineClock, freeBytesMin });
+  const looking = new Worker(readerThread, { workerData: directory });
+  const ended = once(looking, 'exit');
+  const [owner] = await once(looking, 'message');
+  t.equal(owner, `process ${process.pid}`);
+  await ended;
+  t.match(readFileSync(path.join(directory, 'LOCK'), 'utf8'), new RegExp(`^${process.pid} `));
+  await t.rejects(
+    openEmbeddedStore({ directory, partitionCount, clock: machineClock, freeBytesMin }),
+    { code: 'store-locked' },
+    'nobody else gets in',
+  );
   await store.close();
 });
 
