@@ -2,6 +2,7 @@
  * What befalls the nodes and the store of a simulation: while they live, and at the end of each life. Draws, does it, and
  * checks at once what must hold of it.
  */
+import { EntryReader, EntryWriter, noHash } from '../../persistence/entry.js';
 import type { MemoryDisk } from '../../persistence/memory/memory-disk.js';
 import { count, type RunTally } from './run-tally.js';
 import type { Scenario } from './scenario.js';
@@ -51,6 +52,28 @@ const endings = {
 } as const;
 
 const hourMs = 3_600_000;
+
+/** What an entry may turn into: damaged in itself, or sound and of a history that is not this one, as a write that went astray leaves it. */
+const damages: readonly {
+  readonly name: string;
+  readonly damaged: (sound: Uint8Array, draw: SeededRandom) => Uint8Array;
+}[] = [
+  { name: 'a flipped bit', damaged: withFlippedBit },
+  { name: 'an entry of another history', damaged: ofAnotherHistory },
+];
+
+function withFlippedBit(sound: Uint8Array, draw: SeededRandom): Uint8Array {
+  const offset = draw.below(sound.length);
+  return sound.map((byte, at) => (at === offset ? byte ^ (1 << draw.below(8)) : byte));
+}
+
+/** At the same place a moment later, following the same entry or none that is here; nothing happened in it. */
+function ofAnotherHistory(sound: Uint8Array, draw: SeededRandom): Uint8Array {
+  const { partition, position, epoch, time, group, previousHash } = new EntryReader(sound);
+  const before = draw.below(2) === 0 ? previousHash : noHash;
+  const header = { partition, position, epoch, group, siblings: [], watermarks: [] };
+  return new EntryWriter().finish({ ...header, time: time + 1, previousHash: before });
+}
 
 export class Disruptions {
   readonly #simulation: Disrupted;
@@ -169,9 +192,10 @@ export class Disruptions {
     await this.#next();
   }
 
-  /** I20: an entry of the tail is not what it was; nothing of it is served, and with the bit put right all is. */
+  /** I20: an entry of the tail is not what it was; nothing of it is served, and with the entry put right all is. */
   async #damage(): Promise<void> {
     const { disk, node, draw, archive } = this.#simulation;
+    const { name, damaged } = draw.pick(damages);
     this.#end(node);
     disk.crash('power');
     archive?.losePower();
@@ -180,14 +204,15 @@ export class Disruptions {
       const tail = disk.flushedPosition(partition) - disk.checkpoint(partition).position;
       if (tail <= 0) continue;
       const position = disk.flushedPosition(partition) - draw.below(tail);
-      const offset = draw.below(disk.entry(partition, position)?.bytes.length ?? 1);
-      this.#happens('a flipped bit');
-      disk.corrupt(partition, position, offset);
+      const sound = disk.entry(partition, position)?.bytes;
+      if (sound === undefined) continue;
+      this.#happens(name);
+      disk.replaceEntry(partition, position, damaged(sound, draw));
       const code = await this.#startAnyway();
       if (code === undefined)
-        throw new Violation(`I20: byte ${offset} of entry ${position} in partition ${partition} was served`);
+        throw new Violation(`I20: ${name} in entry ${position} of partition ${partition} was served`);
       disk.crash('power');
-      disk.corrupt(partition, position, offset);
+      disk.replaceEntry(partition, position, sound);
       break;
     }
     await this.#next();

@@ -284,6 +284,11 @@ export class MemoryDisk {
     });
   }
 
+  /** Puts other bytes where an entry stood; head, checkpoint and the entries around it stay. */
+  replaceEntry(partition: number, position: number, bytes: Uint8Array): void {
+    this.#damage(partition, position, () => bytes.slice());
+  }
+
   /** Cuts an entry's bytes off after `bytesKept`, as a torn write does. */
   tear(partition: number, position: number, bytesKept: number): void {
     this.#damage(partition, position, (bytes) => bytes.subarray(0, bytesKept));
