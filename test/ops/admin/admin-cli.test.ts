@@ -138,6 +138,9 @@ t.test('reactions: listed, and run over the past without sending twice', async (
   });
   t.match(await json(t, 'reactions', 'backfill', 'echo'), [{ reaction: 'echo', count: 0 }]);
   t.match(await troupe(t, 'reactions', 'backfill', 'nothing'), { code: 2, stderr: /^troupe: not-found/ });
+  const before = (time: string) => troupe(t, 'reactions', 'backfill', 'echo', '--dry-run', '--before', time);
+  t.match(await before('2000-01-01T00:00:00Z'), { code: 0, stdout: 'echo: 0 messages would be sent\n' });
+  t.match(await before('long ago'), { code: 2, stderr: /--before.*long ago.*RFC 3339/s });
 });
 
 t.test('audit: who did what, the operator by the name given', async (t) => {
@@ -147,6 +150,16 @@ t.test('audit: who did what, the operator by the name given', async (t) => {
   t.match(await troupe(t, 'audit', '--subject', 'counter/loud'), {
     stdout: /TIME +BY +ACTOR +COMMAND +OUTCOME +CORRELATION\n\S+ \S+ +carl +counter\/loud +echo +accepted/,
   });
+  const between = (...times: readonly string[]) => json(t, 'audit', '--subject', 'counter/loud', ...times);
+  const [echo] = await between();
+  const [earlier, later] = [-1, 1].map((ms) => new Date(Date.parse(echo.at) + ms).toISOString()) as [
+    string,
+    string,
+  ];
+  t.match(await between('--from', echo.at, '--to', later), [{ command: 'echo' }]);
+  t.same(await between('--from', later), []);
+  t.same(await between('--to', earlier), []);
+  t.match(await troupe(t, 'audit', '--from', 'monday'), { code: 2, stderr: /--from.*monday.*RFC 3339/s });
 });
 
 t.test('errors say what to do, and end with 2', async (t) => {

@@ -38,6 +38,10 @@ t.test('read as JSON gives one entry a line, and with an actor only its records'
   t.ok(entries.every(({ partition }) => partition === partitionOf('one', 4)));
   const limited = await toolEnd(t, directory, ['journal', 'read', '--json', '--limit', '2', ...app]);
   t.equal(limited.stdout.trim().split('\n').length, 2);
+  const second = entries[1].position;
+  const range = ['--partition', String(partitionOf('one', 4)), '--from', second, '--to', second].map(String);
+  const ranged = await toolEnd(t, directory, ['journal', 'read', '--json', ...range, ...app]);
+  t.match(JSON.parse(ranged.stdout), { position: second, records: [{ id: 'one' }] });
 });
 
 t.test('without the modules fields are shown as stored, and a remark says why', async (t) => {
