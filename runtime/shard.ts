@@ -10,7 +10,6 @@
  *     definite refusal; the partitions are opened again from the store.
  * Z3  After a reset a group that was in flight is settled by looking, after the epoch was raised.
  */
-import { partitionOf } from '../actors/model/address.js';
 import type { Store } from '../persistence/store.js';
 import type { Activities } from './activity/activities.js';
 import { ActivityDesk } from './activity/activity-desk.js';
@@ -20,9 +19,11 @@ import { CallDesk } from './call/call-desk.js';
 import { CallQueue } from './call/call-queue.js';
 import type { Clock, Random, Report } from './clock.js';
 import { AbandonedGroups, refusedDetail } from './commit/abandoned-groups.js';
-import { Committer, type RefusalReason } from './commit/committer.js';
+import type { RefusalReason } from './commit/committer.js';
+import { DurableGroups } from './commit/durable-groups.js';
 import type { Group } from './commit/group.js';
-import { type Counters, observe } from './counters.js';
+import { OutputGate } from './commit/output-gate.js';
+import type { Counters } from './counters.js';
 import { FilterGenerations } from './deduplication/filter-generations.js';
 import { Sweeper } from './derive/sweeper.js';
 import { Domain } from './domain.js';
@@ -54,7 +55,6 @@ import { MessageDesk } from './message-desk.js';
 import { OperationDesk } from './operator/operation-desk.js';
 import { OutsidePace } from './outside-pace.js';
 import { OwnershipWatch } from './ownership-watch.js';
-import { noteConsumed } from './partition.js';
 import { PartitionOpener } from './partition-opener.js';
 import { Reopener } from './reopener.js';
 import { refuseMissingVersions } from './saga/saga-versions.js';
@@ -119,7 +119,8 @@ export class Shard {
   readonly #tail: TailDesk;
   readonly #peers: PeerMail;
   readonly #queued = new CallQueue();
-  #committer: Committer;
+  readonly #gate: OutputGate;
+  readonly #durableGroups: DurableGroups;
   #sweeper: Sweeper;
   #phase: ShardPhase = 'closed';
   #inTurn = false;
@@ -142,14 +143,31 @@ export class Shard {
       this.#domain,
       ({ number }) => void this.#reset('fenced', `another owner has taken partition ${number}`),
     );
+    this.#routes = new OutboundRoutes({
+      domain: this.#domain,
+      entries: this.#entries,
+      send: (destination, item) => this.#host.sendTo(destination, item),
+      flush: () => this.#host.flush(),
+      onDamaged: (cause) => this.#host.onFatal('journal-damaged', cause),
+    });
+    this.#gate = new OutputGate({
+      domain: this.#domain,
+      routes: this.#routes,
+      host: options.host,
+      events: {
+        onDurable: (group, latencyMs) => this.#turn(() => this.#durable(group, latencyMs)),
+        onRefused: (reason, detail) => void this.#reset(reason, detail),
+        onFatal: (cause) => this.#host.onFatal('outcome-unknown', cause),
+      },
+    });
     this.#abandoned = new AbandonedGroups(options.store.journal, {
       answer: (answer) => this.#host.answer(answer),
-      release: (group) => this.#release(group),
+      release: (group) => this.#gate.release(group),
     });
     this.#hub = new ChannelHub(this.#domain);
     this.#activations = new ActivationDesk(this.#domain, this.#entries, options.struck, {
       turn: (run) => this.#turn(run),
-      whenDurable: (group, run) => this.#whenDurable(group, run),
+      whenDurable: (group, run) => this.#gate.whenDurable(group, run),
       parked: (activation) => this.#calls.changed(activation),
     });
     this.#opener = new PartitionOpener({
@@ -160,13 +178,6 @@ export class Shard {
       filter: new FilterGenerations(options.limits.filterBytes),
       hub: this.#hub,
       sendToOthers: (item) => this.#host.sendTo(-1, item),
-    });
-    this.#routes = new OutboundRoutes({
-      domain: this.#domain,
-      entries: this.#entries,
-      send: (destination, item) => this.#host.sendTo(destination, item),
-      flush: () => this.#host.flush(),
-      onDamaged: (cause) => this.#host.onFatal('journal-damaged', cause),
     });
     this.#peers = new PeerMail({
       domain: this.#domain,
@@ -181,7 +192,7 @@ export class Shard {
       host: {
         isReopening: () => this.#phase === 'reopening',
         renew: (firstGroup) => {
-          this.#committer = this.#newCommitter(firstGroup);
+          this.#gate.renew(firstGroup);
           this.#sweeper = this.#newSweeper();
         },
         flush: () => this.#host.flush(),
@@ -193,11 +204,11 @@ export class Shard {
     this.#mail = new GroupMail(
       this.#domain,
       (kind, id) => this.#activations.resident(kind, id),
-      () => this.#committer.hasRoom,
+      () => this.#gate.committer.hasRoom,
     );
     this.#executor = new Executor({
       domain: this.#domain,
-      committer: () => this.#committer,
+      committer: () => this.#gate.committer,
       timers: this.#timers,
       deliver: (item) => void this.#hub.deliver(item),
       mail: this.#mail,
@@ -222,12 +233,13 @@ export class Shard {
     );
     this.#calls = new CallDesk(this.#domain, this.#executor, this.#entries, {
       obtain: (kind, id) => this.#activations.obtain(kind, id),
-      answer: (answer, group) => this.#answer(answer, group),
-      openGroup: () => this.#committer.open.number,
-      whenDurable: (group, run, refuse) => this.#whenDurable(group, run, refuse),
+      answer: (answer, group) => this.#gate.answer(answer, group),
+      openGroup: () => this.#gate.committer.open.number,
+      whenDurable: (group, run, refuse) => this.#gate.whenDurable(group, run, refuse),
       turn: (run) => this.#turn(run),
       refusal: () => this.#refusal(),
     });
+    this.#durableGroups = new DurableGroups(this.#domain, this.#calls, options.host);
     this.#messages = new MessageDesk({
       domain: this.#domain,
       executor: this.#executor,
@@ -252,8 +264,8 @@ export class Shard {
       },
       {
         answer: (answer) => this.#host.answer(answer),
-        openGroup: () => this.#committer.open.number,
-        whenDurable: (group, run, refuse) => this.#whenDurable(group, run, refuse),
+        openGroup: () => this.#gate.committer.open.number,
+        whenDurable: (group, run, refuse) => this.#gate.whenDurable(group, run, refuse),
         turn: (run) => this.#turn(run),
       },
     );
@@ -267,7 +279,6 @@ export class Shard {
       lag: () => this.#tableLag(),
       resume: () => this.#turn(() => undefined),
     });
-    this.#committer = this.#newCommitter(1);
     this.#sweeper = this.#newSweeper();
   }
 
@@ -396,7 +407,7 @@ export class Shard {
       input();
       this.#work();
       this.#activations.endTurn();
-      this.#committer.send();
+      this.#gate.committer.send();
       if (this.#phase === 'open') this.#messages.armTimer();
       this.#host.flush();
     } finally {
@@ -414,10 +425,10 @@ export class Shard {
     const endAt = clock.monotonic() + turnMs;
     while (this.#isServing) {
       hops += this.#messages.runMail();
-      if (this.#committer.isFull || this.#hasFullShare(entryBytesMax)) {
-        this.#committer.send();
+      if (this.#gate.committer.isFull || this.#hasFullShare(entryBytesMax)) {
+        this.#gate.committer.send();
         // Two groups are in flight: the answer of the first continues the loop.
-        if (this.#committer.isFull || this.#hasFullShare(entryBytesMax)) return;
+        if (this.#gate.committer.isFull || this.#hasFullShare(entryBytesMax)) return;
       }
       if (++steps % stepsPerLook === 0 && clock.monotonic() > endAt) return this.#continue();
       // Messages first: what has begun is finished before more is, so that a transfer seldom spans two groups. Past the
@@ -457,79 +468,19 @@ export class Shard {
   }
 
   #hasFullShare(bytesMax: number): boolean {
-    for (const partition of this.#committer.open.partitions)
+    for (const partition of this.#gate.committer.open.partitions)
       if (partition.writer.byteCount >= bytesMax) return true;
     return false;
   }
 
   // ── commit ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #answer(answer: LinkAnswer, group: number): void {
-    const pending = this.#committer.pending(group);
-    if (pending === undefined) this.#host.answer(answer);
-    else pending.gate.push(answer);
-  }
-
-  /** Runs once the group is durable; an open group without work will never be sent and counts as the one before it. */
-  #whenDurable(group: number, run: () => void, refuse: () => void = () => undefined): void {
-    const { open } = this.#committer;
-    const pending = this.#committer.pending(group === open.number && open.isEmpty ? group - 1 : group);
-    if (pending === undefined) run();
-    else pending.afterDurable.push({ run, refuse });
-  }
-
-  #newCommitter(firstGroup: number): Committer {
-    return new Committer({
-      journal: this.#domain.store.journal,
-      clock: this.#domain.clock,
-      limits: this.#domain.limits,
-      failsWithProcess: this.#domain.store.failsWithProcess,
-      firstGroup,
-      events: {
-        onDurable: (group, latencyMs) => this.#turn(() => this.#durable(group, latencyMs)),
-        onRefused: (reason, detail) => void this.#reset(reason, detail),
-        onFatal: (cause) => this.#host.onFatal('outcome-unknown', cause),
-      },
-    });
-  }
-
   #durable(group: Group, latencyMs: number): void {
-    const { counters } = this.#domain;
-    counters.groups++;
-    counters.entries += group.entries.length;
-    counters.events += group.eventCount;
-    observe(counters.commit, latencyMs);
-    for (const entry of group.entries) {
-      entry.owner.durable = entry.position;
-      entry.owner.durableHash = entry.hash;
-      counters.entryBytes += entry.bytes.length;
-    }
-    for (const { partition, consumed } of group.consumed) {
-      for (const [source, place] of consumed) {
-        partition.consumedDurable.set(source, place);
-        const owner = this.#domain.partitions[source];
-        if (owner !== undefined) noteConsumed(owner, partition.number, place);
-        else
-          this.#host.sendTo(source, [itemConsumed, source, partition.number, place.position, place.ordinal]);
-      }
-    }
-    for (const { partition, commandId, position } of group.keyed) {
-      partition.ledger.note(commandId, position, this.#domain.now);
-      this.#calls.settled(commandId);
-    }
+    this.#durableGroups.note(group, latencyMs);
     this.#pace.look();
-    this.#release(group);
+    this.#gate.release(group);
     this.#tail.durable(group.entries);
     this.#sweeper.wake();
-  }
-
-  /** Lets out what waited for a durable group. */
-  #release(group: Group): void {
-    for (const answer of group.gate) this.#host.answer(answer);
-    for (const message of group.remote) {
-      this.#routes.sendDurable(partitionOf(message[8], this.#domain.partitionCount), message);
-    }
-    for (const { run } of group.afterDurable) run();
   }
 
   // ── opening, reset, stop ─────────────────────────────────────────────────────────────────────────────────────────
@@ -550,7 +501,7 @@ export class Shard {
     report('error', 'domain-reset', { reason, detail });
     this.#enter(reason === 'fenced' ? 'stopped' : 'reopening');
     this.#sweeper.stop();
-    const { inFlight, open } = this.#committer.abandon();
+    const { inFlight, open } = this.#gate.committer.abandon();
     this.#refuseAll(open);
     if (reason === 'fenced') await this.#yieldTo(detail, inFlight);
     else await this.#reopener.run({ reason, inFlight: [...inFlight], nextGroup: open.number + 1 });
@@ -612,7 +563,7 @@ export class Shard {
 
   get #isQuiet(): boolean {
     return (
-      this.#committer.isIdle &&
+      this.#gate.committer.isIdle &&
       this.#hub.peek() === undefined &&
       this.#queued.length === 0 &&
       !this.#activations.isAwaited &&
@@ -637,8 +588,8 @@ export class Shard {
 
   #newSweeper(): Sweeper {
     return new Sweeper(this.#domain, this.#timers, {
-      whenDurable: (group, run) => this.#whenDurable(group, run, run),
-      openGroup: () => this.#committer.open.number,
+      whenDurable: (group, run) => this.#gate.whenDurable(group, run, run),
+      openGroup: () => this.#gate.committer.open.number,
       dirtyRows: (partition) => this.#activations.dirtyRows(partition),
       rowsWritten: (activations) => this.#activations.rowsWritten(activations),
       loadUnswept: (partition, done) => this.#activations.loadUnswept(partition, done),

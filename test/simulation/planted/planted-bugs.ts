@@ -5,7 +5,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'answer before the flush',
     breaks: 'I6: an answer names a version that is not durable',
-    file: 'runtime/shard',
+    file: 'runtime/commit/output-gate',
     find: `if (pending === undefined)\n            this.#host.answer(answer);`,
     replace: `if (pending !== undefined || pending === undefined)\n            this.#host.answer(answer);`,
   },
@@ -82,7 +82,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'durable outcomes are not noted',
     breaks: 'I2: a later repeat runs again',
-    file: 'runtime/shard',
+    file: 'runtime/commit/durable-groups',
     find: '            partition.ledger.note(commandId, position, this.#domain.now);',
     replace: '            ',
   },
