@@ -328,6 +328,32 @@ t.test(
   },
 );
 
+t.test('a stop answers the histories that are read and those that wait', async (t) => {
+  const ids = ['a', 'b', 'c'];
+  const held = gate();
+  const holding = (store: Store): Store =>
+    readingAs(store, (read) => async (...asked) => {
+      await held.promise;
+      return read(...asked);
+    });
+  const system = await TestSystem.start({ limits: { journalReadsMax: 1 }, storeAs: holding });
+  for (const id of ids) await system.ask(add(id));
+  const asks = ids.map((id) =>
+    system.submit({ type: 'history', kind: 'counter', id, direction: 'forward', limit: 10 }),
+  );
+  await system.clock.settle();
+  let isStopped = false;
+  const stopped = system.stop().then(() => {
+    isStopped = true;
+  });
+  await system.clock.settle();
+  t.notOk(isStopped, 'it waits for them');
+  held.open();
+  await stopped;
+  for (const { answer } of asks)
+    t.match(answer, { type: 'reply', reply: { events: [{ streamVersion: 1 }] } });
+});
+
 t.test('a history whose caller has gone is not walked to its end: the next one begins', async (t) => {
   let held = gate();
   let readCount = 0;
