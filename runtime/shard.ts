@@ -4,8 +4,7 @@
  *     closed ──open──▸ open ──refused──▸ reopening ──▸ open
  *                       └──stop──▸ stopping ──▸ stopped
  *
- * Z1  Everything happens in turns: an input, then queued work (messages before calls), then one send of the open group
- *     and one flush of each link. Nothing else touches the state.
+ * Z1  Everything happens in turns (`turns.ts`).
  * Z2  A refused group resets the whole domain: activations, channels, timers and the open group go; callers get a
  *     definite refusal; the partitions are opened again from the store.
  * Z3  After a reset a group that was in flight is settled by looking, after the epoch was raised.
@@ -60,6 +59,7 @@ import { Reopener } from './reopener.js';
 import { refuseMissingVersions } from './saga/saga-versions.js';
 import { SpaceWatch } from './space-watch.js';
 import { TimerDesk } from './timer/timer-desk.js';
+import { Turns } from './turns.js';
 
 /** Bytes of entries that histories, activations after a recovery and repeated commands have read. */
 const entryCacheBytes = 64 * 1_048_576;
@@ -104,6 +104,7 @@ export type ShardPhase = 'closed' | 'open' | 'reopening' | 'stopping' | 'stopped
 export class Shard {
   readonly #domain: Domain;
   readonly #host: ShardHost;
+  readonly #turns: Turns;
   readonly #activations: ActivationDesk;
   readonly #entries: EntrySource;
   readonly #timers = new TimerDesk();
@@ -123,20 +124,20 @@ export class Shard {
   readonly #durableGroups: DurableGroups;
   #sweeper: Sweeper;
   #phase: ShardPhase = 'closed';
-  #inTurn = false;
-  #isContinuing = false;
   readonly #space: SpaceWatch;
   readonly #ownership: OwnershipWatch;
   readonly #abandoned: AbandonedGroups;
   readonly #pace: OutsidePace;
   readonly #reopener: Reopener;
-  /** Called after the next turn. */
-  readonly #turnWaiters: (() => void)[] = [];
   #isStopping = false;
 
   constructor(options: ShardOptions) {
     this.#domain = new Domain(options);
     this.#host = options.host;
+    this.#turns = new Turns(this.#domain, options.host, {
+      work: () => this.#work(),
+      send: () => this.#send(),
+    });
     this.#entries = new EntrySource(options.store.journal, entryCacheBytes);
     this.#space = new SpaceWatch(options);
     this.#ownership = new OwnershipWatch(
@@ -155,7 +156,7 @@ export class Shard {
       routes: this.#routes,
       host: options.host,
       events: {
-        onDurable: (group, latencyMs) => this.#turn(() => this.#durable(group, latencyMs)),
+        onDurable: (group, latencyMs) => this.#turns.run(() => this.#durable(group, latencyMs)),
         onRefused: (reason, detail) => void this.#reset(reason, detail),
         onFatal: (cause) => this.#host.onFatal('outcome-unknown', cause),
       },
@@ -166,7 +167,7 @@ export class Shard {
     });
     this.#hub = new ChannelHub(this.#domain);
     this.#activations = new ActivationDesk(this.#domain, this.#entries, options.struck, {
-      turn: (run) => this.#turn(run),
+      turn: (run) => this.#turns.run(run),
       whenDurable: (group, run) => this.#gate.whenDurable(group, run),
       parked: (activation) => this.#calls.changed(activation),
     });
@@ -225,7 +226,7 @@ export class Shard {
       },
       {
         turn: (run) => {
-          if (this.#isServing) this.#turn(run);
+          if (this.#isServing) this.#turns.run(run);
         },
         obtain: (kind, id) => this.#activations.obtain(kind, id),
         changed: (activation) => this.#calls.changed(activation),
@@ -236,7 +237,7 @@ export class Shard {
       answer: (answer, group) => this.#gate.answer(answer, group),
       openGroup: () => this.#gate.committer.open.number,
       whenDurable: (group, run, refuse) => this.#gate.whenDurable(group, run, refuse),
-      turn: (run) => this.#turn(run),
+      turn: (run) => this.#turns.run(run),
       refusal: () => this.#refusal(),
     });
     this.#durableGroups = new DurableGroups(this.#domain, this.#calls, options.host);
@@ -248,7 +249,7 @@ export class Shard {
       mail: this.#mail,
       timers: this.#timers,
       host: {
-        turn: (run) => this.#turn(run),
+        turn: (run) => this.#turns.run(run),
         changed: (activation) => this.#calls.changed(activation),
       },
     });
@@ -266,18 +267,18 @@ export class Shard {
         answer: (answer) => this.#host.answer(answer),
         openGroup: () => this.#gate.committer.open.number,
         whenDurable: (group, run, refuse) => this.#gate.whenDurable(group, run, refuse),
-        turn: (run) => this.#turn(run),
+        turn: (run) => this.#turns.run(run),
       },
     );
     this.#tail = new TailDesk(this.#domain, {
       answer: (answer) => this.#host.answer(answer),
-      turn: (run) => this.#turn(run),
+      turn: (run) => this.#turns.run(run),
     });
     this.#pace = new OutsidePace({
       clock: options.clock,
       limits: options.limits,
       lag: () => this.#tableLag(),
-      resume: () => this.#turn(() => undefined),
+      resume: () => this.#turns.run(() => undefined),
     });
     this.#sweeper = this.#newSweeper();
   }
@@ -322,12 +323,12 @@ export class Shard {
     this.#enter('open');
     this.#space.start();
     this.#ownership.start();
-    this.#turn(() => this.#opened());
+    this.#turns.run(() => this.#opened());
   }
 
   /** Takes a batch from a link. */
   receive(items: readonly ShardItem[]): void {
-    this.#turn(() => {
+    this.#turns.run(() => {
       const receivedAt = this.#domain.clock.monotonic();
       for (const item of items) {
         if (item[0] === itemRemote) this.#peers.message(item);
@@ -392,29 +393,17 @@ export class Shard {
 
   /** The node is about to stop: whoever waits for an actor to come to rest is told how it stands, now and from here on. */
   endWaits(): void {
-    this.#turn(() => this.#calls.endAllWaits(this.#activations.values()));
+    this.#turns.run(() => this.#calls.endAllWaits(this.#activations.values()));
   }
 
   // ── turns ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Runs an input and everything that follows from it (Z1). Nested inputs join the turn under way. */
-  #turn(input: () => void): void {
-    if (this.#inTurn) return input();
-    this.#inTurn = true;
-    this.#host.onTurn?.(true);
-    this.#domain.now = this.#domain.clock.now();
-    try {
-      input();
-      this.#work();
-      this.#activations.endTurn();
-      this.#gate.committer.send();
-      if (this.#phase === 'open') this.#messages.armTimer();
-      this.#host.flush();
-    } finally {
-      this.#inTurn = false;
-      this.#host.onTurn?.(false);
-    }
-    this.#endTurnWaits();
+  /** The end of a turn: what it has made goes to the store and to the links. */
+  #send(): void {
+    this.#activations.endTurn();
+    this.#gate.committer.send();
+    if (this.#phase === 'open') this.#messages.armTimer();
+    this.#host.flush();
   }
 
   #work(): void {
@@ -430,7 +419,7 @@ export class Shard {
         // Two groups are in flight: the answer of the first continues the loop.
         if (this.#gate.committer.isFull || this.#hasFullShare(entryBytesMax)) return;
       }
-      if (++steps % stepsPerLook === 0 && clock.monotonic() > endAt) return this.#continue();
+      if (++steps % stepsPerLook === 0 && clock.monotonic() > endAt) return this.#turns.runSoon();
       // Messages first: what has begun is finished before more is, so that a transfer seldom spans two groups. Past the
       // bound outside commands have their turn, however many messages follow from each other.
       const channel = hops < internalHopsPerTurnMax ? this.#hub.peek() : undefined;
@@ -450,21 +439,11 @@ export class Shard {
       this.#calls.take(next.item, next.receivedAt);
     }
     this.#queued.compact();
-    if (hops >= internalHopsPerTurnMax) this.#continue();
+    if (hops >= internalHopsPerTurnMax) this.#turns.runSoon();
   }
 
   #mayTake(item: CallItem): boolean {
     return item[0] !== itemCommand || this.#phase !== 'open' || this.#pace.admits();
-  }
-
-  /** Lets I/O in before more messages are run. */
-  #continue(): void {
-    if (this.#isContinuing) return;
-    this.#isContinuing = true;
-    this.#domain.clock.defer(() => {
-      this.#isContinuing = false;
-      this.#turn(() => undefined);
-    });
   }
 
   #hasFullShare(bytesMax: number): boolean {
@@ -540,7 +519,7 @@ export class Shard {
   #reopened(): void {
     this.#enter(this.#isStopping ? 'stopping' : 'open');
     this.#domain.report('warn', 'domain-reopened');
-    this.#turn(() => this.#opened());
+    this.#turns.run(() => this.#opened());
   }
 
   #forgetPartitions(): void {
@@ -548,16 +527,12 @@ export class Shard {
     this.#timers.clear();
     this.#hub.clear();
     this.#entries.clear();
-    this.#endTurnWaits();
-  }
-
-  #endTurnWaits(): void {
-    for (const resolve of this.#turnWaiters.splice(0)) resolve();
+    this.#turns.endWaits();
   }
 
   #giveUp(code: string, cause: unknown): void {
     this.#enter('stopped');
-    this.#endTurnWaits();
+    this.#turns.endWaits();
     this.#host.onFatal(code, cause);
   }
 
@@ -575,14 +550,14 @@ export class Shard {
   /** Resolves when nothing is queued and nothing in flight, or when the store cannot be opened again. */
   async #idle(): Promise<void> {
     for (;;) {
-      this.#turn(() => {
+      this.#turns.run(() => {
         if (this.#phase !== 'stopping') return;
         this.#calls.endAllWaits(this.#activations.values());
       });
       if (this.#phase === 'stopping' && this.#isQuiet) return;
       if (this.#phase === 'stopped' || (this.#phase === 'reopening' && this.#reopener.hasFailed)) return;
-      // Whatever happens next happens in a turn; a timer would not keep a process alive for it.
-      await new Promise<void>((resolve) => this.#turnWaiters.push(resolve));
+      // Whatever happens next happens in a turn.
+      await this.#turns.next();
     }
   }
 
