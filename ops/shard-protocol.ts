@@ -5,7 +5,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { RedisOptions } from '../persistence/open-store.js';
 import type { Durability } from '../persistence/store.js';
 import type { Report } from '../runtime/clock.js';
-import type { ShardPhase } from '../runtime/shard.js';
+import type { ShardPhase } from '../runtime/lifecycle.js';
 import type { ShardMetrics, ShardSetup } from '../runtime/shard-thread.js';
 import type { VitalsMemory } from './shard-vitals.js';
 

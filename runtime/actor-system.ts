@@ -15,13 +15,13 @@ import { type Asked, kindOf, toActorAnswer, toItem } from './call-translation.js
 import type { Clock, Random, Report } from './clock.js';
 import { EventFeed } from './feed/event-feed.js';
 import { compileKinds, type KindTable } from './kind-table.js';
+import type { ShardPhase } from './lifecycle.js';
 import { defaultLimits, type Limits } from './limits.js';
 import type { Link } from './link/link.js';
 import { answerOperation, answerTail, type LinkAnswer, type ShardItem } from './link/link-protocol.js';
 import { OperationCalls } from './operator/operation-calls.js';
 import { callBytesDefault, type PendingCall, PendingCalls } from './pending-calls.js';
 import { SchemaCatalogue } from './schema-catalogue.js';
-import type { ShardPhase } from './shard.js';
 import { type ShardMetrics, type ShardSetup, shardOf } from './shard-thread.js';
 
 /** A started shard, wherever it runs. */

@@ -9,11 +9,12 @@ import type { StruckActor } from './actor/strike-book.js';
 import type { Clock, Random, Report } from './clock.js';
 import type { Counters } from './counters.js';
 import { compileKinds } from './kind-table.js';
+import type { ShardPhase } from './lifecycle.js';
 import type { Limits } from './limits.js';
 import type { Link } from './link/link.js';
 import type { LinkAnswer, ShardItem } from './link/link-protocol.js';
 import { SchemaCatalogue } from './schema-catalogue.js';
-import { Shard, type ShardPhase } from './shard.js';
+import { Shard } from './shard.js';
 
 /** What a shard is told at its start; plain data, so that it crosses a thread. */
 export interface ShardSetup {

@@ -1,9 +1,6 @@
 /**
  * A shard: the loop that runs the actors of its partitions, one command at a time, and commits their work in groups.
  *
- *     closed ──open──▸ open ──refused──▸ reopening ──▸ open
- *                       └──stop──▸ stopping ──▸ stopped
- *
  * Z1  Everything happens in turns (`turns.ts`).
  * Z2  A refused group resets the whole domain: activations, channels, timers and the open group go; callers get a
  *     definite refusal; the partitions are opened again from the store.
@@ -31,13 +28,13 @@ import { Executor } from './execution.js';
 import { TailDesk } from './feed/tail-desk.js';
 import { GroupMail } from './group-mail.js';
 import type { KindTable } from './kind-table.js';
+import { Lifecycle, type ShardPhase } from './lifecycle.js';
 import type { Limits } from './limits.js';
 import { ChannelHub } from './link/channel-hub.js';
 import {
   answerFailure,
   answerTail,
   type CallItem,
-  itemCommand,
   itemConsumed,
   itemOpened,
   itemOperation,
@@ -60,11 +57,10 @@ import { refuseMissingVersions } from './saga/saga-versions.js';
 import { SpaceWatch } from './space-watch.js';
 import { TimerDesk } from './timer/timer-desk.js';
 import { Turns } from './turns.js';
+import { WorkLoop } from './work-loop.js';
 
 /** Bytes of entries that histories, activations after a recovery and repeated commands have read. */
 const entryCacheBytes = 64 * 1_048_576;
-/** Commands between two looks at the clock. */
-const stepsPerLook = 16;
 const farewellMs = 1_000;
 
 export interface ShardHost {
@@ -99,12 +95,12 @@ export interface ShardOptions {
   readonly running?: Int32Array;
 }
 
-export type ShardPhase = 'closed' | 'open' | 'reopening' | 'stopping' | 'stopped';
-
 export class Shard {
   readonly #domain: Domain;
   readonly #host: ShardHost;
+  readonly #life: Lifecycle;
   readonly #turns: Turns;
+  readonly #work: WorkLoop;
   readonly #activations: ActivationDesk;
   readonly #entries: EntrySource;
   readonly #timers = new TimerDesk();
@@ -123,19 +119,18 @@ export class Shard {
   readonly #gate: OutputGate;
   readonly #durableGroups: DurableGroups;
   #sweeper: Sweeper;
-  #phase: ShardPhase = 'closed';
   readonly #space: SpaceWatch;
   readonly #ownership: OwnershipWatch;
   readonly #abandoned: AbandonedGroups;
   readonly #pace: OutsidePace;
   readonly #reopener: Reopener;
-  #isStopping = false;
 
   constructor(options: ShardOptions) {
     this.#domain = new Domain(options);
     this.#host = options.host;
+    this.#life = new Lifecycle((phase) => this.#entered(phase));
     this.#turns = new Turns(this.#domain, options.host, {
-      work: () => this.#work(),
+      work: () => this.#work.run(),
       send: () => this.#send(),
     });
     this.#entries = new EntrySource(options.store.journal, entryCacheBytes);
@@ -191,7 +186,7 @@ export class Shard {
       opener: this.#opener,
       abandoned: this.#abandoned,
       host: {
-        isReopening: () => this.#phase === 'reopening',
+        isReopening: () => this.#life.phase === 'reopening',
         renew: (firstGroup) => {
           this.#gate.renew(firstGroup);
           this.#sweeper = this.#newSweeper();
@@ -226,7 +221,7 @@ export class Shard {
       },
       {
         turn: (run) => {
-          if (this.#isServing) this.#turns.run(run);
+          if (this.#life.isServing) this.#turns.run(run);
         },
         obtain: (kind, id) => this.#activations.obtain(kind, id),
         changed: (activation) => this.#calls.changed(activation),
@@ -280,11 +275,23 @@ export class Shard {
       lag: () => this.#tableLag(),
       resume: () => this.#turns.run(() => undefined),
     });
+    this.#work = new WorkLoop({
+      domain: this.#domain,
+      life: this.#life,
+      turns: this.#turns,
+      gate: this.#gate,
+      messages: this.#messages,
+      hub: this.#hub,
+      activations: this.#activations,
+      calls: this.#calls,
+      queued: this.#queued,
+      pace: this.#pace,
+    });
     this.#sweeper = this.#newSweeper();
   }
 
   get phase(): ShardPhase {
-    return this.#phase;
+    return this.#life.phase;
   }
 
   get counters(): Counters {
@@ -312,7 +319,7 @@ export class Shard {
       actorsParked: this.#activations.parked.size,
       deadLetters: this.#deadLetters(),
       tableLagEntries: this.#tableLag(),
-      phase: this.#phase,
+      phase: this.#life.phase,
     };
   }
 
@@ -320,7 +327,7 @@ export class Shard {
   async open(): Promise<void> {
     await this.#opener.open();
     refuseMissingVersions(this.#domain.kinds, this.#timers.values());
-    this.#enter('open');
+    this.#life.enter('open');
     this.#space.start();
     this.#ownership.start();
     this.#turns.run(() => this.#opened());
@@ -333,7 +340,7 @@ export class Shard {
       for (const item of items) {
         if (item[0] === itemRemote) this.#peers.message(item);
         else if (item[0] === itemConsumed) this.#peers.consumed(item);
-        else if (item[0] === itemOpened) this.#peers.opened(item, this.#isServing);
+        else if (item[0] === itemOpened) this.#peers.opened(item, this.#life.isServing);
         else if (item[0] === itemOperation) this.#receiveOperation(item);
         else if (item[0] === itemTail) this.#receiveTail(item);
         else this.#receiveCall(item, receivedAt);
@@ -342,21 +349,18 @@ export class Shard {
   }
 
   #receiveCall(item: CallItem, receivedAt: number): void {
-    if (this.#phase !== 'reopening' && this.#phase !== 'stopped') this.#queued.push({ item, receivedAt });
+    if (this.#life.phase !== 'reopening' && this.#life.phase !== 'stopped')
+      this.#queued.push({ item, receivedAt });
     else this.#host.answer([item[1], answerFailure, 'storage-unavailable', refusedDetail, false]);
   }
 
-  get #isServing(): boolean {
-    return this.#phase === 'open' || this.#phase === 'stopping';
-  }
-
   #receiveTail(item: TailItem): void {
-    if (this.#isServing) this.#tail.take(item);
+    if (this.#life.isServing) this.#tail.take(item);
     else this.#host.answer([item[1], answerTail, [], []]);
   }
 
   #receiveOperation(item: OperationItem): void {
-    if (this.#phase === 'open') this.#operations.take(item);
+    if (this.#life.phase === 'open') this.#operations.take(item);
     else this.#host.answer([item[1], answerFailure, 'storage-unavailable', refusedDetail, false]);
   }
 
@@ -365,25 +369,22 @@ export class Shard {
    * `shutting-down` meanwhile. Resolves when everything is durable; rejects never.
    */
   async stop(): Promise<void> {
-    if (this.#phase === 'stopped' || this.#isStopping) return;
-    this.#isStopping = true;
-    if (this.#phase !== 'reopening') this.#enter('stopping');
+    if (!this.#life.askStop()) return;
     this.#messages.stopTimers();
     do {
       await this.#idle();
       // What is being opened again is not this sweeper's to write: should that fail, the next attempt begins anew.
-      if (this.#phase === 'stopping') await this.#sweeper.finish();
-    } while (this.#phase === 'stopping' && !this.#isQuiet);
+      if (this.#life.phase === 'stopping') await this.#sweeper.finish();
+    } while (this.#life.phase === 'stopping' && !this.#isQuiet);
     this.#sweeper.stop();
     this.#tail.reset();
-    this.#enter('stopped');
+    this.#life.enter('stopped');
     for (const partition of this.#domain.owned()) {
       await this.#domain.store.ownership.release(partition.number, partition.fence);
     }
   }
 
-  #enter(phase: ShardPhase): void {
-    this.#phase = phase;
+  #entered(phase: ShardPhase): void {
     if (phase === 'stopped') {
       this.#space.stop();
       this.#ownership.stop();
@@ -402,54 +403,8 @@ export class Shard {
   #send(): void {
     this.#activations.endTurn();
     this.#gate.committer.send();
-    if (this.#phase === 'open') this.#messages.armTimer();
+    if (this.#life.phase === 'open') this.#messages.armTimer();
     this.#host.flush();
-  }
-
-  #work(): void {
-    let hops = 0;
-    let steps = 0;
-    const { internalHopsPerTurnMax, entryBytesMax, turnMs } = this.#domain.limits;
-    const { clock } = this.#domain;
-    const endAt = clock.monotonic() + turnMs;
-    while (this.#isServing) {
-      hops += this.#messages.runMail();
-      if (this.#gate.committer.isFull || this.#hasFullShare(entryBytesMax)) {
-        this.#gate.committer.send();
-        // Two groups are in flight: the answer of the first continues the loop.
-        if (this.#gate.committer.isFull || this.#hasFullShare(entryBytesMax)) return;
-      }
-      if (++steps % stepsPerLook === 0 && clock.monotonic() > endAt) return this.#turns.runSoon();
-      // Messages first: what has begun is finished before more is, so that a transfer seldom spans two groups. Past the
-      // bound outside commands have their turn, however many messages follow from each other.
-      const channel = hops < internalHopsPerTurnMax ? this.#hub.peek() : undefined;
-      if (channel !== undefined) {
-        hops++;
-        this.#messages.consume(channel);
-        continue;
-      }
-      // In turn with calls: after a restart timers of thousands wait for their actors, and no call should for all of them.
-      if (steps % 2 === 0 && this.#activations.runWaiting()) continue;
-      const next = this.#queued.peek();
-      if (next === undefined || !this.#mayTake(next.item)) {
-        if (this.#activations.runWaiting()) continue;
-        break;
-      }
-      this.#queued.advance();
-      this.#calls.take(next.item, next.receivedAt);
-    }
-    this.#queued.compact();
-    if (hops >= internalHopsPerTurnMax) this.#turns.runSoon();
-  }
-
-  #mayTake(item: CallItem): boolean {
-    return item[0] !== itemCommand || this.#phase !== 'open' || this.#pace.admits();
-  }
-
-  #hasFullShare(bytesMax: number): boolean {
-    for (const partition of this.#gate.committer.open.partitions)
-      if (partition.writer.byteCount >= bytesMax) return true;
-    return false;
   }
 
   // ── commit ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -473,12 +428,12 @@ export class Shard {
 
   /** Z2. Everything in memory goes; the store decides what was. */
   async #reset(reason: RefusalReason, detail: string): Promise<void> {
-    if (this.#phase === 'reopening' || this.#phase === 'stopped') return;
+    if (this.#life.phase === 'reopening' || this.#life.phase === 'stopped') return;
     const { counters, report } = this.#domain;
     counters.resets++;
     if (reason === 'fenced') counters.fencedAppends++;
     report('error', 'domain-reset', { reason, detail });
-    this.#enter(reason === 'fenced' ? 'stopped' : 'reopening');
+    this.#life.enter(reason === 'fenced' ? 'stopped' : 'reopening');
     this.#sweeper.stop();
     const { inFlight, open } = this.#gate.committer.abandon();
     this.#refuseAll(open);
@@ -517,7 +472,7 @@ export class Shard {
   }
 
   #reopened(): void {
-    this.#enter(this.#isStopping ? 'stopping' : 'open');
+    this.#life.reopened();
     this.#domain.report('warn', 'domain-reopened');
     this.#turns.run(() => this.#opened());
   }
@@ -531,7 +486,7 @@ export class Shard {
   }
 
   #giveUp(code: string, cause: unknown): void {
-    this.#enter('stopped');
+    this.#life.enter('stopped');
     this.#turns.endWaits();
     this.#host.onFatal(code, cause);
   }
@@ -551,11 +506,12 @@ export class Shard {
   async #idle(): Promise<void> {
     for (;;) {
       this.#turns.run(() => {
-        if (this.#phase !== 'stopping') return;
+        if (this.#life.phase !== 'stopping') return;
         this.#calls.endAllWaits(this.#activations.values());
       });
-      if (this.#phase === 'stopping' && this.#isQuiet) return;
-      if (this.#phase === 'stopped' || (this.#phase === 'reopening' && this.#reopener.hasFailed)) return;
+      if (this.#life.phase === 'stopping' && this.#isQuiet) return;
+      if (this.#life.phase === 'stopped' || (this.#life.phase === 'reopening' && this.#reopener.hasFailed))
+        return;
       // Whatever happens next happens in a turn.
       await this.#turns.next();
     }
@@ -574,7 +530,7 @@ export class Shard {
   }
 
   #refusal(): { readonly code: string; readonly detail: string } | undefined {
-    if (this.#phase === 'stopping') return { code: 'shutting-down', detail: 'The node is stopping.' };
+    if (this.#life.phase === 'stopping') return { code: 'shutting-down', detail: 'The node is stopping.' };
     if (!this.#space.acceptsWrites)
       return { code: 'storage-unavailable', detail: 'The store is nearly full.' };
     if (this.#pace.refuses()) {

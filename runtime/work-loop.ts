@@ -1,0 +1,106 @@
+/**
+ * The work of one turn: what is queued, in the order in which it has its turn.
+ *
+ *     mail of the open group ─▸ messages, up to a number of hops ─▸ calls, in turn with work that waited for its actor
+ *
+ * V1  A turn ends when nothing is queued, when its time is over, or when no group takes more; the rest has a later one.
+ * V2  Messages come before calls: what has begun is finished before more is, so that a transfer seldom spans two groups.
+ *     Past the bound outside commands have their turn, however many messages follow from each other.
+ */
+import type { ActivationDesk } from './actor/activation-desk.js';
+import type { CallDesk } from './call/call-desk.js';
+import type { CallQueue } from './call/call-queue.js';
+import type { OutputGate } from './commit/output-gate.js';
+import type { Domain } from './domain.js';
+import type { Lifecycle } from './lifecycle.js';
+import type { ChannelHub } from './link/channel-hub.js';
+import { type CallItem, itemCommand } from './link/link-protocol.js';
+import type { MessageDesk } from './message-desk.js';
+import type { OutsidePace } from './outside-pace.js';
+import type { Turns } from './turns.js';
+
+/** Commands between two looks at the clock. */
+const stepsPerLook = 16;
+
+export class WorkLoop {
+  readonly #domain: Domain;
+  readonly #life: Lifecycle;
+  readonly #turns: Turns;
+  readonly #gate: OutputGate;
+  readonly #messages: MessageDesk;
+  readonly #hub: ChannelHub;
+  readonly #activations: ActivationDesk;
+  readonly #calls: CallDesk;
+  readonly #queued: CallQueue;
+  readonly #pace: OutsidePace;
+
+  constructor(parts: {
+    readonly domain: Domain;
+    readonly life: Lifecycle;
+    readonly turns: Turns;
+    readonly gate: OutputGate;
+    readonly messages: MessageDesk;
+    readonly hub: ChannelHub;
+    readonly activations: ActivationDesk;
+    readonly calls: CallDesk;
+    readonly queued: CallQueue;
+    readonly pace: OutsidePace;
+  }) {
+    this.#domain = parts.domain;
+    this.#life = parts.life;
+    this.#turns = parts.turns;
+    this.#gate = parts.gate;
+    this.#messages = parts.messages;
+    this.#hub = parts.hub;
+    this.#activations = parts.activations;
+    this.#calls = parts.calls;
+    this.#queued = parts.queued;
+    this.#pace = parts.pace;
+  }
+
+  /** Runs until the turn ends (V1). */
+  run(): void {
+    let hops = 0;
+    let steps = 0;
+    const { internalHopsPerTurnMax, entryBytesMax, turnMs } = this.#domain.limits;
+    const { clock } = this.#domain;
+    const endAt = clock.monotonic() + turnMs;
+    while (this.#life.isServing) {
+      hops += this.#messages.runMail();
+      if (this.#gate.committer.isFull || this.#hasFullShare(entryBytesMax)) {
+        this.#gate.committer.send();
+        // Two groups are in flight: the answer of the first continues the loop.
+        if (this.#gate.committer.isFull || this.#hasFullShare(entryBytesMax)) return;
+      }
+      if (++steps % stepsPerLook === 0 && clock.monotonic() > endAt) return this.#turns.runSoon();
+      // Messages first (V2).
+      const channel = hops < internalHopsPerTurnMax ? this.#hub.peek() : undefined;
+      if (channel !== undefined) {
+        hops++;
+        this.#messages.consume(channel);
+        continue;
+      }
+      // In turn with calls: after a restart timers of thousands wait for their actors, and no call should for all of them.
+      if (steps % 2 === 0 && this.#activations.runWaiting()) continue;
+      const next = this.#queued.peek();
+      if (next === undefined || !this.#mayTake(next.item)) {
+        if (this.#activations.runWaiting()) continue;
+        break;
+      }
+      this.#queued.advance();
+      this.#calls.take(next.item, next.receivedAt);
+    }
+    this.#queued.compact();
+    if (hops >= internalHopsPerTurnMax) this.#turns.runSoon();
+  }
+
+  #mayTake(item: CallItem): boolean {
+    return item[0] !== itemCommand || this.#life.phase !== 'open' || this.#pace.admits();
+  }
+
+  #hasFullShare(bytesMax: number): boolean {
+    for (const partition of this.#gate.committer.open.partitions)
+      if (partition.writer.byteCount >= bytesMax) return true;
+    return false;
+  }
+}
