@@ -1,10 +1,11 @@
 /**
  * A shard: the loop that runs the actors of its partitions, one command at a time, and commits their work in groups.
  *
- * Z1  Everything happens in turns (`turns.ts`).
- * Z2  A refused group resets the whole domain: activations, channels, timers and the open group go; callers get a
- *     definite refusal; the partitions are opened again from the store.
- * Z3  After a reset a group that was in flight is settled by looking, after the epoch was raised.
+ *     a batch of items, a timer, an answer of the store ─▸ a turn (`turns.ts`) ─▸ its work (`work-loop.ts`)
+ *     ─▸ a group, sent to the store ─▸ durable: what waited for it is let out (`commit/output-gate.ts`)
+ *                                   └▸ refused: the domain is reset (`domain-reset.ts`)
+ *
+ * This file puts the parts together, takes what comes in, and begins and ends their work.
  */
 import type { Store } from '../persistence/store.js';
 import type { Activities } from './activity/activities.js';
@@ -14,8 +15,7 @@ import type { StruckActor } from './actor/strike-book.js';
 import { CallDesk } from './call/call-desk.js';
 import { CallQueue } from './call/call-queue.js';
 import type { Clock, Random, Report } from './clock.js';
-import { AbandonedGroups, refusedDetail } from './commit/abandoned-groups.js';
-import type { RefusalReason } from './commit/committer.js';
+import { refusedDetail } from './commit/abandoned-groups.js';
 import { DurableGroups } from './commit/durable-groups.js';
 import type { Group } from './commit/group.js';
 import { OutputGate } from './commit/output-gate.js';
@@ -23,6 +23,7 @@ import type { Counters } from './counters.js';
 import { FilterGenerations } from './deduplication/filter-generations.js';
 import { Sweeper } from './derive/sweeper.js';
 import { Domain } from './domain.js';
+import { DomainReset } from './domain-reset.js';
 import { EntrySource } from './entry-source.js';
 import { Executor } from './execution.js';
 import { TailDesk } from './feed/tail-desk.js';
@@ -40,7 +41,6 @@ import {
   itemOperation,
   itemRemote,
   itemTail,
-  type LinkAnswer,
   type OperationItem,
   type ShardItem,
   type TailItem,
@@ -52,8 +52,8 @@ import { OperationDesk } from './operator/operation-desk.js';
 import { OutsidePace } from './outside-pace.js';
 import { OwnershipWatch } from './ownership-watch.js';
 import { PartitionOpener } from './partition-opener.js';
-import { Reopener } from './reopener.js';
 import { refuseMissingVersions } from './saga/saga-versions.js';
+import type { ShardHost } from './shard-host.js';
 import { SpaceWatch } from './space-watch.js';
 import { TimerDesk } from './timer/timer-desk.js';
 import { Turns } from './turns.js';
@@ -61,21 +61,6 @@ import { WorkLoop } from './work-loop.js';
 
 /** Bytes of entries that histories, activations after a recovery and repeated commands have read. */
 const entryCacheBytes = 64 * 1_048_576;
-const farewellMs = 1_000;
-
-export interface ShardHost {
-  /** Gives answers to the gateway and items to other shards; flushed at the end of each turn. */
-  answer(answer: LinkAnswer): void;
-  /** −1: to every other shard. */
-  sendTo(partition: number, item: ShardItem): void;
-  flush(): void;
-  /** The process (or thread) must end: its store can only be trusted again by a new one. */
-  onFatal(code: string, cause: unknown): void;
-  /** Before and after user code runs: which actor has the thread, for the watchdog. */
-  onTurn?(isBusy: boolean): void;
-  /** Whether the shard serves has changed. */
-  onPhase?(phase: ShardPhase): void;
-}
 
 export interface ShardOptions {
   readonly store: Store;
@@ -121,9 +106,8 @@ export class Shard {
   #sweeper: Sweeper;
   readonly #space: SpaceWatch;
   readonly #ownership: OwnershipWatch;
-  readonly #abandoned: AbandonedGroups;
   readonly #pace: OutsidePace;
-  readonly #reopener: Reopener;
+  readonly #reset: DomainReset;
 
   constructor(options: ShardOptions) {
     this.#domain = new Domain(options);
@@ -137,7 +121,7 @@ export class Shard {
     this.#space = new SpaceWatch(options);
     this.#ownership = new OwnershipWatch(
       this.#domain,
-      ({ number }) => void this.#reset('fenced', `another owner has taken partition ${number}`),
+      ({ number }) => void this.#reset.run('fenced', `another owner has taken partition ${number}`),
     );
     this.#routes = new OutboundRoutes({
       domain: this.#domain,
@@ -152,13 +136,9 @@ export class Shard {
       host: options.host,
       events: {
         onDurable: (group, latencyMs) => this.#turns.run(() => this.#durable(group, latencyMs)),
-        onRefused: (reason, detail) => void this.#reset(reason, detail),
+        onRefused: (reason, detail) => void this.#reset.run(reason, detail),
         onFatal: (cause) => this.#host.onFatal('outcome-unknown', cause),
       },
-    });
-    this.#abandoned = new AbandonedGroups(options.store.journal, {
-      answer: (answer) => this.#host.answer(answer),
-      release: (group) => this.#gate.release(group),
     });
     this.#hub = new ChannelHub(this.#domain);
     this.#activations = new ActivationDesk(this.#domain, this.#entries, options.struck, {
@@ -180,22 +160,6 @@ export class Shard {
       hub: this.#hub,
       routes: this.#routes,
       sendTo: (destination, item) => this.#host.sendTo(destination, item),
-    });
-    this.#reopener = new Reopener({
-      domain: this.#domain,
-      opener: this.#opener,
-      abandoned: this.#abandoned,
-      host: {
-        isReopening: () => this.#life.phase === 'reopening',
-        renew: (firstGroup) => {
-          this.#gate.renew(firstGroup);
-          this.#sweeper = this.#newSweeper();
-        },
-        flush: () => this.#host.flush(),
-        reopened: () => this.#reopened(),
-        failed: () => this.#forgetPartitions(),
-        giveUp: (code, cause) => this.#giveUp(code, cause),
-      },
     });
     this.#mail = new GroupMail(
       this.#domain,
@@ -286,6 +250,32 @@ export class Shard {
       calls: this.#calls,
       queued: this.#queued,
       pace: this.#pace,
+    });
+    this.#reset = new DomainReset({
+      domain: this.#domain,
+      life: this.#life,
+      turns: this.#turns,
+      gate: this.#gate,
+      opener: this.#opener,
+      memory: {
+        activations: this.#activations,
+        calls: this.#calls,
+        queued: this.#queued,
+        hub: this.#hub,
+        routes: this.#routes,
+        messages: this.#messages,
+        timers: this.#timers,
+        entries: this.#entries,
+        tail: this.#tail,
+      },
+      host: options.host,
+      events: {
+        stopSweeps: () => this.#sweeper.stop(),
+        renewSweeps: () => {
+          this.#sweeper = this.#newSweeper();
+        },
+        opened: () => this.#opened(),
+      },
     });
     this.#sweeper = this.#newSweeper();
   }
@@ -426,71 +416,6 @@ export class Shard {
     void this.#opener.coverSegments();
   }
 
-  /** Z2. Everything in memory goes; the store decides what was. */
-  async #reset(reason: RefusalReason, detail: string): Promise<void> {
-    if (this.#life.phase === 'reopening' || this.#life.phase === 'stopped') return;
-    const { counters, report } = this.#domain;
-    counters.resets++;
-    if (reason === 'fenced') counters.fencedAppends++;
-    report('error', 'domain-reset', { reason, detail });
-    this.#life.enter(reason === 'fenced' ? 'stopped' : 'reopening');
-    this.#sweeper.stop();
-    const { inFlight, open } = this.#gate.committer.abandon();
-    this.#refuseAll(open);
-    if (reason === 'fenced') await this.#yieldTo(detail, inFlight);
-    else await this.#reopener.run({ reason, inFlight: [...inFlight], nextGroup: open.number + 1 });
-  }
-
-  /**
-   * Another owner has a partition: this shard serves no more, not even reads, which the other one may have made old. It
-   * may still look, to answer its callers, for as long as `farewellMs`.
-   */
-  async #yieldTo(detail: string, inFlight: readonly Group[]): Promise<void> {
-    await Promise.race([
-      this.#abandoned.settleForGood(inFlight),
-      new Promise<void>((resolve) => this.#domain.clock.after(farewellMs, resolve)),
-    ]);
-    this.#host.flush();
-    this.#host.onFatal('fenced', new Error(detail));
-  }
-
-  #refuseAll(open: Group): void {
-    this.#abandoned.refuse(open);
-    for (const activation of this.#activations.values()) for (const work of activation.waiting) work.refuse();
-    this.#calls.reset(this.#activations.values());
-    for (const { item } of this.#queued.drain())
-      this.#host.answer([item[1], answerFailure, 'storage-unavailable', refusedDetail, false]);
-    this.#activations.clear();
-    this.#hub.clear();
-    this.#routes.clear();
-    this.#messages.stopTimers();
-    this.#timers.clear();
-    this.#entries.clear();
-    this.#tail.reset();
-    this.#domain.partitions.fill(undefined);
-    this.#host.flush();
-  }
-
-  #reopened(): void {
-    this.#life.reopened();
-    this.#domain.report('warn', 'domain-reopened');
-    this.#turns.run(() => this.#opened());
-  }
-
-  #forgetPartitions(): void {
-    this.#domain.partitions.fill(undefined);
-    this.#timers.clear();
-    this.#hub.clear();
-    this.#entries.clear();
-    this.#turns.endWaits();
-  }
-
-  #giveUp(code: string, cause: unknown): void {
-    this.#life.enter('stopped');
-    this.#turns.endWaits();
-    this.#host.onFatal(code, cause);
-  }
-
   get #isQuiet(): boolean {
     return (
       this.#gate.committer.isIdle &&
@@ -510,7 +435,7 @@ export class Shard {
         this.#calls.endAllWaits(this.#activations.values());
       });
       if (this.#life.phase === 'stopping' && this.#isQuiet) return;
-      if (this.#life.phase === 'stopped' || (this.#life.phase === 'reopening' && this.#reopener.hasFailed))
+      if (this.#life.phase === 'stopped' || (this.#life.phase === 'reopening' && this.#reset.hasFailed))
         return;
       // Whatever happens next happens in a turn.
       await this.#turns.next();
@@ -524,7 +449,7 @@ export class Shard {
       dirtyRows: (partition) => this.#activations.dirtyRows(partition),
       rowsWritten: (activations) => this.#activations.rowsWritten(activations),
       loadUnswept: (partition, done) => this.#activations.loadUnswept(partition, done),
-      onRefused: (_partition, reason, detail) => void this.#reset(reason, detail),
+      onRefused: (_partition, reason, detail) => void this.#reset.run(reason, detail),
       onFatal: (cause) => this.#host.onFatal('outcome-unknown', cause),
     });
   }

@@ -61,16 +61,16 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a reset keeps its actors',
     breaks: 'I3: memory goes on from what was refused',
-    file: 'runtime/shard',
-    find: '        this.#activations.clear();',
+    file: 'runtime/domain-reset',
+    find: '        activations.clear();',
     replace: '        ',
   },
   {
     name: 'a reset keeps its channels',
     breaks: 'I2: messages of refused groups are consumed',
-    file: 'runtime/shard',
-    find: `this.#activations.clear();\n        this.#hub.clear();`,
-    replace: 'this.#activations.clear();',
+    file: 'runtime/domain-reset',
+    find: `activations.clear();\n        hub.clear();`,
+    replace: 'activations.clear();',
   },
   {
     name: 'repeats do not attach',
