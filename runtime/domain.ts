@@ -67,4 +67,17 @@ export class Domain {
   *owned(): IterableIterator<Partition> {
     for (const partition of this.partitions) if (partition !== undefined) yield partition;
   }
+
+  /** Entries that the tables lack. */
+  get tableLag(): number {
+    let lag = 0;
+    for (const partition of this.owned()) lag += partition.tableLag;
+    return lag;
+  }
+
+  get deadLetters(): number {
+    let count = 0;
+    for (const { letters } of this.owned()) count += letters.size;
+    return count;
+  }
 }

@@ -236,7 +236,7 @@ export class Shard {
     this.#pace = new OutsidePace({
       clock: options.clock,
       limits: options.limits,
-      lag: () => this.#tableLag(),
+      lag: () => this.#domain.tableLag,
       resume: () => this.#turns.run(() => undefined),
     });
     this.#work = new WorkLoop({
@@ -307,8 +307,8 @@ export class Shard {
       callsQueued: this.#queued.length,
       messagesQueued: this.#hub.depth,
       actorsParked: this.#activations.parked.size,
-      deadLetters: this.#deadLetters(),
-      tableLagEntries: this.#tableLag(),
+      deadLetters: this.#domain.deadLetters,
+      tableLagEntries: this.#domain.tableLag,
       phase: this.#life.phase,
     };
   }
@@ -321,6 +321,13 @@ export class Shard {
     this.#space.start();
     this.#ownership.start();
     this.#turns.run(() => this.#opened());
+  }
+
+  #opened(): void {
+    this.#peers.beginRoutes();
+    this.#activities.beginAll();
+    this.#sweeper.wake();
+    void this.#opener.coverSegments();
   }
 
   /** Takes a batch from a link. */
@@ -354,6 +361,11 @@ export class Shard {
     else this.#host.answer([item[1], answerFailure, 'storage-unavailable', refusedDetail, false]);
   }
 
+  /** The node is about to stop: whoever waits for an actor to come to rest is told how it stands, now and from here on. */
+  endWaits(): void {
+    this.#turns.run(() => this.#calls.endAllWaits(this.#activations.values()));
+  }
+
   /**
    * Runs what is queued, commits, writes the tables, releases the partitions. New commands are refused with
    * `shutting-down` meanwhile. Resolves when everything is durable; rejects never.
@@ -374,59 +386,6 @@ export class Shard {
     }
   }
 
-  #entered(phase: ShardPhase): void {
-    if (phase === 'stopped') {
-      this.#space.stop();
-      this.#ownership.stop();
-    }
-    this.#host.onPhase?.(phase);
-  }
-
-  /** The node is about to stop: whoever waits for an actor to come to rest is told how it stands, now and from here on. */
-  endWaits(): void {
-    this.#turns.run(() => this.#calls.endAllWaits(this.#activations.values()));
-  }
-
-  // ── turns ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** The end of a turn: what it has made goes to the store and to the links. */
-  #send(): void {
-    this.#activations.endTurn();
-    this.#gate.committer.send();
-    if (this.#life.phase === 'open') this.#messages.armTimer();
-    this.#host.flush();
-  }
-
-  // ── commit ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #durable(group: Group, latencyMs: number): void {
-    this.#durableGroups.note(group, latencyMs);
-    this.#pace.look();
-    this.#gate.release(group);
-    this.#tail.durable(group.entries);
-    this.#sweeper.wake();
-  }
-
-  // ── opening, reset, stop ─────────────────────────────────────────────────────────────────────────────────────────
-
-  #opened(): void {
-    this.#peers.beginRoutes();
-    this.#activities.beginAll();
-    this.#sweeper.wake();
-    void this.#opener.coverSegments();
-  }
-
-  get #isQuiet(): boolean {
-    return (
-      this.#gate.committer.isIdle &&
-      this.#hub.peek() === undefined &&
-      this.#queued.length === 0 &&
-      !this.#activations.isAwaited &&
-      this.#calls.isQuiet &&
-      this.#operations.isQuiet
-    );
-  }
-
   /** Resolves when nothing is queued and nothing in flight, or when the store cannot be opened again. */
   async #idle(): Promise<void> {
     for (;;) {
@@ -440,6 +399,42 @@ export class Shard {
       // Whatever happens next happens in a turn.
       await this.#turns.next();
     }
+  }
+
+  get #isQuiet(): boolean {
+    return (
+      this.#gate.committer.isIdle &&
+      this.#hub.peek() === undefined &&
+      this.#queued.length === 0 &&
+      !this.#activations.isAwaited &&
+      this.#calls.isQuiet &&
+      this.#operations.isQuiet
+    );
+  }
+
+  #entered(phase: ShardPhase): void {
+    if (phase === 'stopped') {
+      this.#space.stop();
+      this.#ownership.stop();
+    }
+    this.#host.onPhase?.(phase);
+  }
+
+  /** The end of a turn: what it has made goes to the store and to the links. */
+  #send(): void {
+    this.#activations.endTurn();
+    this.#gate.committer.send();
+    if (this.#life.phase === 'open') this.#messages.armTimer();
+    this.#host.flush();
+  }
+
+  /** Runs in a turn, in the order of the groups. */
+  #durable(group: Group, latencyMs: number): void {
+    this.#durableGroups.note(group, latencyMs);
+    this.#pace.look();
+    this.#gate.release(group);
+    this.#tail.durable(group.entries);
+    this.#sweeper.wake();
   }
 
   #newSweeper(): Sweeper {
@@ -462,17 +457,5 @@ export class Shard {
       return { code: 'storage-behind', detail: 'The tables are too far behind the log.' };
     }
     return undefined;
-  }
-
-  #deadLetters(): number {
-    let count = 0;
-    for (const { letters } of this.#domain.owned()) count += letters.size;
-    return count;
-  }
-
-  #tableLag(): number {
-    let lag = 0;
-    for (const partition of this.#domain.owned()) lag += partition.tableLag;
-    return lag;
   }
 }
