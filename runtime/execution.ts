@@ -1,21 +1,14 @@
 /**
  * One command on one actor: decide, evolve, and the record of both in the open group.
  *
- * X1  Nothing of a refused command is in the state, the group or a channel.
+ * X1  Nothing of a refused command is in the state, the group or a channel (`refusals.ts`).
  * X2  A command's events, outcome, messages and timers stand in one record.
  * X3  A throw in `decide` changes nothing. A throw in `evolve` leaves a half-changed state: the activation is broken and
  *     is folded again from what is durable before it is used.
  */
-
-import type {
-  Acceptance,
-  AggregateDefinition,
-  DecideContext,
-  Decision,
-  TaggedReply,
-} from '../actors/model/aggregate.js';
+import type { Acceptance, AggregateDefinition, Decision, TaggedReply } from '../actors/model/aggregate.js';
 import type { Contract, EventOf } from '../actors/model/contract.js';
-import type { Caller, MessageOrder, Outcome, Rejection, Trail } from '../actors/model/message.js';
+import type { Caller, MessageOrder, Outcome, Rejection } from '../actors/model/message.js';
 import type { Activation } from './actor/activation.js';
 import type { Committer } from './commit/committer.js';
 import {
@@ -25,24 +18,16 @@ import {
   outcomeReply,
   type StoredOutcome,
 } from './commit/outcome.js';
-import { causeCommand, type StoredLetter, type StoredMessage, type StoredTimer } from './commit/record.js';
+import type { StoredMessage, StoredTimer } from './commit/record.js';
+import { DecisionContext, queryContext, reactionsTo } from './decision-context.js';
 import { detached } from './detached-fields.js';
 import type { Domain } from './domain.js';
+import type { Executed } from './executed.js';
 import type { CommandEntry, EventEntry, QueryEntry } from './kind-table.js';
-import type { LetterBox } from './letters/letter-box.js';
-import { queuedLetter, toLetter } from './letters/letter-record.js';
-import type { MessageItem } from './link/link-protocol.js';
-import { type Origin, traceOf, trailOf } from './origin.js';
-import { RecordWriter, type RecordWriterParts } from './record-writer.js';
+import { naming, type Origin, traceOf } from './origin.js';
+import type { RecordWriter } from './record-writer.js';
+import type { Refusals } from './refusals.js';
 import { sizeRefusal, storedMessages, storedTimer } from './stored-decision.js';
-
-export interface Executed {
-  readonly outcome: StoredOutcome;
-  /** The outcome stands in the open group; otherwise it was computed from the activation's state alone. */
-  readonly recorded: boolean;
-  /** The actor's version after it. */
-  readonly version: number;
-}
 
 type OnReply = NonNullable<AggregateDefinition<Contract, unknown>['onReply']>;
 
@@ -53,20 +38,24 @@ export class Executor {
   readonly #domain: Domain;
   readonly #committer: () => Committer;
   readonly #records: RecordWriter;
+  readonly #refusals: Refusals;
   readonly #onBroken: OnBroken;
   readonly #markDirty: (activation: Activation) => void;
 
-  constructor(
-    options: RecordWriterParts & {
-      readonly onBroken: OnBroken;
-      readonly markDirty: (activation: Activation) => void;
-    },
-  ) {
-    this.#domain = options.domain;
-    this.#committer = options.committer;
-    this.#records = new RecordWriter(options);
-    this.#onBroken = options.onBroken;
-    this.#markDirty = options.markDirty;
+  constructor(parts: {
+    readonly domain: Domain;
+    readonly committer: () => Committer;
+    readonly records: RecordWriter;
+    readonly refusals: Refusals;
+    readonly onBroken: OnBroken;
+    readonly markDirty: (activation: Activation) => void;
+  }) {
+    this.#domain = parts.domain;
+    this.#committer = parts.committer;
+    this.#records = parts.records;
+    this.#refusals = parts.refusals;
+    this.#onBroken = parts.onBroken;
+    this.#markDirty = parts.markDirty;
   }
 
   /** Runs a command on a ready activation. */
@@ -78,21 +67,26 @@ export class Executor {
   ): Executed {
     const now = activation.partition.timeFor(this.#domain.now, origin.time);
     if (activation.stateBytes > this.#domain.limits.stateBytesMax)
-      return this.refuse(activation, stateTooLarge, origin, now);
+      return this.#refusals.record(activation, stateTooLarge, origin, now);
     this.#domain.enter(activation);
     let decision: Decision<Contract, unknown, unknown>;
     try {
-      const ctx = new Context(activation, now, origin);
+      const ctx = new DecisionContext(activation, now, origin);
       decision = command.decide(activation.state, command.input.fromFields(fields), ctx);
     } catch (cause) {
-      return this.refuse(activation, this.#thrown(activation, command.name, cause, origin), origin, now);
+      return this.#refusals.record(
+        activation,
+        this.#thrown(activation, command.name, cause, origin),
+        origin,
+        now,
+      );
     }
     if (isRejection(decision)) {
       this.#domain.counters.rejections++;
-      return this.refuse(
+      return this.#refusals.record(
         activation,
         [outcomeRejection, decision.code, decision.detail],
-        naming(command, origin),
+        naming(origin, command.schemaId),
         now,
       );
     }
@@ -104,7 +98,12 @@ export class Executor {
     const now = activation.partition.timeFor(this.#domain.now, origin.time);
     const onReply = activation.kind.definition.onReply;
     if (onReply === undefined)
-      return this.refuse(activation, failureOutcome('internal', 'The actor takes no replies.'), origin, now);
+      return this.#refusals.record(
+        activation,
+        failureOutcome('internal', 'The actor takes no replies.'),
+        origin,
+        now,
+      );
     this.#domain.enter(activation);
     return this.#reply(activation, onReply, { tag, outcome }, origin, now);
   }
@@ -122,15 +121,20 @@ export class Executor {
   ): Executed {
     let acceptance: Acceptance<Contract, undefined, unknown>;
     try {
-      acceptance = onReply(activation.state, reply, new Context(activation, now, origin));
+      acceptance = onReply(activation.state, reply, new DecisionContext(activation, now, origin));
     } catch (cause) {
-      return this.refuse(activation, this.#thrown(activation, 'onReply', cause, origin), origin, now);
+      return this.#refusals.record(
+        activation,
+        this.#thrown(activation, 'onReply', cause, origin),
+        origin,
+        now,
+      );
     }
     const isTentative = reply.isUnrecorded !== true;
     const executed = this.#accept(activation, acceptance, undefined, origin, now, isTentative);
     const { outcome } = executed;
     if (!isTentative || outcome[0] !== outcomeFailure) return executed;
-    if (activation.phase !== 'ready') return this.refuse(activation, outcome, origin, now);
+    if (activation.phase !== 'ready') return this.#refusals.record(activation, outcome, origin, now);
     const failure: Outcome = { type: 'failure', code: outcome[1], detail: outcome[2] };
     return this.#reply(
       activation,
@@ -150,40 +154,13 @@ export class Executor {
   ): StoredOutcome {
     this.#domain.enter(activation);
     try {
-      const ctx: DecideContext = {
-        id: activation.id,
-        now: Math.max(this.#domain.now, activation.partition.lastTime),
-        version: activation.version,
-        caller,
-        trail: noTrail,
-        commandId: '',
-      };
+      const ctx = queryContext(activation, caller, this.#domain.now);
       const answer = query.read(activation.state, query.input.fromFields(fields), ctx);
       if (isRejection(answer)) return [outcomeRejection, answer.code, answer.detail];
       return [outcomeReply, 0, detached(query.reply.toFields(answer))];
     } catch (cause) {
       return this.#thrown(activation, query.name, cause);
     }
-  }
-
-  /**
-   * Records a no where the origin needs it recorded; changes nothing else. A failure of an outside command is not
-   * recorded: nothing happened, and the same key may succeed once the code is mended or the state has room (D23, D30).
-   */
-  refuse(activation: Activation, outcome: StoredOutcome, origin: Origin, now?: number): Executed {
-    const isFailure = outcome[0] === outcomeFailure;
-    if (isFailure) this.#domain.counters.failures++;
-    const isRecorded =
-      origin.mustRecord && origin.takes === undefined && !(isFailure && origin.cause[0] === causeCommand);
-    if (isRecorded) {
-      const time = now ?? activation.partition.timeFor(this.#domain.now, origin.time);
-      const letter =
-        origin.letter === undefined
-          ? undefined
-          : this.#queueLetter(activation.partition.letters, origin.letter, outcome, time);
-      this.#records.write(activation, origin, time, outcome, 0, [], [], letter);
-    }
-    return { outcome, recorded: isRecorded, version: activation.version };
   }
 
   /** Records what was done to an actor without a command of its own: its state stays as it is. */
@@ -195,25 +172,6 @@ export class Executor {
   ): void {
     const now = activation.partition.timeFor(this.#domain.now, origin.time);
     this.#records.write(activation, origin, now, outcome, 0, [], timers, origin.takes);
-  }
-
-  /** Undefined when there is no room for one more (`letter-box.ts`, E4). */
-  #queueLetter(
-    box: LetterBox,
-    item: MessageItem,
-    outcome: StoredOutcome,
-    at: number,
-  ): StoredLetter | undefined {
-    const { limits, counters } = this.#domain;
-    if (!box.hasRoom(limits)) {
-      counters.lettersDropped++;
-      const [, source, position, ordinal] = item;
-      this.#domain.report('error', 'dead-letter-dropped', { source, position, ordinal, code: outcome[1] });
-      return undefined;
-    }
-    counters.lettersQueued++;
-    box.add(toLetter(item, outcome, at));
-    return queuedLetter(item);
   }
 
   #accept(
@@ -309,7 +267,7 @@ export class Executor {
     now: number,
     isTentative: boolean,
   ): Executed {
-    if (!isTentative) return this.refuse(activation, outcome, origin, now);
+    if (!isTentative) return this.#refusals.record(activation, outcome, origin, now);
     return { outcome, recorded: false, version: activation.version };
   }
 
@@ -330,31 +288,6 @@ export class Executor {
   }
 }
 
-/** The context of one decision; ids and trail are made only when looked at. */
-class Context implements DecideContext {
-  readonly id: string;
-  readonly now: number;
-  readonly version: number;
-  readonly #origin: Origin;
-
-  constructor(activation: Activation, now: number, origin: Origin) {
-    this.id = activation.id;
-    this.now = now;
-    this.version = activation.version;
-    this.#origin = origin;
-  }
-
-  get caller(): Caller {
-    return this.#origin.caller;
-  }
-  get commandId(): string {
-    return this.#origin.commandId;
-  }
-  get trail(): Trail {
-    return trailOf(this.#origin);
-  }
-}
-
 const actorFailed = failureOutcome('internal', 'The actor failed.');
 const tooMany = failureOutcome('command-too-large', 'Too many events or messages.');
 const stateTooLarge = failureOutcome('state-too-large', 'The state of the actor is too large.');
@@ -364,27 +297,6 @@ const noStoredTimers: readonly StoredTimer[] = [];
 /** Shared and never written to. */
 const none: never[] = [];
 const noReply: StoredOutcome = [outcomeReply, 0, []];
-const noTrail: Trail = { correlationId: '', causationId: '', principal: '', traceparent: '' };
-
-/** What the reactions to an event order. */
-function reactionsTo(
-  entry: EventEntry,
-  event: EventOf<Contract>,
-  activation: Activation,
-  now: number,
-  origin: Origin,
-): MessageOrder[] {
-  const ctx = { id: activation.id, now, trail: trailOf(origin) };
-  return entry.reactions.flatMap((reaction) => reaction.react(event.data as never, ctx) ?? []);
-}
-
-/** The origin of a rejected command from outside with the command in it: its outcome will not say which one it was. */
-function naming({ schemaId }: CommandEntry, origin: Origin): Origin {
-  const { cause } = origin;
-  if (cause[0] !== causeCommand) return origin;
-  return { ...origin, cause: [causeCommand, cause[1], cause[2], schemaId] };
-}
-
-export function isRejection(value: unknown): value is Rejection {
+function isRejection(value: unknown): value is Rejection {
   return typeof value === 'object' && value !== null && (value as { type?: unknown }).type === 'rejection';
 }

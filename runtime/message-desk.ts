@@ -15,12 +15,14 @@ import {
 } from './commit/outcome.js';
 import { causeGroupMail, causeMessage, causeTimer, type StoredTrail } from './commit/record.js';
 import type { Domain } from './domain.js';
-import type { Executed, Executor } from './execution.js';
+import type { Executed } from './executed.js';
+import type { Executor } from './execution.js';
 import type { GroupMail } from './group-mail.js';
 import { messageId } from './history.js';
 import type { Channel, ChannelHub } from './link/channel-hub.js';
 import type { MessageItem } from './link/link-protocol.js';
 import type { Origin } from './origin.js';
+import type { Refusals } from './refusals.js';
 import type { LiveTimer, TimerDesk } from './timer/timer-desk.js';
 
 /** A wall clock may be set: a timer that is farther away is looked at again after this. */
@@ -38,6 +40,7 @@ export interface MessageDeskHost {
 export class MessageDesk {
   readonly #domain: Domain;
   readonly #executor: Executor;
+  readonly #refusals: Refusals;
   readonly #activations: ActivationDesk;
   readonly #hub: ChannelHub;
   readonly #mail: GroupMail;
@@ -51,6 +54,7 @@ export class MessageDesk {
   constructor(parts: {
     readonly domain: Domain;
     readonly executor: Executor;
+    readonly refusals: Refusals;
     readonly activations: ActivationDesk;
     readonly hub: ChannelHub;
     readonly mail: GroupMail;
@@ -59,6 +63,7 @@ export class MessageDesk {
   }) {
     this.#domain = parts.domain;
     this.#executor = parts.executor;
+    this.#refusals = parts.refusals;
     this.#activations = parts.activations;
     this.#hub = parts.hub;
     this.#mail = parts.mail;
@@ -122,11 +127,11 @@ export class MessageDesk {
     const origin = new MessageOrigin(item, cause);
     if (activation.phase === 'loading') {
       // Broken since the message was posted. It cannot wait: the log does not hold it.
-      this.#executor.refuse(activation, broken, origin);
+      this.#refusals.record(activation, broken, origin);
     } else if (tag === 0 && item[9] !== 0 && activation.partition.letters.blocks(item)) {
-      this.#executor.refuse(activation, letterAhead, origin);
+      this.#refusals.record(activation, letterAhead, origin);
     } else if (activation.phase === 'parked') {
-      this.#executor.refuse(activation, failureOutcome('actor-parked', 'The actor is parked.'), origin);
+      this.#refusals.record(activation, failureOutcome('actor-parked', 'The actor is parked.'), origin);
     } else if (item[9] === 0) {
       this.#executor.reply(
         activation,
@@ -147,7 +152,7 @@ export class MessageDesk {
     } catch (cause) {
       if (!isOperatingError(cause) || cause.code !== 'schema-unknown') throw cause;
       this.#domain.report('error', 'command-unknown', { kind: activation.kind.name, message: cause.message });
-      return this.#executor.refuse(activation, failureOutcome(cause.code, cause.message), origin);
+      return this.#refusals.record(activation, failureOutcome(cause.code, cause.message), origin);
     }
   }
 

@@ -1,6 +1,6 @@
 /** Where a command comes from, and what ties what it does to that. */
 import type { Caller, Trail } from '../actors/model/message.js';
-import type { Cause, StoredLetter, StoredTrail } from './commit/record.js';
+import { type Cause, causeCommand, type StoredLetter, type StoredTrail } from './commit/record.js';
 import type { MessageItem } from './link/link-protocol.js';
 
 /** Where a command comes from and where its outcome goes. */
@@ -37,4 +37,11 @@ export function trailOf(origin: Origin): Trail {
     principal,
     traceparent: traceparent === 0 ? '' : traceparent,
   };
+}
+
+/** The origin of a rejected command from outside with the command in it: its outcome will not say which one it was. */
+export function naming(origin: Origin, schemaId: number): Origin {
+  const { cause } = origin;
+  if (cause[0] !== causeCommand) return origin;
+  return { ...origin, cause: [causeCommand, cause[1], cause[2], schemaId] };
 }

@@ -23,7 +23,7 @@ import type { Origin } from './origin.js';
 import { noteSent, type Partition } from './partition.js';
 import type { LiveTimer, TimerDesk } from './timer/timer-desk.js';
 
-export interface RecordWriterParts {
+interface RecordWriterParts {
   readonly domain: Domain;
   readonly committer: () => Committer;
   readonly timers: TimerDesk;

@@ -52,6 +52,8 @@ import { OperationDesk } from './operator/operation-desk.js';
 import { OutsidePace } from './outside-pace.js';
 import { OwnershipWatch } from './ownership-watch.js';
 import { PartitionOpener } from './partition-opener.js';
+import { RecordWriter } from './record-writer.js';
+import { Refusals } from './refusals.js';
 import { refuseMissingVersions } from './saga/saga-versions.js';
 import type { ShardHost } from './shard-host.js';
 import { SpaceWatch } from './space-watch.js';
@@ -166,15 +168,22 @@ export class Shard {
       (kind, id) => this.#activations.resident(kind, id),
       () => this.#gate.committer.hasRoom,
     );
-    this.#executor = new Executor({
+    const records = new RecordWriter({
       domain: this.#domain,
       committer: () => this.#gate.committer,
       timers: this.#timers,
       deliver: (item) => void this.#hub.deliver(item),
       mail: this.#mail,
+      beginActivity: (timer) => this.#activities.begin(timer),
+    });
+    const refusals = new Refusals(this.#domain, records);
+    this.#executor = new Executor({
+      domain: this.#domain,
+      committer: () => this.#gate.committer,
+      records,
+      refusals,
       onBroken: (activation) => this.#activations.broken(activation),
       markDirty: (activation) => this.#activations.dirtyRows(activation.partition).mark(activation),
-      beginActivity: (timer) => this.#activities.begin(timer),
     });
     this.#activities = new ActivityDesk(
       {
@@ -203,6 +212,7 @@ export class Shard {
     this.#messages = new MessageDesk({
       domain: this.#domain,
       executor: this.#executor,
+      refusals,
       activations: this.#activations,
       hub: this.#hub,
       mail: this.#mail,

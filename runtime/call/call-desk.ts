@@ -13,7 +13,8 @@ import { failureOutcome, outcomeReply, type StoredOutcome } from '../commit/outc
 import { causeCommand, eventCount, type StoredRecord } from '../commit/record.js';
 import type { Domain } from '../domain.js';
 import type { EntrySource } from '../entry-source.js';
-import type { Executed, Executor } from '../execution.js';
+import type { Executed } from '../executed.js';
+import type { Executor } from '../execution.js';
 import type { CommandEntry, Kind } from '../kind-table.js';
 import {
   type CallItem,

@@ -5,7 +5,7 @@
  *     begun ──executed, recorded──▸ waiting for its group ──settled──▸ gone: answered from the log from now on
  *       └──ended without a record──▸ gone: a repeat runs anew
  */
-import type { Executed } from '../execution.js';
+import type { Executed } from '../executed.js';
 import { PassingMap } from '../passing-map.js';
 
 /** A caller who repeated a command while it was under way. */
