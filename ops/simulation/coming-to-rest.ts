@@ -127,8 +127,8 @@ export class ComingToRest {
     const audit = this.#audit;
     const dueBefore = this.#simulation.world.now() + timersAheadMs;
     return [
-      ...audit.openChannels(),
-      ...audit.timersDue(dueBefore).map((name) => `timer ${name}`),
+      ...audit.channels.open(),
+      ...audit.timers.due(dueBefore).map((name) => `timer ${name}`),
       ...audit.openSagas(),
     ];
   }

@@ -1,12 +1,13 @@
 /**
  * Reads the journal as an auditor would, entry by entry as it becomes durable, and proves what must hold of every log:
  *
- *     I2   a command id is executed once; a message is consumed once, in the order of its channel, none left out
+ *     I2   a command id is executed once
  *     I3   positions, versions and the chain of hashes have no gap
  *     I4   epochs never fall
  *     I5   a group is in all of its partitions or in none
- *     I11  a timer fires once for each setting, not after it was cancelled, and never before its time
  *     I22  the time of a log never runs back
+ *
+ * What it says of channels (I2, I5), timers (I11) and dead letters is proved in the files of these.
  */
 import { partitionOf } from '../../actors/model/address.js';
 import { pack, unpack } from '../../actors/model/codec.js';
@@ -24,7 +25,9 @@ import {
 } from '../../runtime/commit/record.js';
 import type { Kind, KindTable } from '../../runtime/kind-table.js';
 import type { SagaInstance } from '../../runtime/saga/saga-instance.js';
+import { ChannelAudit } from './channel-audit.js';
 import { LetterAudit } from './letter-audit.js';
+import { TimerAudit } from './timer-audit.js';
 import { type AuditedEvent, Violation } from './workload.js';
 
 /** What the journal says of one actor. */
@@ -50,14 +53,6 @@ interface Log {
   time: number;
 }
 
-interface Channel {
-  /** Those that stand in the log. */
-  readonly sent: string[];
-  consumed: number;
-  /** Newest place consumed, in the log or within a group. */
-  newest: string;
-}
-
 export interface AuditTally {
   entries: number;
   records: number;
@@ -70,18 +65,16 @@ export class JournalAudit {
   readonly #disk: MemoryDisk;
   readonly #kinds: KindTable;
   readonly #watchers: readonly ((event: AuditedEvent) => void)[];
-  readonly #wallClockMax: () => number;
   readonly #logs: Log[];
   readonly #actors = new Map<string, AuditedActor>();
-  readonly #channels = new Map<string, Channel>();
   /** By partition, in the order of its log. */
   readonly #events: AuditedEvent[][];
   readonly #executions = new Map<string, number>();
   /** Where each command was executed. */
   readonly #places = new Map<string, { readonly partition: number; readonly position: number }>();
-  /** `kind/id/name` → due time of the timer that stands. */
-  readonly #timers = new Map<string, number>();
+  readonly channels = new ChannelAudit();
   readonly letters = new LetterAudit();
+  readonly timers: TimerAudit;
   readonly tally: AuditTally = { entries: 0, records: 0, events: 0, messages: 0, timersFired: 0 };
 
   constructor(options: {
@@ -94,7 +87,7 @@ export class JournalAudit {
     this.#disk = options.disk;
     this.#kinds = options.kinds;
     this.#watchers = options.watchers;
-    this.#wallClockMax = options.wallClockMax;
+    this.timers = new TimerAudit(options.wallClockMax);
     this.#events = Array.from({ length: options.disk.partitionCount }, () => []);
     this.#logs = Array.from({ length: options.disk.partitionCount }, () => ({
       position: 0,
@@ -146,14 +139,6 @@ export class JournalAudit {
     return this.#places.get(commandId);
   }
 
-  /** `source>destination`, the place of the next message and how many there are, of each channel with messages not consumed. */
-  *openChannels(): IterableIterator<string> {
-    for (const [name, { sent, consumed }] of this.#channels) {
-      if (consumed < sent.length)
-        yield `${name}: ${sent.length - consumed} messages from ${sent[consumed]} on`;
-    }
-  }
-
   /** Names of the sagas that have begun and not ended. */
   *openSagas(): IterableIterator<string> {
     for (const { kind, id, state } of this.#actors.values()) {
@@ -167,15 +152,6 @@ export class JournalAudit {
       // The state of every saga is its instance.
       if (kind.isSaga) yield (state as SagaInstance).state;
     }
-  }
-
-  /** Timers that stand although their time has come. */
-  timersDue(now: number): string[] {
-    return [...this.#timers].filter(([, dueAt]) => dueAt <= now).map(([name]) => name);
-  }
-
-  get timerCount(): number {
-    return this.#timers.size;
   }
 
   #nextEntry(partition: number, log: Log): EntryReader {
@@ -204,7 +180,7 @@ export class JournalAudit {
   #noteSent(partition: number, position: number, record: StoredRecord): void {
     forEachMessage(record, (ordinal, message) => {
       const destination = partitionOf(message[1], this.#disk.partitionCount);
-      this.#channel(partition, destination).sent.push(`${position}.${ordinal}`);
+      this.channels.sent(partition, destination, position, ordinal);
       this.letters.sent(record, { source: partition, position, ordinal }, message);
       this.tally.messages++;
     });
@@ -224,7 +200,7 @@ export class JournalAudit {
     if (record[5][0] === causeCommand)
       this.#places.set(record[5][1], { partition, position: reader.position });
     this.#takeEvents(record, kind, partition, reader.position, at, where);
-    this.#takeTimers(record, kind);
+    this.timers.take(record, `${kind.name}/${record[1]}`);
   }
 
   #takeCause(record: StoredRecord, kind: Kind, partition: number, reader: EntryReader, where: string): void {
@@ -236,53 +212,14 @@ export class JournalAudit {
       this.#executions.set(cause[1], count);
       if (count > 1) throw new Violation(`I2: ${where}: command ${cause[1]} is executed ${count} times`);
     } else if (cause[0] === causeMessage) {
-      const channel = this.#channel(cause[1], partition);
-      const expected = channel.sent[channel.consumed++];
-      const found = `${cause[2]}.${cause[3]}`;
-      if (found !== expected)
-        throw new Violation(
-          `I2: ${where}: consumes message ${found} of partition ${cause[1]}, not ${expected}`,
-        );
-      noteMail(channel, cause[2], cause[3], where);
+      this.channels.take(cause[1], cause[2], cause[3], partition, where);
     } else if (cause[0] === causeGroupMail) {
-      this.#takeGroupMail(cause[1], cause[2], cause[3], partition, reader, where);
+      this.channels.takeGroupMail(cause[1], cause[2], cause[3], partition, reader, where);
+      this.tally.messages++;
     } else if (cause[0] === causeTimer) {
-      const [, name, dueAt] = cause;
-      const key = `${kind.name}/${record[1]}/${name}`;
       this.tally.timersFired++;
-      if (this.#timers.get(key) !== dueAt)
-        throw new Violation(`I11: ${where}: ${key} fires for ${dueAt}, set is ${this.#timers.get(key)}`);
-      if (dueAt > this.#wallClockMax())
-        throw new Violation(`I11: ${where}: ${key} fires ${dueAt - this.#wallClockMax()} ms early`);
-      this.#timers.delete(key);
+      this.timers.fired(`${kind.name}/${record[1]}`, cause[1], cause[2], where);
     }
-  }
-
-  /** A message that its own group has consumed stands in no log: its sender's entry is of this group, and it passes nobody. */
-  #takeGroupMail(
-    source: number,
-    position: number,
-    ordinal: number,
-    partition: number,
-    reader: EntryReader,
-    where: string,
-  ): void {
-    const channel = this.#channel(source, partition);
-    const isOfGroup =
-      source === partition
-        ? position === reader.position
-        : reader.siblings().some((sibling) => sibling.partition === source && sibling.position === position);
-    if (!isOfGroup)
-      throw new Violation(
-        `I5: ${where}: message ${position}.${ordinal} of partition ${source} is of another group`,
-      );
-    const outstanding = channel.sent[channel.consumed];
-    if (outstanding !== undefined && isPlaceBefore(outstanding, position, ordinal))
-      throw new Violation(
-        `I2: ${where}: message ${position}.${ordinal} passes ${outstanding} of partition ${source}`,
-      );
-    this.tally.messages++;
-    noteMail(channel, position, ordinal, where);
   }
 
   #takeEvents(
@@ -321,35 +258,4 @@ export class JournalAudit {
     }
     actor.newestPosition = position;
   }
-
-  #takeTimers(record: StoredRecord, kind: Kind): void {
-    if (record[10] === 0) return;
-    for (const timer of record[10]) {
-      const key = `${kind.name}/${record[1]}/${timer[0]}`;
-      if (timer.length === 1) this.#timers.delete(key);
-      else this.#timers.set(key, timer[1]);
-    }
-  }
-
-  #channel(source: number, destination: number): Channel {
-    const key = `${source}>${destination}`;
-    let channel = this.#channels.get(key);
-    if (channel === undefined) {
-      channel = { sent: [], consumed: 0, newest: '0.-1' };
-      this.#channels.set(key, channel);
-    }
-    return channel;
-  }
-}
-
-/** Places of one channel are consumed in their order, each once. */
-function noteMail(channel: Channel, position: number, ordinal: number, where: string): void {
-  if (!isPlaceBefore(channel.newest, position, ordinal))
-    throw new Violation(`I2: ${where}: consumes message ${position}.${ordinal} after ${channel.newest}`);
-  channel.newest = `${position}.${ordinal}`;
-}
-
-function isPlaceBefore(place: string, position: number, ordinal: number): boolean {
-  const [before = 0, beforeOrdinal = 0] = place.split('.').map(Number);
-  return before < position || (before === position && beforeOrdinal < ordinal);
 }
