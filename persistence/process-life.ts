@@ -17,6 +17,15 @@ export function processNamespace(): string {
   }
 }
 
+/** Whether `start` was told since this machine booted: a pid of any other machine, or of before, cannot be looked for here. */
+export function isOfThisBoot(start: string): boolean {
+  return start !== unknownStart && bootOf(start) === bootOf(processStart());
+}
+
+function bootOf(start: string): string | undefined {
+  return start.split(':', 1)[0];
+}
+
 /** `start` tells a pid that is used again from the one that was meant. A process that waits to be noticed dead is dead. */
 export function isProcessAlive(pid: number, start: string | undefined): boolean {
   if (!Number.isInteger(pid) || pid <= 0) return false;
@@ -34,7 +43,7 @@ export function isProcessAlive(pid: number, start: string | undefined): boolean 
 interface ProcessStat {
   /** One letter; `Z` has died and waits for its parent to notice. */
   readonly state: string | undefined;
-  /** Ticks since boot at which it started, with the boot's id. */
+  /** `BOOT:TICKS`: the boot's id, and the ticks since then at which it started. */
   readonly start: string;
 }
 

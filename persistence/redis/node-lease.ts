@@ -3,10 +3,16 @@
  * the epochs of the partitions; and one that lost it to another takes no partition back, or it would leave the other one with a
  * memory that is out of date and nobody to tell it so.
  *
- * A holder that died on this machine is succeeded at once; of any other, once its lease has run out.
+ * A holder that died on this machine since it booted is succeeded at once; any other, once its lease has run out.
  */
 import { hostname } from 'node:os';
-import { isProcessAlive, processNamespace, processStart } from '../process-life.js';
+import {
+  isOfThisBoot,
+  isProcessAlive,
+  processNamespace,
+  processStart,
+  unknownStart,
+} from '../process-life.js';
 import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
 import type { StoreReport } from '../store-report.js';
@@ -89,10 +95,10 @@ async function hold({ key, send }: LeaseParts, holder: string, from: string): Pr
 }
 
 function isDeadHere(holder: string): boolean {
-  const [host, pid, start, namespace] = holder.split(' ');
-  return (
-    host === hostname() && namespace === processNamespace() && !isProcessAlive(Number(pid), start as string)
-  );
+  const [host, pid, start = unknownStart, namespace] = holder.split(' ');
+  // Two machines may have one name, and the first namespace has the same number on all of them: the boot tells them apart.
+  const isOfThisMachine = host === hostname() && namespace === processNamespace() && isOfThisBoot(start);
+  return isOfThisMachine && !isProcessAlive(Number(pid), start);
 }
 
 function locked(key: string, holder: string): StoreFailure {
