@@ -1,7 +1,10 @@
 /**
  * Asks the store now and then whether the partitions of a shard are still its own. A shard that writes hears it at its next
- * append; an idle one, whose process was paused while another took over, would answer reads from an old memory for ever.
+ * append; an idle one, whose process was paused while another took over, would answer reads from an old memory for ever, and
+ * so would one whose store went back.
  */
+import { isOperatingError } from '../actors/model/errors.js';
+import type { RefusalReason } from './commit/committer.js';
 import type { Domain } from './domain.js';
 import type { Partition } from './partition.js';
 
@@ -10,11 +13,11 @@ export const ownershipLookEveryMs = 2_000;
 
 export class OwnershipWatch {
   readonly #domain: Domain;
-  readonly #onLost: (partition: Partition) => void;
+  readonly #onLost: (reason: RefusalReason, detail: string) => void;
   #isStopped = false;
 
   /** `onLost` hears of partitions that the shard holds by the same token as when the store was asked. */
-  constructor(domain: Domain, onLost: (partition: Partition) => void) {
+  constructor(domain: Domain, onLost: (reason: RefusalReason, detail: string) => void) {
     this.#domain = domain;
     this.#onLost = onLost;
   }
@@ -30,19 +33,26 @@ export class OwnershipWatch {
     this.#isStopped = true;
   }
 
-  /** A store that cannot be asked says nothing about the owner; whoever writes hears that it is away. */
   async #look(): Promise<void> {
-    const { ownership } = this.#domain.store;
-    const looks = [...this.#domain.owned()].map(async (partition) => {
-      if (!(await ownership.renew(partition.number, partition.fence))) this.#lost(partition);
-    });
-    await Promise.allSettled(looks);
+    await Promise.all([...this.#domain.owned()].map((partition) => this.#lookAt(partition)));
     this.start();
   }
 
+  async #lookAt(partition: Partition): Promise<void> {
+    const { number, fence } = partition;
+    try {
+      if (await this.#domain.store.ownership.renew(number, fence)) return;
+      this.#lost(partition, 'fenced', `another owner has taken partition ${number}`);
+    } catch (cause) {
+      // A store that cannot be asked says nothing about the owner; whoever writes hears that it is away.
+      if (isOperatingError(cause) && cause.code === 'store-went-back')
+        this.#lost(partition, 'storage', cause.message);
+    }
+  }
+
   /** Opened again meanwhile, under a higher epoch of this very shard, it is another object. */
-  #lost(partition: Partition): void {
+  #lost(partition: Partition, reason: RefusalReason, detail: string): void {
     if (this.#isStopped || this.#domain.partitions[partition.number] !== partition) return;
-    this.#onLost(partition);
+    this.#onLost(reason, detail);
   }
 }

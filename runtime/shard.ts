@@ -123,7 +123,7 @@ export class Shard {
     this.#space = new SpaceWatch(options);
     this.#ownership = new OwnershipWatch(
       this.#domain,
-      ({ number }) => void this.#reset.run('fenced', `another owner has taken partition ${number}`),
+      (reason, detail) => void this.#reset.run(reason, detail),
     );
     this.#routes = new OutboundRoutes({
       domain: this.#domain,

@@ -238,6 +238,20 @@ t.test('an idle owner that another has succeeded ends by itself and answers no r
   t.not(read.answer?.type, 'reply', 'another owner may know better');
 });
 
+t.test('an idle owner whose store went back ends by itself and answers no read any more', async (t) => {
+  const system = await TestSystem.start({ partitionCount: 2, isServer: true });
+  await system.ask(add('a', 5));
+  await system.swept();
+  for (const partition of [0, 1]) system.disk.rollBack(partition, 0);
+  system.disk.crash();
+  await system.clock.advance(2 * ownershipLookEveryMs);
+  t.same(system.fatal, ['store-went-back'], 'once');
+  t.same(system.system.shardPhases, ['stopped']);
+  const read = system.submit(get('a'));
+  await system.clock.advance(3_000);
+  t.not(read.answer?.type, 'reply');
+});
+
 t.test('a look at the owner that a reopening overtakes does not end the shard', async (t) => {
   const held = gate();
   let looks = 0;

@@ -39,6 +39,7 @@ export interface TestSystemOptions {
   readonly failsWithProcess?: boolean;
   /** See `MemoryStoreOptions`. */
   readonly node?: number;
+  readonly isServer?: boolean;
   /** Of older entries; reading them is up to `storeAs`. */
   readonly archive?: Archive;
   /** Stands between the runtime and the store: for reads that wait. */
@@ -117,6 +118,7 @@ export class TestSystem {
       faults: options.faults ?? script,
       ...(options.failsWithProcess === undefined ? {} : { failsWithProcess: options.failsWithProcess }),
       ...(options.node === undefined ? {} : { node: options.node }),
+      isServer: options.isServer ?? false,
     });
     const store = options.storeAs?.(memory) ?? memory;
     const reports: Report[] = [];

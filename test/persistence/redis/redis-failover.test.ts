@@ -8,74 +8,40 @@ import { openRedisStore, type RedisStoreOptions } from '../../../persistence/red
 import type { Store } from '../../../persistence/store.js';
 import { verifyLog } from '../../../persistence/verify.js';
 import { LogWriter } from '../../contracts/log-writer.js';
-import { FaultProxy } from '../../support/fault-proxy.js';
-import { RedisServer } from '../../support/redis-server.js';
 import { hasRedis } from '../../support/redis-suite.js';
 import { until } from '../../support/until.js';
 import { machineClock } from '../embedded-place.js';
 import { quickClock } from './proxied-store.js';
-import { withClient } from './redis-place.js';
+import { type ReplicatedPair, replicatedPair } from './replicated-pair.js';
 
 const partitionCount = 2;
 
-interface Scene {
-  readonly url: string;
+interface Scene extends ReplicatedPair {
   readonly witnessFile: string;
   readonly events: string[];
   open(options?: Partial<RedisStoreOptions>): Promise<Store>;
-  /** Resolves when the replica has everything. */
-  replicated(): Promise<void>;
-  /** From now on nothing comes to the replica. */
-  cutOff(): void;
-  /** The primary dies, and the address leads to the replica, which is one no more. */
-  failOver(): Promise<void>;
 }
 
 async function scene(t: Test): Promise<Scene> {
-  // Otherwise a primary waits five seconds for more replicas.
-  const primary = await RedisServer.start({ args: ['--repl-diskless-sync-delay', '0'] });
-  const address = await FaultProxy.start(primary.port);
-  const link = await FaultProxy.start(primary.port);
-  const replica = await RedisServer.start({ args: ['--replicaof', `127.0.0.1 ${link.port}`] });
+  const pair = await replicatedPair(t);
   const directory = mkdtempSync(path.join(tmpdir(), 'troupe-witness-'));
-  t.teardown(async () => {
-    for (const each of [address, link, primary, replica]) await each.stop();
-    rmSync(directory, { recursive: true });
-  });
-  const url = `redis://127.0.0.1:${address.port}/0`;
+  t.teardown(() => rmSync(directory, { recursive: true }));
   const witnessFile = path.join(directory, 'witness.json');
   const events: string[] = [];
-  const offset = (server: RedisServer, field: string): Promise<string | undefined> =>
-    withClient(
-      server.url,
-      async (client) => new RegExp(`${field}:(\\d+)`).exec(await client.info('replication'))?.[1],
-    );
   return {
-    ...{ url, witnessFile, events },
+    ...pair,
+    ...{ witnessFile, events },
     async open(options = {}) {
-      const report = (_level: string, event: string): void => void events.push(event);
       const store = await openRedisStore({
-        url,
+        url: pair.url,
         partitionCount,
         clock: quickClock,
         witnessFile,
-        report,
+        report: (_level, event) => events.push(event),
         ...options,
       });
       t.teardown(() => store.close());
       return store;
-    },
-    replicated: () =>
-      until(async () => {
-        const wanted = await offset(primary, 'master_repl_offset');
-        return wanted !== undefined && wanted === (await offset(replica, 'slave_repl_offset'));
-      }),
-    cutOff: () => link.blackhole('down'),
-    async failOver() {
-      await primary.kill();
-      await withClient(replica.url, (client) => client.replicaof('NO', 'ONE'));
-      address.targetPort = replica.port;
-      address.reset();
     },
   };
 }
