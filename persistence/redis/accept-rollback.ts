@@ -13,7 +13,7 @@ import { acquireLease, holderOfProcess } from './node-lease.js';
 import { parseRedisUrl, type RedisTlsFiles } from './redis-address.js';
 import { RedisConnection, type SendCommand } from './redis-connection.js';
 import { takeArguments } from './redis-ownership.js';
-import { readWitness, writeWitness } from './rollback-witness.js';
+import { forgetFindings, readWitness, writeWitness } from './rollback-witness.js';
 import { askServer } from './server-check.js';
 import { openPlace } from './store-place.js';
 
@@ -74,6 +74,7 @@ export async function acceptRollback(options: AcceptRollbackOptions): Promise<Ac
       await send('FCALL', takeArguments(keys, partition, { nonce, above, holder }));
     }
     await writeWitness(witnessFile, { store: place.id, fences: await readFences(send, keys, partitions) });
+    forgetFindings(witnessFile);
     await lease.release();
     return { lost, wasEmptied: place.id !== witness.store };
   } finally {

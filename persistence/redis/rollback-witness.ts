@@ -2,11 +2,13 @@
  * What a node remembers of its store outside of it: a small file in the data directory with the heads it last saw. A store that was
  * emptied or put back while no node ran cannot tell by itself; the file can.
  *
- * Written every two seconds, at a clean stop, and by whoever finds that the store went back: in between it may lag, and then
- * proves less. It is never ahead of what the store had made durable.
+ * Written every two seconds and at a clean stop by the thread that holds the lease: in between it may lag, and then proves less. A
+ * thread that finds that the store went back knows more and writes it at once, into a file of its own beside the first: no two
+ * threads replace the same file, or the older heads could win. None is ever ahead of what the store had made durable.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { threadId } from 'node:worker_threads';
 import { OperatingError } from '../../actors/model/errors.js';
 import { StoreFailure } from '../store-failure.js';
@@ -17,6 +19,7 @@ import type { RedisKeys } from './keys.js';
 import type { SendCommand } from './redis-connection.js';
 
 const witnessFormat = 1;
+const draftSuffix = '.draft';
 
 export interface RollbackWitness {
   /** `StorePlace.id`. */
@@ -25,8 +28,19 @@ export interface RollbackWitness {
   readonly fences: readonly (StoredFence | undefined)[];
 }
 
-/** Undefined when there is no file. Throws `store-incompatible` when it cannot be read. */
+/** With what threads found. Undefined when there is no file. Throws `store-incompatible` when one cannot be read. */
 export function readWitness(file: string): RollbackWitness | undefined {
+  const witness = readOne(file);
+  if (witness === undefined) return undefined;
+  const fences = [...witness.fences];
+  for (const found of findingsBeside(file).map(readOne))
+    if (found?.store === witness.store)
+      for (const [partition, stored] of found.fences.entries())
+        if (stored !== undefined && isNewer(stored, fences[partition])) fences[partition] = stored;
+  return { ...witness, fences };
+}
+
+function readOne(file: string): RollbackWitness | undefined {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -67,16 +81,32 @@ export function keepInMind(file: string, heads: AcknowledgedHeads): void {
   if (witness === undefined) return;
   const fences = [...witness.fences];
   for (const [partition, { fence, position, hash }] of heads.known()) {
-    const seen = fences[partition];
-    const isNewer =
-      seen === undefined ||
-      fence.epoch > seen.fence.epoch ||
-      (fence.epoch === seen.fence.epoch && position > seen.head.position);
-    if (isNewer) fences[partition] = { fence, head: { position, hash } };
+    const known = { fence, head: { position, hash } };
+    if (isNewer(known, fences[partition])) fences[partition] = known;
   }
-  const draft = draftOf(file);
+  const finding = `${file}.found-${process.pid}-${threadId}`;
+  const draft = draftOf(finding);
   writeFileSync(draft, witnessText({ ...witness, fences }), { flush: true });
-  renameSync(draft, file);
+  renameSync(draft, finding);
+}
+
+/** For who holds the lease, once the witness was written anew and no thread works with the store yet. */
+export function forgetFindings(file: string): void {
+  for (const finding of findingsBeside(file)) rmSync(finding, { force: true });
+}
+
+function findingsBeside(file: string): string[] {
+  const directory = path.dirname(file);
+  const start = `${path.basename(file)}.found-`;
+  return readdirSync(directory)
+    .filter((name) => name.startsWith(start) && !name.endsWith(draftSuffix))
+    .map((name) => path.join(directory, name));
+}
+
+function isNewer(one: StoredFence, other: StoredFence | undefined): boolean {
+  if (other === undefined) return true;
+  if (one.fence.epoch !== other.fence.epoch) return one.fence.epoch > other.fence.epoch;
+  return one.head.position > other.head.position;
 }
 
 function witnessText({ store, fences }: RollbackWitness): string {
@@ -88,7 +118,7 @@ function witnessText({ store, fences }: RollbackWitness): string {
 
 /** One for each thread that may write. */
 function draftOf(file: string): string {
-  return `${file}.${process.pid}-${threadId}.draft`;
+  return `${file}.${process.pid}-${threadId}${draftSuffix}`;
 }
 
 /** Throws `store-went-back` when the store holds less than was seen. */

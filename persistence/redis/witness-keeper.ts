@@ -8,7 +8,7 @@ import type { AcknowledgedHeads } from './acknowledged-heads.js';
 import { readFences } from './heads-check.js';
 import type { RedisKeys } from './keys.js';
 import type { SendCommand } from './redis-connection.js';
-import { readWitness, writeWitness } from './rollback-witness.js';
+import { forgetFindings, readWitness, writeWitness } from './rollback-witness.js';
 
 const lookEveryMs = 2_000;
 
@@ -36,10 +36,12 @@ export class WitnessKeeper {
     this.#partitions = Array.from({ length: options.partitionCount }, (_, partition) => partition);
   }
 
-  /** Resolves when the file is there. The store was checked against what it said before. */
+  /** Resolves when the file is there. The store was checked against what it said before, and no other thread has opened it yet. */
   static async start(options: WitnessKeeperOptions): Promise<WitnessKeeper> {
     const keeper = new WitnessKeeper(options);
     await keeper.#look();
+    // What they say is in the file by now.
+    if (keeper.#written !== '') forgetFindings(options.file);
     keeper.#lookLater();
     return keeper;
   }
@@ -66,7 +68,7 @@ export class WitnessKeeper {
     if (heads.halted !== undefined) return;
     try {
       const fences = await readFences(send, keys, this.#partitions);
-      // The file, because a thread that knew more may have written it.
+      // The files, because a thread that knew more may have written one.
       for (const [partition, seen] of readWitness(file)?.fences.entries() ?? [])
         heads.check(partition, seen && { fence: seen.fence, ...seen.head }, fences[partition]);
       if (heads.halted !== undefined) return;

@@ -1,5 +1,5 @@
 /** A replica is promoted: a node goes on with one that has everything, and is halted by one that lacks what was acknowledged. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t, { type Test } from 'tap';
@@ -93,6 +93,7 @@ if (hasRedis('a failover')) {
     await t.rejects(open(), { code: 'store-went-back', message: /accept-rollback/ });
     const accepted = await acceptRollback({ url, clock: quickClock, witnessFile });
     t.same(accepted, { lost: [{ partition: 1, from: 2, to: 4 }], wasEmptied: false });
+    t.same(readdirSync(path.dirname(witnessFile)), ['witness.json'], 'what threads found is done with');
     const after = await open();
     t.match(
       await after.journal.append(owner.group([1])),
