@@ -60,9 +60,12 @@ export interface TransportExchange {
 
 /** The body of an answer that goes on until one of the two ends it. */
 export interface TransportStream {
-  /** False: the client does not keep up; the chunk will still be sent, and no other may follow before `onReady`. */
+  /**
+   * False: the client does not keep up, and the chunk or a part of it is kept until the next write. That one may come
+   * at `onReady`, and what it brings must be small until one is taken.
+   */
   write(chunk: string): boolean;
-  /** Runs once, when the client has read what was written. */
+  /** Runs once, when the socket takes something again: what is kept, or only a part of it. */
   onReady(run: () => void): void;
   /** Runs once, when nothing can be written any more; at once when that is so already. */
   onGone(run: () => void): void;

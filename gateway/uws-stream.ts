@@ -2,8 +2,9 @@
  * An answer of uWebSockets.js that goes on: chunks are written while the client reads them.
  *
  * US1  After the client has left or the answer has ended, the native response is never touched.
- * US2  What the client does not read is buffered by uWS without a bound: after a `false` the caller writes no more
- *      before `onReady`, so at most one chunk more than the socket takes is ever buffered.
+ * US2  What the client does not read is buffered by uWS without a bound, and with a handler for room it moves on only
+ *      when something is written. After a `false` the caller writes next to nothing, once for each `onReady`, until that
+ *      is taken: so at most one chunk more than the socket takes is ever buffered.
  */
 import type { TransportStream } from './transport.js';
 

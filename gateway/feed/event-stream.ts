@@ -24,6 +24,8 @@ import type { EventSource, SourceNews, StreamedEvent } from './event-source.js';
 
 /** Written at a time: a client that does not read costs so much memory, and what its socket takes. */
 const chunkCharactersMax = 65_536;
+/** A comment, which clients pass over. */
+const nothing = ':\n\n';
 /** How long a browser waits before it comes back. */
 const retryMs = 1_000;
 
@@ -105,11 +107,21 @@ export class EventStream {
     if (chunk !== '') await this.#write(chunk);
   }
 
-  /** Resolves when more may be written (E2). */
+  /** Resolves when the socket has taken it all (E2), or the stream is over. */
   async #write(text: string): Promise<void> {
+    const { stream } = this.#parts;
+    let rest = text;
+    while (!this.#isOver && !stream.write(rest) && !this.#isOver) {
+      await this.#room();
+      // The socket has taken something; only another write tells whether that was all.
+      rest = nothing;
+    }
+  }
+
+  /** Resolves when the client has read something, or the stream is over. */
+  #room(): Promise<void> {
     const { stream, clock, stallMs } = this.#parts;
-    if (this.#isOver || stream.write(text) || this.#isOver) return;
-    await new Promise<void>((resolve) => {
+    return new Promise<void>((resolve) => {
       const cancelStall = clock.after(stallMs, () => stream.cut());
       this.#release = () => {
         this.#release = undefined;

@@ -1,7 +1,11 @@
 /** `GET /api/v1/events/stream` on real sockets: order, resumption, slow readers, bounds, and every way to end. */
 import t from 'tap';
+import type { EventSource, StreamedEvent } from '../../../gateway/feed/event-source.js';
+import { EventStream } from '../../../gateway/feed/event-stream.js';
+import type { TransportStream } from '../../../gateway/transport.js';
 import type { StreamMessage } from '../../support/event-stream-client.js';
 import { requestOnce } from '../../support/http-client.js';
+import { VirtualClock } from '../../support/virtual-clock.js';
 import { problemCode } from '../gateway-fixture.js';
 import { FeedServer } from './feed-server.js';
 
@@ -15,6 +19,64 @@ function checkVersions(events: readonly StreamMessage[]): number {
     versions.set(data.aggregate_id, data.stream_version);
   }
   return events.length;
+}
+
+/**
+ * A socket as uWS shows it to a stream, of any size: room is told of whenever there is some, and what is held moves on
+ * with a write only. Those of this machine take more at once than a stream writes.
+ */
+class SmallSocket implements TransportStream {
+  taken = '';
+  hasEnded = false;
+  #room = 16_000;
+  #held = '';
+  #onReady: (() => void) | undefined;
+
+  get heldCharacters(): number {
+    return this.#held.length;
+  }
+
+  /** The client reads. */
+  read(characters: number): void {
+    this.#room += characters;
+    const onReady = this.#onReady;
+    this.#onReady = undefined;
+    onReady?.();
+  }
+
+  write(chunk: string): boolean {
+    this.#held += chunk;
+    this.taken += this.#held.slice(0, this.#room);
+    const left = this.#held.slice(this.#room);
+    this.#room -= this.#held.length - left.length;
+    this.#held = left;
+    return left === '';
+  }
+
+  onReady(run: () => void): void {
+    this.#onReady = run;
+  }
+
+  onGone(): void {}
+
+  end(): void {
+    this.taken += this.#held;
+    this.hasEnded = true;
+  }
+
+  cut(): void {
+    throw new Error('the client did read');
+  }
+}
+
+function eventOf(version: number, text: string): StreamedEvent {
+  const id = `p${version}`;
+  const event = {
+    ...{ eventId: id, type: 'Filled', aggregateId: 'a', aggregateType: 'counter' },
+    ...{ streamVersion: version, schemaVersion: 1, data: { text }, correlationId: 'c', causationId: 'c' },
+    ...{ principal: 'olga', at: 0, position: id },
+  };
+  return { id, event };
 }
 
 t.test('a stream says where it begins, then gives what happens', async (t) => {
@@ -152,6 +214,37 @@ t.test('E2 a client that does not read is cut off, costs no memory, and resumes'
   t.equal(checkVersions([...slow.events, ...again.events]), events);
   again.close();
   quick.close();
+});
+
+t.test('E2 what a slow client has not read stays below one chunk and what its socket takes', async (t) => {
+  const socket = new SmallSocket();
+  const batches = 20;
+  const text = 'x'.repeat(70_000);
+  let given = 0;
+  const source: EventSource = {
+    id: 'p',
+    next: () => {
+      given += 1;
+      return Promise.resolve(
+        given > batches ? undefined : { type: 'events', events: [eventOf(given, text)] },
+      );
+    },
+    close: () => {},
+  };
+  const run = new EventStream({
+    ...{ source, stream: socket, clock: new VirtualClock(), failed: (cause) => t.fail(String(cause)) },
+    ...{ expiresAtMs: Number.POSITIVE_INFINITY, heartbeatMs: 5_000, stallMs: 30_000 },
+  }).run();
+  let heldMax = 0;
+  while (!socket.hasEnded) {
+    // What the stream does about the room it was told of.
+    await new Promise((resolve) => setImmediate(resolve));
+    heldMax = Math.max(heldMax, socket.heldCharacters);
+    socket.read(4_000);
+  }
+  await run;
+  t.ok(heldMax < 80_000, `held up to ${heldMax} characters`);
+  t.equal(socket.taken.split(text).length - 1, batches, 'and everything comes');
 });
 
 t.test('a slow client that reads again in time is given everything', async (t) => {
