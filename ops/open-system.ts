@@ -3,7 +3,7 @@
  *
  * O1  With `shards` 0 one shard runs on this thread and shares its store; otherwise every shard has a thread, and in it
  *     the store opened for itself. This thread's own is the one that holds the lock.
- * O2  `stop` leaves nothing open, and an open that fails leaves nothing behind.
+ * O2  `stop` leaves nothing open, however often it is called; an open that fails leaves nothing behind.
  */
 import type { Adapters } from '../actors/model/activity.js';
 import type { Module } from '../actors/model/module.js';
@@ -109,18 +109,23 @@ export async function openSystem(options: OpenSystemOptions): Promise<OpenedSyst
     throw error;
   }
   const archiving = startArchiving(options, store);
+  const stop = async (): Promise<void> => {
+    await archiving?.stop();
+    await system.stop();
+    // After the shards: nobody is there any more to record that a call was given up.
+    activities.stop();
+    await store.close();
+    strikes?.forget();
+  };
+  let stopping: Promise<void> | undefined;
   return {
     system,
     activities,
     store,
     archiveLagEntries: archiving?.lagEntries,
-    stop: async () => {
-      await archiving?.stop();
-      await system.stop();
-      // After the shards: nobody is there any more to record that a call was given up.
-      activities.stop();
-      await store.close();
-      strikes?.forget();
+    stop: () => {
+      stopping ??= stop();
+      return stopping;
     },
   };
 }

@@ -60,6 +60,17 @@ for (const shards of [0, 2]) {
     for (const id of ['a', 'b', 'c', 'd']) t.equal(await exercise(second, id), 4, id);
     await second.stop();
   });
+
+  t.test(`O2: two that stop it at once wait for one end, with ${shards} shards on threads`, async (t) => {
+    const directory = path.join(temporaryDirectory(t), 'data');
+    const store = { type: 'embedded', directory } as const;
+    const system = await createSystem({ moduleFile, store, shards });
+    await Promise.all([system.stop(), system.stop()]);
+    const next = await createSystem({ moduleFile, store, shards });
+    await system.stop();
+    t.equal(await exercise(next, 'a'), 2, 'and an old one stopped again harms nobody');
+    await next.stop();
+  });
 }
 
 t.test('H1: a shard whose thread ends is said to be lost once, and its callers are told so', async (t) => {
