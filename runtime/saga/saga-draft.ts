@@ -89,7 +89,7 @@ export class SagaDraft implements Move, Dispatch {
       if (state === 'running') {
         const entered = this.plan.stages[stage];
         if (entered === undefined) this.complete();
-        else if (begunCount < entered.count) this.#beginStep(this.plan.steps[entered.first + begunCount]);
+        else if (begunCount < entered.count) this.#beginStep(this.#nextStep(stage));
         else if (this.isAtRest) this.#park();
         else return this;
       } else if (state === 'compensating' && this.isAtRest) this.#endUndo();
@@ -231,9 +231,18 @@ export class SagaDraft implements Move, Dispatch {
     this.tellParent('compensated', instance.errors.at(-1) ?? '');
   }
 
+  /** The first step of the stage without a task. After a retry that may be one in the middle (`resume` of the fold). */
+  #nextStep(stage: number): PlannedStep {
+    const { tasks } = this.instance;
+    const next = this.plan.steps.find(
+      (step) => step.stage === stage && !tasks.some((task) => task.step === step.index),
+    );
+    if (next === undefined) throw new Error('invariant: a stage has the steps that it counts');
+    return next;
+  }
+
   /** Decides on one step of a stage that is not plain. */
-  #beginStep(step: PlannedStep | undefined): void {
-    if (step === undefined) throw new Error('invariant: a stage has the steps that it counts');
+  #beginStep(step: PlannedStep): void {
     const { name } = step;
     const context = new StepContext(this.instance, this.ctx);
     const begin = (items: readonly unknown[] | null, until = 0): void =>

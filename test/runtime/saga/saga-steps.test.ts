@@ -121,6 +121,33 @@ t.test(
   },
 );
 
+t.test('a step of a group that failed before it began is the one that a retry begins', async (t) => {
+  let isBroken = true;
+  const broken = (name: string) =>
+    plain(name, {
+      when: () => {
+        if (isBroken) throw new TypeError('a bug');
+        return true;
+      },
+    });
+  const world = started([
+    plain('p', { pivot: true }),
+    { name: 'all', parallel: [plain('a'), broken('b'), plain('c'), broken('d')] },
+  ]);
+  world.reply('p');
+  t.same(tagsOf(world), ['a', 'c']);
+  world.reply('c');
+  world.reply('a');
+  t.match(world.log.at(-1), { type: 'SagaFailed', data: { step: 'b' } });
+  isBroken = false;
+  world.tell('retry', {}, root);
+  t.same(tagsOf(world), ['b', 'd']);
+  world.reply('d');
+  world.reply('b');
+  t.equal(world.state, 'completed');
+  t.same(world.effects, ['p', 'c', 'a', 'd', 'b']);
+});
+
 t.test('a for-each step does its items, so many at a time, and keeps their results in order', async (t) => {
   const world = started([items(5, { concurrencyMax: 2 }), plain('after', { call: see })]);
   const seen: unknown[] = [];
