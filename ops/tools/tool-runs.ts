@@ -4,6 +4,7 @@
 import path from 'node:path';
 import { Archive } from '../../persistence/archive/archive.js';
 import { acceptStoreRollback, copyStore, openStore } from '../../persistence/open-store.js';
+import type { LostEntries } from '../../persistence/redis/accept-rollback.js';
 import { createOffload } from '../../runtime/offload.js';
 import { exitCodes } from '../exit-codes.js';
 import type { Config } from '../settings.js';
@@ -93,11 +94,16 @@ export async function runAcceptRollback(config: Config, options: AcceptOptions):
   if (options.json === true) await output.line(jsonText({ was_emptied: wasEmptied, lost }));
   else {
     if (wasEmptied) await output.line('the store was emptied: everything that was in it is lost');
-    for (const { partition, from, to } of lost)
-      await output.line(`lost: partition ${partition}, positions ${countText(from)} to ${countText(to)}`);
+    for (const loss of lost) await output.line(lossText(loss));
     await output.line(`${lost.length === 0 ? 'nothing is lost; ' : ''}all epochs are raised: start the node`);
   }
   return exitCodes.stopped;
+}
+
+function lossText({ partition, from, to }: LostEntries): string {
+  const start = `lost: partition ${partition}, positions`;
+  if (from !== null) return `${start} ${countText(from)} to ${countText(to)}`;
+  return `${start} up to ${countText(to)}, from where is not known: the store went on from an older copy and holds other entries`;
 }
 
 /** Copies, then checks the copy as a whole. A store in Redis is exported. */

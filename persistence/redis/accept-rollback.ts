@@ -3,6 +3,7 @@
  * was ever given, so that nobody who still remembers the lost part can write.
  */
 import { randomBytes } from 'node:crypto';
+import { hashEntry, sameHash } from '../entry.js';
 import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
 import type { StoredFence } from './fence-text.js';
@@ -29,7 +30,8 @@ export interface AcceptRollbackOptions {
 /** Entries of one partition that were acknowledged and are gone; `to` as far as the witness saw. */
 export interface LostEntries {
   readonly partition: number;
-  readonly from: number;
+  /** Null when the store went on from an older copy and holds other entries now: where they begin is not known. */
+  readonly from: number | null;
   readonly to: number;
 }
 
@@ -65,9 +67,14 @@ export async function acceptRollback(options: AcceptRollbackOptions): Promise<Ac
     const place = await openPlace({ send, keys, prefix, partitionCount, mayCreate: true, now: clock.now() });
     const partitions = Array.from({ length: partitionCount }, (_, partition) => partition);
     const stored = await readFences(send, keys, partitions);
-    const lost = partitions.flatMap((partition) =>
-      lostOf(partition, witness.fences[partition], stored[partition]),
-    );
+    const wasEmptied = place.id !== witness.store;
+    const lost: LostEntries[] = [];
+    for (const [partition, seen] of witness.fences.entries()) {
+      const to = seen?.head.position ?? 0;
+      if (seen === undefined || to === 0) continue;
+      const from = wasEmptied ? 1 : await lostFrom(send, keys.log(partition), seen, stored[partition]);
+      if (from !== undefined) lost.push({ partition, from, to });
+    }
     const holder = holderOfProcess();
     for (const partition of partitions) {
       const above = witness.fences[partition]?.fence.epoch ?? 0;
@@ -76,17 +83,26 @@ export async function acceptRollback(options: AcceptRollbackOptions): Promise<Ac
     await writeWitness(witnessFile, { store: place.id, fences: await readFences(send, keys, partitions) });
     forgetFindings(witnessFile);
     await lease.release();
-    return { lost, wasEmptied: place.id !== witness.store };
+    return { lost, wasEmptied };
   } finally {
     connection.close();
   }
 }
 
-function lostOf(
-  partition: number,
-  seen: StoredFence | undefined,
+/** Undefined when the store holds what the witness saw, as far as that is still in its log; else as in `LostEntries`. */
+async function lostFrom(
+  send: SendCommand,
+  log: string,
+  seen: StoredFence,
   stored: StoredFence | undefined,
-): readonly LostEntries[] {
-  const [from, to] = [(stored?.head.position ?? 0) + 1, seen?.head.position ?? 0];
-  return to < from ? [] : [{ partition, from, to }];
+): Promise<number | null | undefined> {
+  if (stored === undefined) return 1;
+  const { fence, head } = stored;
+  const isSameOwner = fence.epoch === seen.fence.epoch && fence.nonce === seen.fence.nonce;
+  // Who took it later, or the same epoch for a second time, may have gone on from any older copy.
+  if (head.position < seen.head.position)
+    return isSameOwner || fence.epoch < seen.fence.epoch ? head.position + 1 : null;
+  const id = `${seen.head.position}-0`;
+  const [entry] = (await send('XRANGE', [log, id, id])) as [Buffer, [Buffer, Buffer]][];
+  return entry === undefined || sameHash(hashEntry(entry[1][1]), seen.head.hash) ? undefined : null;
 }

@@ -147,6 +147,36 @@ if (hasRedis('a store that went back')) {
     await acknowledged(after, 1);
   });
 
+  void t.test('a store that went on from an older copy is not said to have lost nothing', async (t) => {
+    const { redis, open, witnessFile } = await scene(t);
+    const first = await open();
+    const owner = await acknowledged(first, 2);
+    await owner.append([2]);
+    const dump = path.join(redis.directory, '..', `${path.basename(redis.directory)}-dump`);
+    cpSync(redis.directory, dump, { recursive: true });
+    t.teardown(() => rmSync(dump, { recursive: true }));
+    for (let count = 0; count < 3; count++) await owner.append([0, 1, 2]);
+    await first.close();
+    await redis.kill();
+    rmSync(redis.directory, { recursive: true });
+    cpSync(dump, redis.directory, { recursive: true });
+    await redis.start();
+    const elsewhere = await open({ witnessFile: `${witnessFile}.other` });
+    const other = await LogWriter.take(elsewhere, [0, 1], 'owner-elsewhere');
+    for (let count = 0; count < 4; count++) await other.append([0]);
+    await other.append([1]);
+    await elsewhere.close();
+    await t.rejects(open(), wentBack);
+
+    const { lost } = await acceptRollback({ url: redis.url, clock: quickClock, witnessFile });
+    t.same(lost, [
+      { partition: 0, from: null, to: 5 },
+      { partition: 1, from: null, to: 5 },
+      { partition: 2, from: 2, to: 4 },
+    ]);
+    await open();
+  });
+
   void t.test('a store that was emptied is not made anew in silence', async (t) => {
     const { redis, open, witnessFile } = await scene(t);
     const first = await open();
