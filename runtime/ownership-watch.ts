@@ -7,6 +7,7 @@ import { isOperatingError } from '../actors/model/errors.js';
 import type { RefusalReason } from './commit/committer.js';
 import type { Domain } from './domain.js';
 import type { Partition } from './partition.js';
+import { RecurringLook } from './recurring-look.js';
 
 /** As often as a node renews its lease. */
 export const ownershipLookEveryMs = 2_000;
@@ -14,28 +15,15 @@ export const ownershipLookEveryMs = 2_000;
 export class OwnershipWatch {
   readonly #domain: Domain;
   readonly #onLost: (reason: RefusalReason, detail: string) => void;
-  #isStopped = false;
+  readonly looks: RecurringLook;
 
   /** `onLost` hears of partitions that the shard holds by the same token as when the store was asked. */
   constructor(domain: Domain, onLost: (reason: RefusalReason, detail: string) => void) {
     this.#domain = domain;
     this.#onLost = onLost;
-  }
-
-  start(): void {
-    if (this.#isStopped) return;
-    this.#domain.clock.after(ownershipLookEveryMs, () => {
-      if (!this.#isStopped) void this.#look();
-    });
-  }
-
-  stop(): void {
-    this.#isStopped = true;
-  }
-
-  async #look(): Promise<void> {
-    await Promise.all([...this.#domain.owned()].map((partition) => this.#lookAt(partition)));
-    this.start();
+    this.looks = new RecurringLook(domain.clock, ownershipLookEveryMs, () =>
+      Promise.all([...domain.owned()].map((partition) => this.#lookAt(partition))),
+    );
   }
 
   async #lookAt(partition: Partition): Promise<void> {
@@ -52,7 +40,7 @@ export class OwnershipWatch {
 
   /** Opened again meanwhile, under a higher epoch of this very shard, it is another object. */
   #lost(partition: Partition, reason: RefusalReason, detail: string): void {
-    if (this.#isStopped || this.#domain.partitions[partition.number] !== partition) return;
+    if (this.looks.isStopped || this.#domain.partitions[partition.number] !== partition) return;
     this.#onLost(reason, detail);
   }
 }

@@ -328,8 +328,8 @@ export class Shard {
     await this.#opener.open();
     refuseMissingVersions(this.#domain.kinds, this.#timers.values());
     this.#life.enter('open');
-    this.#space.start();
-    this.#ownership.start();
+    this.#space.looks.start();
+    this.#ownership.looks.startLater();
     this.#turns.run(() => this.#opened());
   }
 
@@ -424,8 +424,8 @@ export class Shard {
 
   #entered(phase: ShardPhase): void {
     if (phase === 'stopped') {
-      this.#space.stop();
-      this.#ownership.stop();
+      this.#space.looks.stop();
+      this.#ownership.looks.stop();
     }
     this.#host.onPhase?.(phase);
   }

@@ -1,20 +1,20 @@
 /** Looks after the room of the store, and says when it takes no new data and when it does again. */
 import type { Store } from '../persistence/store.js';
 import type { Clock, Report } from './clock.js';
+import { RecurringLook } from './recurring-look.js';
 
 const lookEveryMs = 1_000;
 
 export class SpaceWatch {
   readonly #store: Store;
-  readonly #clock: Clock;
   readonly #report: Report;
+  readonly looks: RecurringLook;
   #acceptsWrites = true;
-  #isStopped = false;
 
   constructor(parts: { readonly store: Store; readonly clock: Clock; readonly report: Report }) {
     this.#store = parts.store;
-    this.#clock = parts.clock;
     this.#report = parts.report;
+    this.looks = new RecurringLook(parts.clock, lookEveryMs, () => this.#look());
   }
 
   /** True until a look has shown otherwise. */
@@ -22,22 +22,12 @@ export class SpaceWatch {
     return this.#acceptsWrites;
   }
 
-  start(): void {
-    if (this.#isStopped) return;
-    this.#store.space().then(
-      ({ acceptsWrites }) => {
-        this.#note(acceptsWrites);
-        this.#lookLater();
-      },
-      (cause: unknown) => {
-        this.#report('warn', 'store-space-unknown', { cause: String(cause) });
-        this.#lookLater();
-      },
-    );
-  }
-
-  stop(): void {
-    this.#isStopped = true;
+  async #look(): Promise<void> {
+    try {
+      this.#note((await this.#store.space()).acceptsWrites);
+    } catch (cause) {
+      this.#report('warn', 'store-space-unknown', { cause: String(cause) });
+    }
   }
 
   #note(acceptsWrites: boolean): void {
@@ -45,9 +35,5 @@ export class SpaceWatch {
     this.#acceptsWrites = acceptsWrites;
     if (acceptsWrites) this.#report('warn', 'store-space-back');
     else this.#report('error', 'store-nearly-full');
-  }
-
-  #lookLater(): void {
-    if (!this.#isStopped) this.#clock.after(lookEveryMs, () => this.start());
   }
 }
