@@ -58,5 +58,7 @@ function awaitStop(): Promise<number> {
       process.on(signal, () => resolve(stopDeadlineMs));
     }
     process.on('disconnect', () => resolve(orphanDeadlineMs));
+    // Gone already, before this process had come so far; `undefined` where there never was one.
+    if (process.connected === false) resolve(orphanDeadlineMs);
   });
 }

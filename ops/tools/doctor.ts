@@ -169,7 +169,8 @@ function spaceFinding(freeBytes: number): Finding {
   return {
     severity: 'warning',
     what: `too little space: ${bytesText(freeBytes)} free; new commands are refused`,
-    advice: 'Make room: move archived segments or other files away, or enlarge the disk or memory.',
+    advice:
+      'Make room for it, or enlarge the disk or memory. The archive must stay: histories are read from it.',
   };
 }
 

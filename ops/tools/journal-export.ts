@@ -59,6 +59,8 @@ export async function exportJournal(
       for (let position = 1; position <= head; ) {
         const some = await reader.journal.read(partition, position, page);
         const wanted = some.slice(0, head - position + 1);
+        if (wanted.length === 0)
+          throw new Error(`partition ${partition} has lost its end, from ${position} on`);
         for (const entry of wanted) writer.add(partition, entry);
         position += wanted.length;
         entries += wanted.length;

@@ -36,9 +36,13 @@ export interface PartitionFindings {
 
 /** About 10 MB under load: enough for a thread to be worth asking, little enough for progress to move. */
 const entriesPerTask = 8_192;
+/** Enough for every thread to have its next one, far from what the pool lets wait (`offload.ts`, U1). */
+export const tasksUnderWayMax = 128;
+
+type Verified = Pick<StoreReader, 'journal' | 'tables' | 'partitionCount' | 'heads'>;
 
 export async function verifyJournal(
-  reader: StoreReader,
+  reader: Verified,
   address: StoreAddress,
   offload: Offload,
   options: { readonly partition?: number; readonly progress: Progress },
@@ -61,9 +65,16 @@ export async function verifyJournal(
     options.progress.show(() => `verify: ${countText(done)} of ${countText(total)} entries, ${percent} %`);
     return findings;
   };
+  const checked = plans.map((): RangeFindings[] => []);
+  const tasks = tasksOf(plans);
+  const lane = async (): Promise<void> => {
+    for (const { plan, range, index } of tasks)
+      (checked[plan] as RangeFindings[])[index] = await check({ address, ...range });
+  };
+  await Promise.all(Array.from({ length: tasksUnderWayMax }, lane));
   const found = await Promise.all(
     plans.map(async (plan, index): Promise<PartitionFindings> => {
-      const ranges = await Promise.all(rangesOf(plan).map((range) => check({ address, ...range })));
+      const ranges = checked[index] as RangeFindings[];
       const checkpoint = checkpoints[index];
       const damages = [...damagesOf(plan, ranges), ...(await checkpointDamage(reader, plan, checkpoint))];
       const entries = ranges.reduce((sum, { entryCount }) => sum + entryCount, 0);
@@ -91,17 +102,25 @@ interface Plan {
   readonly head: Head;
 }
 
-function partitionsOf({ partitionCount }: StoreReader, partition: number | undefined): number[] {
+function partitionsOf({ partitionCount }: Verified, partition: number | undefined): number[] {
   if (partition === undefined) return Array.from({ length: partitionCount }, (_, index) => index);
   if (partition < partitionCount) return [partition];
   throw new RangeError(`--partition: the store has partitions 0 to ${partitionCount - 1}, not ${partition}`);
 }
 
-function rangesOf({ partition, first, head }: Plan): { partition: number; from: number; to: number }[] {
-  const ranges: { partition: number; from: number; to: number }[] = [];
-  for (let from = first; from <= head.position; from += entriesPerTask)
-    ranges.push({ partition, from, to: Math.min(head.position, from + entriesPerTask - 1) });
-  return ranges;
+type Range = Omit<VerifyTask, 'address'>;
+
+/** One after the other, for whoever takes the next. */
+function* tasksOf(
+  plans: readonly Plan[],
+): Generator<{ readonly plan: number; readonly index: number; readonly range: Range }> {
+  for (const [plan, { partition, first, head }] of plans.entries()) {
+    let index = 0;
+    for (let from = first; from <= head.position; from += entriesPerTask) {
+      const to = Math.min(head.position, from + entriesPerTask - 1);
+      yield { plan, index: index++, range: { partition, from, to } };
+    }
+  }
 }
 
 function damagesOf({ first, head }: Plan, ranges: readonly RangeFindings[]): Damage[] {
@@ -119,7 +138,7 @@ function damagesOf({ first, head }: Plan, ranges: readonly RangeFindings[]): Dam
 
 /** The tables must have been made from this log: the entry at their checkpoint is the one they name. */
 async function checkpointDamage(
-  { journal }: StoreReader,
+  { journal }: Verified,
   { partition, first, head }: Plan,
   checkpoint: Checkpoint | undefined,
 ): Promise<Damage[]> {

@@ -6,7 +6,7 @@
  * P1  Only entries at or before the checkpoint of the tables are packed, and only packed ones are trimmed.
  * P2  One segment is packed at a time, elsewhere (`pack`); this thread only asks and trims, in small steps.
  * P3  A log that does not follow its archive is neither packed nor trimmed: a person has to look.
- * P4  A failure changes nothing and is tried again later; the log just stays longer.
+ * P4  A failure changes nothing and is tried again later; that log just stays longer, the others do not.
  */
 import type { Cut, Journal } from '../journal.js';
 import type { StoreClock } from '../store-clock.js';
@@ -72,16 +72,31 @@ export class Archiver {
     await this.#round;
   }
 
-  /** Packs and trims what is due now, a segment of each partition at a time. `start` does this again and again. */
+  /**
+   * Packs and trims what is due now, a segment of each partition at a time. `start` does this again and again. Rejects with the
+   * first failure, after everything that could be done.
+   */
   async run(): Promise<void> {
+    const failures = new Map<number, unknown>();
+    const attempt = async <Result>(partition: number, act: () => Promise<Result>) => {
+      if (failures.has(partition)) return undefined;
+      try {
+        return await act();
+      } catch (error) {
+        failures.set(partition, error);
+        return undefined;
+      }
+    };
     let packed = 0;
     do {
       packed = 0;
       for (let partition = 0; partition < this.#parts.partitionCount && !this.#isStopped; partition++) {
-        if (await this.#packNext(partition)) packed++;
+        if ((await attempt(partition, () => this.#packNext(partition))) === true) packed++;
       }
-      if (!this.#isStopped) await this.#trim();
+      if (!this.#isStopped) await this.#trim((partition) => attempt(partition, () => this.#cut(partition)));
     } while (packed > 0 && !this.#isStopped);
+    for (const [partition, cause] of failures)
+      throw new Error(`partition ${partition}: ${messageOf(cause)}`, { cause });
   }
 
   #after(delayMs: number): void {
@@ -125,20 +140,25 @@ export class Archiver {
   }
 
   /** Of all partitions at once: the store keeps them in the order in which they were written. */
-  async #trim(): Promise<void> {
-    const { tables, journal, partitionCount } = this.#parts;
+  async #trim(cutOf: (partition: number) => Promise<Cut | undefined>): Promise<void> {
     const cuts: Cut[] = [];
-    for (let partition = 0; partition < partitionCount; partition++) {
-      const end = this.#end(partition);
-      if (end === 0 || end < (this.#trimmed.get(partition) ?? 1)) continue;
-      const { position } = await tables.checkpoint(partition);
-      const below = Math.min(position, end + 1);
-      if (below > (this.#trimmed.get(partition) ?? 1) && (await this.#follows(partition)))
-        cuts.push({ partition, below });
+    for (let partition = 0; partition < this.#parts.partitionCount; partition++) {
+      const cut = await cutOf(partition);
+      if (cut !== undefined) cuts.push(cut);
     }
     if (cuts.length === 0) return;
-    await journal.trim(cuts);
+    await this.#parts.journal.trim(cuts);
     for (const { partition, below } of cuts) this.#trimmed.set(partition, below);
+  }
+
+  /** Undefined when nothing of the partition is to be trimmed. */
+  async #cut(partition: number): Promise<Cut | undefined> {
+    const end = this.#end(partition);
+    const trimmed = this.#trimmed.get(partition) ?? 1;
+    if (end === 0 || end < trimmed) return undefined;
+    const { position } = await this.#parts.tables.checkpoint(partition);
+    const below = Math.min(position, end + 1);
+    return below > trimmed && (await this.#follows(partition)) ? { partition, below } : undefined;
   }
 
   #end(partition: number): number {

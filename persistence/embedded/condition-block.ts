@@ -37,7 +37,8 @@ export interface SentBlock {
 export type BlockFate =
   | { readonly type: 'durable' }
   | { readonly type: 'unmet' }
-  | { readonly type: 'unknown'; readonly cause: unknown };
+  /** `isLate`: nothing is known to have failed; it has not been flushed in time. */
+  | { readonly type: 'unknown'; readonly cause: unknown; readonly isLate?: true };
 
 /** A slow disk flushes in tens of ms; a flush that takes longer than this is a store that cannot be asked. */
 export const flushDeadlineMs = 5_000;
@@ -90,6 +91,7 @@ export function fateOf(block: SentBlock, clock: StoreClock, isIn: () => boolean)
       settle({
         type: 'unknown',
         cause: new StoreFailure('store-broken', `no flush within ${flushDeadlineMs} ms`),
+        isLate: true,
       });
     });
     let isSettled = false;

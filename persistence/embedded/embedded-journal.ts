@@ -114,7 +114,8 @@ export class EmbeddedJournal implements Journal {
     try {
       await this.#door.enter(trimLogs(this.#environment, this.#clock, cuts));
     } catch (error) {
-      this.#door.shut('a write failed; the process must be restarted');
+      if (!(error instanceof StoreFailure && error.code === 'store-unreachable'))
+        this.#door.shut('a write failed; the process must be restarted');
       throw error;
     }
   }

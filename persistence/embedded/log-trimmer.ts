@@ -24,7 +24,10 @@ interface Doomed {
   readonly partition: number;
 }
 
-/** Throws `StoreFailure` `store-broken` when a write failed. */
+/**
+ * Throws `StoreFailure`: `store-broken` when a write failed, `store-unreachable` when one was not flushed in time. Whether that one
+ * is in need not be known: the next trim looks at what is there.
+ */
 export async function trimLogs(
   environment: LogEnvironment,
   clock: StoreClock,
@@ -69,5 +72,6 @@ function collect(
 async function write(environment: LogEnvironment, clock: StoreClock, run: () => void): Promise<void> {
   const fate = await fateOf(sendUnconditional(environment.log, run), clock, () => false);
   if (fate.type !== 'unknown') return;
-  throw new StoreFailure('store-broken', 'the log could not be trimmed', { cause: fate.cause });
+  const code = fate.isLate === true ? 'store-unreachable' : 'store-broken';
+  throw new StoreFailure(code, 'the log could not be trimmed', { cause: fate.cause });
 }

@@ -4,9 +4,12 @@ import { existsSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { flushDeadlineMs } from '../../persistence/embedded/condition-block.js';
 import { openEmbeddedStore } from '../../persistence/embedded/embedded-store.js';
 import { LogEnvironment } from '../../persistence/embedded/log-environment.js';
+import { firstPosition } from '../../persistence/first-position.js';
 import { openStore } from '../../persistence/open-store.js';
+import type { StoreClock } from '../../persistence/store-clock.js';
 import { LogWriter } from '../contracts/log-writer.js';
 import { freeBytesMin, machineClock, temporaryDirectory } from './embedded-place.js';
 
@@ -190,3 +193,23 @@ function turn(): Promise<void> {
 function noProc(): string | false {
   return existsSync('/proc/self/stat') ? false : 'needs /proc';
 }
+
+t.test('a trim that was not flushed in time is tried again, and hinders no other write', async (t) => {
+  const directory = directoryFor(t);
+  let isStalled = false;
+  const stalling: StoreClock = {
+    ...clock,
+    after: (ms, run) => clock.after(isStalled && ms === flushDeadlineMs ? 0 : ms, run),
+  };
+  const store = await openEmbeddedStore({ directory, partitionCount, clock: stalling, freeBytesMin });
+  const writer = await LogWriter.take(store, [0]);
+  for (let count = 0; count < 300; count++) await writer.append([0]);
+  const trim = () => store.journal.trim([{ partition: 0, below: 300 }]);
+  isStalled = true;
+  await t.rejects(trim(), { code: 'store-unreachable' });
+  isStalled = false;
+  await trim();
+  t.ok((await firstPosition(store.journal, 0)) > 200);
+  await writer.append([0]);
+  await store.close();
+});

@@ -18,7 +18,7 @@ import { Archive } from '../../../persistence/archive/archive.js';
 import { machineGround } from '../../../persistence/archive/archive-ground.js';
 import { archiveSegment } from '../../../persistence/archive/archive-segment.js';
 import { archivedJournal } from '../../../persistence/archive/archived-journal.js';
-import { Archiver } from '../../../persistence/archive/archiver.js';
+import { Archiver, type ArchiverParts } from '../../../persistence/archive/archiver.js';
 import { JournalFileWriter, publish } from '../../../persistence/archive/journal-file-writer.js';
 import { firstPosition } from '../../../persistence/first-position.js';
 import type { StoredEntry } from '../../../persistence/journal.js';
@@ -70,10 +70,10 @@ class Place {
     this.#checkpoint = to;
   }
 
-  archiver(journal = this.journal): Archiver {
+  archiver(journal = this.journal, tables: ArchiverParts['tables'] = this.store.tables): Archiver {
     return new Archiver({
       journal,
-      tables: this.store.tables,
+      tables,
       partitionCount: 2,
       archive: this.archive,
       segmentBytes,
@@ -158,6 +158,23 @@ t.test(
     t.equal((await everything(place)).length, 200);
   },
 );
+
+t.test('a partition that cannot be packed holds up itself alone', async (t) => {
+  const place = new Place(t);
+  const tables = { checkpoint: async () => ({ position: 300, hash: new Uint8Array(16), epoch: 1 }) };
+  const writer = await LogWriter.take(place.store, [0, 1]);
+  for (let count = 0; count < 300; count++) await writer.append([0, 1], Buffer.alloc(1_000, `${count} `));
+  place.disk.dropEntry(0, 1);
+  const archiver = place.archiver(place.journal, tables);
+  await t.rejects(archiver.run(), { message: /^partition 0: / });
+  t.equal(place.archive.end(0), 0);
+  t.ok(place.archive.end(1) > 200);
+  t.equal(
+    await firstPosition(place.store.journal, 1),
+    place.archive.end(1) + 1,
+    'and the other one is trimmed',
+  );
+});
 
 t.test('a damaged or missing segment is never served, and verifying names the place', async (t) => {
   const place = new Place(t);
@@ -251,7 +268,7 @@ t.test('a store that does not answer holds nothing up', async (t) => {
   await place.append(200);
   await place.sweep();
   isDown = true;
-  await t.rejects(archiver.run(), { code: 'storage-unavailable' });
+  await t.rejects(archiver.run(), { cause: { code: 'storage-unavailable' } });
   isDown = false;
   await archiver.run();
   t.equal(await firstPosition(place.store.journal, 0), place.archive.end(0) + 1);
