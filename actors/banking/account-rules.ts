@@ -11,6 +11,7 @@ import {
   availableOf,
   balanceMax,
   dailyWithdrawalMax,
+  holdBytesMax,
   openHoldsMax,
   savingsMinimumUnits,
   unitsOf,
@@ -90,7 +91,9 @@ export function spendable(state: AccountState, sent: SentAmount, day: string | u
 export function holdable(state: AccountState, sent: SentAmount, day: string | undefined): bigint | Refusal {
   const amount = spendable(state, sent, day);
   if (typeof amount !== 'bigint') return amount;
-  if (state.holds.size >= openHoldsMax) return reject('holds-too-many', 'Account has too many open holds');
+  if (state.holds.size >= openHoldsMax || state.holdBytes >= holdBytesMax) {
+    return reject('holds-too-many', 'Account has too many open holds');
+  }
   return amount;
 }
 

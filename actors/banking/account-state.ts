@@ -4,7 +4,9 @@
  * I1  `held` is the sum of `holds`, and `balance − held ≥ −limit`: no event that `account.ts` decides breaks it.
  * I2  Nothing here reads a clock: the UTC day of a withdrawal is in its event (decision b), so replay on any day gives
  *     the same state.
- * I3  Messages between actors arrive exactly once, so a credit keeps no list of transfer ids. What is remembered of
+ * I3  The holds never outgrow what an actor may be: past `holdBytesMax` no more are admitted, however few they are. An
+ *     account too large takes no command, so it could never release one again.
+ * I4  Messages between actors arrive exactly once, so a credit keeps no list of transfer ids. What is remembered of
  *     finished holds is bounded: the newest `cancelledHoldsMax` ids whose do must be refused if it comes late (D3), and
  *     the newest `capturedHoldsMax` for a repeat of a capture. A do travels on the same channel as its undo, so it can be
  *     late by the few commands of one operator's retry, never by thousands; older ids are forgotten, newest kept.
@@ -21,8 +23,10 @@ export const balanceMax = amountMinorMax;
 const checkingOverdraftUnits = 500n;
 const dailyWithdrawalUnits = 5000n;
 export const savingsMinimumUnits = 100n;
-/** Enough for every transfer in flight from one hot account; 10,000 of them are about 1 MB of state. */
+/** Enough for every transfer in flight from one hot account. */
 export const openHoldsMax = 10_000;
+/** What holds may take in a snapshot: less than `stateBytesMax` (4 MiB) of the runtime, and 400 bytes for each of them. */
+export const holdBytesMax = 4_000_000;
 export const cancelledHoldsMax = 16;
 export const capturedHoldsMax = 4;
 
@@ -35,6 +39,8 @@ export interface Hold {
   readonly description: string;
   readonly expiresAt: number;
   readonly day: string;
+  /** At most so much does it take in a snapshot. */
+  readonly bytes: number;
 }
 
 /** `none`: no event yet, the account does not exist. */
@@ -53,6 +59,8 @@ export interface AccountState {
   withdrawn: bigint;
   withdrawnOn: string;
   holds: Map<string, Hold>;
+  /** Sum over `holds`. */
+  holdBytes: number;
   cancelled: string[];
   captured: string[];
 }
@@ -69,6 +77,7 @@ export function initialAccount(): AccountState {
     withdrawn: 0n,
     withdrawnOn: '',
     holds: new Map(),
+    holdBytes: 0,
     cancelled: [],
     captured: [],
   };
@@ -171,6 +180,7 @@ export const evolveAccount: Evolve<AccountContract, AccountState> = {
     const hold = holdOf(data, state.currency);
     state.holds.set(data.hold_id, hold);
     state.held += hold.amount;
+    state.holdBytes += hold.bytes;
     if (hold.day !== '') countWithdrawal(state, hold.amount, hold.day);
     return state;
   },
@@ -201,7 +211,7 @@ const statusCodes: readonly AccountStatus[] = ['none', 'active', 'frozen', 'clos
 const typeCodes: readonly AccountType[] = ['checking', 'savings', 'credit'];
 type StoredHold = readonly [string, bigint, string, string, string, number, string];
 
-/** `held` is not stored: it is the sum of the holds (I1). An account at rest takes about 70 bytes. */
+/** `held` and `holdBytes` are not stored: they are sums over the holds (I1). An account at rest takes about 70 bytes. */
 export const accountSnapshot: SnapshotSpec<AccountState> = {
   version: 1,
   encode: (state) => [
@@ -235,7 +245,9 @@ export const accountSnapshot: SnapshotSpec<AccountState> = {
       ];
     const holds = new Map<string, Hold>();
     let held = 0n;
+    let holdBytes = 0;
     for (const [id, amount, text, counterparty, description, expiresAt, holdDay] of stored) {
+      const bytes = bytesOf(id, text, counterparty, description);
       holds.set(id, {
         amount: BigInt(amount),
         text,
@@ -243,8 +255,10 @@ export const accountSnapshot: SnapshotSpec<AccountState> = {
         description,
         expiresAt,
         day: holdDay,
+        bytes,
       });
       held += BigInt(amount);
+      holdBytes += bytes;
     }
     return {
       status: statusCodes[status]!,
@@ -257,6 +271,7 @@ export const accountSnapshot: SnapshotSpec<AccountState> = {
       withdrawn: BigInt(withdrawn),
       withdrawnOn: day,
       holds,
+      holdBytes,
       cancelled: [...cancelled],
       captured: [...captured],
     };
@@ -287,7 +302,17 @@ function holdOf(data: EventData<AccountContract, 'FundsHeld'>, currency: string)
     description: data.description,
     expiresAt: data.expires_at,
     day: data.day,
+    bytes: bytesOf(data.hold_id, data.amount, data.counterparty, data.description),
   };
+}
+
+/** Of the numbers and the day, and the heads of the texts. */
+const holdFrameBytes = 48;
+const bytesPerChar = 3;
+
+/** Ids and amounts are ASCII; what a client may write freely takes up to three bytes in UTF-8 for each unit of UTF-16. */
+function bytesOf(id: string, text: string, counterparty: string, description: string): number {
+  return holdFrameBytes + id.length + text.length + bytesPerChar * (counterparty.length + description.length);
 }
 
 function endHold(state: AccountState, id: string): Hold {
@@ -295,6 +320,7 @@ function endHold(state: AccountState, id: string): Hold {
   if (hold === undefined) throw new Error(`hold ${id} ends and was never made`);
   state.holds.delete(id);
   state.held -= hold.amount;
+  state.holdBytes -= hold.bytes;
   return hold;
 }
 

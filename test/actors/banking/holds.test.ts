@@ -1,7 +1,15 @@
 /** Held money: what transfers reserve, and what clients hold. */
 import t from 'tap';
-import { accountContract } from '../../../actors/banking/account-contract.js';
-import { cancelledHoldsMax, capturedHoldsMax, openHoldsMax } from '../../../actors/banking/account-state.js';
+import { accountContract, descriptionCharsMax } from '../../../actors/banking/account-contract.js';
+import {
+  accountSnapshot,
+  cancelledHoldsMax,
+  capturedHoldsMax,
+  holdBytesMax,
+  openHoldsMax,
+} from '../../../actors/banking/account-state.js';
+import { pack } from '../../../actors/model/codec.js';
+import { defaultLimits } from '../../../runtime/limits.js';
 import {
   closedAccount,
   frozenAccount,
@@ -208,6 +216,25 @@ t.test('an account has a bounded number of open holds', async (t) => {
   t.hasStrict(desk.ask('reserve', holdOf('t-one-more', '1'), inside), { code: 'holds-too-many' });
   desk.ask('release', { hold_id: 't0' }, inside);
   t.hasStrict(desk.ask('reserve', holdOf('t-one-more', '1'), inside), { held: true });
+  desk.prove();
+});
+
+t.test('holds never make an account larger than an actor may be', async (t) => {
+  const desk = openAccount({ initial: '1000000' }).quietly();
+  const longest = 'h'.repeat(123);
+  const hold = { ...usd('1'), description: '\u20ac'.repeat(descriptionCharsMax) };
+  const stateBytes = () => pack(accountSnapshot.encode?.(desk.state)).length;
+  let count = 0;
+  for (; count < openHoldsMax; count++) {
+    const answer = desk.ask('hold', { ...hold, hold_id: longest + count });
+    if ('code' in answer) break;
+  }
+  t.hasStrict(desk.ask('hold', { ...hold, hold_id: 'h' }), { code: 'holds-too-many' });
+  t.ok(stateBytes() < defaultLimits.stateBytesMax, `${stateBytes()} bytes after ${count} holds`);
+  t.ok(stateBytes() > holdBytesMax * 0.9, 'and what they are counted as is near what they take');
+  desk.ask('releaseHold', { hold_id: `${longest}0` });
+  desk.ask('releaseHold', { hold_id: `${longest}1` });
+  t.hasStrict(desk.ask('hold', { ...hold, hold_id: 'h' }), { state: 'held' }, 'there is room again');
   desk.prove();
 });
 
