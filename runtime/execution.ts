@@ -94,7 +94,7 @@ export class Executor {
   }
 
   /** Gives an actor the outcome of a message it sent. */
-  reply(activation: Activation, tag: string, outcome: Outcome, origin: Origin): Executed {
+  reply(activation: Activation, reply: TaggedReply, origin: Origin): Executed {
     const now = activation.partition.timeFor(this.#domain.now, origin.time);
     const onReply = activation.kind.definition.onReply;
     if (onReply === undefined)
@@ -105,7 +105,7 @@ export class Executor {
         now,
       );
     this.#domain.enter(activation);
-    return this.#reply(activation, onReply, { tag, outcome }, origin, now);
+    return this.#reply(activation, onReply, reply, origin, now);
   }
 
   /**

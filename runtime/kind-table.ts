@@ -166,11 +166,15 @@ export class KindTable {
   reply(schemaId: number, fields: readonly unknown[]): unknown {
     const current = this.#replies.get(schemaId);
     if (current !== undefined) return current.reply.fromFields(fields);
-    const { kind, name, version } = this.catalogue.entry(schemaId);
-    const contract = this.#byName.get(kind)?.definition.contract;
-    if (contract === undefined)
-      throw new OperatingError('schema-unknown', `No module defines kind ${kind} any more.`);
-    return decodeReply(contract, name, version, fields);
+    const { kind: kindName, name, version, fieldsHash } = this.catalogue.entry(schemaId);
+    const kind = this.#byName.get(kindName);
+    if (kind === undefined)
+      throw new OperatingError('schema-unknown', `No module defines kind ${kindName} any more.`);
+    // A command and its reply share a version: one that rose for the sake of the command leaves the reply as it was.
+    const entry = kind.commandByName.get(name);
+    if (entry?.reply.hash === fieldsHash && entry.spec.upcastReply?.[version] === undefined)
+      return entry.reply.fromFields(fields);
+    return decodeReply(kind.definition.contract, name, version, fields);
   }
 }
 

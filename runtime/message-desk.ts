@@ -1,6 +1,7 @@
 /**
  * What actors are told from inside: messages of other actors, in the order of their channels, and their own timers.
  */
+import type { TaggedReply } from '../actors/model/aggregate.js';
 import { isOperatingError } from '../actors/model/errors.js';
 import type { Caller, Outcome } from '../actors/model/message.js';
 import type { Activation } from './actor/activation.js';
@@ -19,10 +20,12 @@ import type { Executed } from './executed.js';
 import type { Executor } from './execution.js';
 import type { GroupMail } from './group-mail.js';
 import { messageId } from './history.js';
+import type { KindTable } from './kind-table.js';
 import type { Channel, ChannelHub } from './link/channel-hub.js';
 import type { MessageItem } from './link/link-protocol.js';
 import type { Origin } from './origin.js';
 import type { Refusals } from './refusals.js';
+import { readReply, unreadableReply } from './stored-reply.js';
 import type { LiveTimer, TimerDesk } from './timer/timer-desk.js';
 
 /** A wall clock may be set: a timer that is farther away is looked at again after this. */
@@ -135,8 +138,7 @@ export class MessageDesk {
     } else if (item[9] === 0) {
       this.#executor.reply(
         activation,
-        tag === 0 ? '' : tag,
-        this.#toOutcome(item[10] as StoredOutcome),
+        this.#toReply(tag === 0 ? '' : tag, item[10] as StoredOutcome),
         origin,
       );
     } else {
@@ -144,26 +146,29 @@ export class MessageDesk {
     }
   }
 
-  /** Runs a stored command. One that this program no longer has is refused, so that it holds up nobody else. */
+  /** Runs a stored command. One that this program cannot read is refused, so that it holds up nobody else. */
   #runStored(activation: Activation, schema: number, stored: readonly unknown[], origin: Origin): Executed {
+    let command: ReturnType<KindTable['command']>;
     try {
-      const { entry, fields } = this.#domain.kinds.command(activation.kind, schema, stored);
-      return this.#executor.command(activation, entry, fields, origin);
+      command = this.#domain.kinds.command(activation.kind, schema, stored);
     } catch (cause) {
-      if (!isOperatingError(cause) || cause.code !== 'schema-unknown') throw cause;
-      this.#domain.report('error', 'command-unknown', { kind: activation.kind.name, message: cause.message });
-      return this.#refusals.record(activation, failureOutcome(cause.code, cause.message), origin);
+      const message = cause instanceof Error ? cause.message : 'not an Error';
+      this.#domain.report('error', 'command-unknown', { kind: activation.kind.name, message });
+      const outcome = isOperatingError(cause) ? failureOutcome(cause.code, cause.message) : unreadable;
+      return this.#refusals.record(activation, outcome, origin);
     }
+    return this.#executor.command(activation, command.entry, command.fields, origin);
   }
 
-  #toOutcome(stored: StoredOutcome): Outcome {
-    if (stored[0] === outcomeReply)
-      return { type: 'reply', reply: this.#domain.kinds.reply(stored[1], stored[2]) };
-    return {
-      type: stored[0] === outcomeRejection ? 'rejection' : 'failure',
-      code: stored[1],
-      detail: stored[2],
-    };
+  #toReply(tag: string, stored: StoredOutcome): TaggedReply {
+    if (stored[0] === outcomeReply) {
+      const outcome = readReply(this.#domain, stored[1], stored[2], toReplyOutcome);
+      if (outcome !== undefined) return { tag, outcome };
+      const [, code, detail] = unreadableReply;
+      return { tag, outcome: { type: 'failure', code, detail }, isUnrecorded: true };
+    }
+    const type = stored[0] === outcomeRejection ? 'rejection' : 'failure';
+    return { tag, outcome: { type, code: stored[1], detail: stored[2] } };
   }
 
   /** Sees to it that the next due timer fires. Called at the end of a turn. */
@@ -262,6 +267,8 @@ class MessageOrigin implements Origin {
 }
 
 const noRoles: readonly string[] = [];
+const toReplyOutcome = (reply: unknown): Outcome => ({ type: 'reply', reply });
+const unreadable = failureOutcome('internal', 'An upcaster of the command threw.');
 const broken = failureOutcome('internal', 'The actor failed.');
 const letterAhead = failureOutcome(
   'dead-letter-ahead',

@@ -73,8 +73,8 @@ export interface TaggedReply {
   readonly tag: string;
   readonly outcome: Outcome;
   /**
-   * The message took effect, but what the actor decided on its reply was past a bound and is not recorded: the outcome
-   * is that failure instead, so that the actor can decide on it.
+   * The message took effect, but its reply cannot be read by this program, or what the actor decided on it was past a
+   * bound and is not recorded: the outcome is that failure instead, so that the actor can decide on it.
    */
   readonly isUnrecorded?: boolean;
 }

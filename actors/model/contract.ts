@@ -26,7 +26,10 @@ export interface CommandSpec<I extends TSchema = TSchema, R extends TSchema = TS
   readonly input: I;
   readonly reply: R;
   readonly upcast?: Upcasters<Static<I>>;
-  /** Replies are recorded under the command's version and answered again for as long as outcomes are kept. */
+  /**
+   * Replies are recorded under the command's version and answered again for as long as outcomes are kept. A version whose
+   * reply has the same field list needs no upcaster.
+   */
   readonly upcastReply?: Upcasters<Static<R>>;
   readonly internal?: boolean;
   readonly roles?: readonly string[];

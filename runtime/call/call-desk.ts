@@ -168,7 +168,7 @@ export class CallDesk {
     const cause = record[5];
     const isSame = cause[0] === causeCommand && cause[2] === item[7];
     const outcome: StoredOutcome = isSame
-      ? recordedOutcome(this.#domain.kinds, command, record)
+      ? recordedOutcome(this.#domain, command, record)
       : failureOutcome('idempotency-key-reused', 'The key was used with another request.');
     const executed: Executed = { outcome, recorded: true, version: record[2] + eventCount(record) };
     const callers = [{ requestId: item[1], waitMs: item[14] }, ...(running?.attached ?? [])];

@@ -5,9 +5,12 @@
 import { unpack } from '../../actors/model/codec.js';
 import { outcomeReply, type StoredOutcome } from '../commit/outcome.js';
 import { causeCommand, type StoredRecord } from '../commit/record.js';
+import { detached } from '../detached-fields.js';
+import type { Domain } from '../domain.js';
 import type { EntrySource } from '../entry-source.js';
-import type { CommandEntry, KindTable } from '../kind-table.js';
+import type { CommandEntry } from '../kind-table.js';
 import type { Partition } from '../partition.js';
+import { readReply, unreadableReply } from '../stored-reply.js';
 
 /** The record of an earlier command with this id. */
 export async function findRecorded(
@@ -27,13 +30,14 @@ export async function findRecorded(
 
 /** The outcome in a record, its reply in today's fields. */
 export function recordedOutcome(
-  kinds: KindTable,
+  domain: Domain,
   command: CommandEntry,
-  record: StoredRecord,
+  { 7: outcome }: StoredRecord,
 ): StoredOutcome {
-  const outcome = record[7];
   if (outcome === 0) return [outcomeReply, command.replySchemaId, []];
   if (outcome[0] !== outcomeReply || outcome[1] === command.replySchemaId) return outcome;
-  const reply = kinds.reply(outcome[1], outcome[2]);
-  return [outcomeReply, command.replySchemaId, command.reply.toFields(reply)];
+  const fields = readReply(domain, outcome[1], outcome[2], (reply) =>
+    detached(command.reply.toFields(reply)),
+  );
+  return fields === undefined ? unreadableReply : [outcomeReply, command.replySchemaId, fields];
 }

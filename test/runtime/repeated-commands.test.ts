@@ -1,10 +1,14 @@
 /** A command with a key runs once, and every repeat hears the same (I2, I14, D18, D30). */
 import t from 'tap';
+import { defineAggregate } from '../../actors/model/aggregate.js';
 import { commandCall } from '../../actors/model/call.js';
+import { defineContract, send, type Upcasters } from '../../actors/model/contract.js';
+import { defineModule, type Module } from '../../actors/model/module.js';
+import { type Static, Type } from '../../actors/model/typebox.js';
 import { gate } from '../../persistence/memory/memory-faults.js';
 import { counterContract } from '../support/counter-module.js';
 import { executionsByCommand, scanJournal } from '../support/journal-scan.js';
-import { TestSystem } from '../support/test-system.js';
+import { idsOn, TestSystem } from '../support/test-system.js';
 
 const add = (id: string, amount = 1) => commandCall(counterContract, id, 'add', { amount });
 const refuse = (id: string) => commandCall(counterContract, id, 'refuse', {});
@@ -165,4 +169,110 @@ t.test('a command runs on the living actor, although its actor was passivated du
   t.equal((await system.counter('a')).total, 125);
   scanJournal(system.disk);
   await system.stop();
+});
+
+const Seat = Type.Object({ left: Type.Integer() });
+const SeatInRow = Type.Object({ left: Type.Integer(), row: Type.Integer() });
+type SeatUpcasters = Upcasters<Static<typeof SeatInRow>>;
+
+/** Seats of a show: `take` answers with one field in version 1, with two from version 2 on; `guess` always with one. */
+function shows(version: number, upcastReply?: SeatUpcasters) {
+  const nothing = Type.Object({});
+  const upcast = version === 1 ? {} : { upcast: { 1: () => ({}) } };
+  const contract = defineContract({
+    kind: 'show',
+    events: {
+      Taken: { version: 1, schema: nothing },
+      Heard: { version: 1, schema: Type.Object({ text: Type.String() }) },
+    },
+    commands: {
+      take: {
+        ...{
+          version,
+          input: nothing,
+          reply: version === 1 ? (Seat as unknown as typeof SeatInRow) : SeatInRow,
+        },
+        ...{ ...upcast, ...(upcastReply === undefined ? {} : { upcastReply }) },
+      },
+      guess: { version, input: nothing, reply: Seat, ...upcast },
+      order: { version: 1, input: Type.Object({ from: Type.String() }), reply: Type.Null() },
+    },
+    queries: { heard: { input: nothing, reply: Type.Array(Type.String()) } },
+    rejections: {},
+  });
+  const aggregate = defineAggregate(contract, {
+    initial: () => ({ taken: 0, heard: [] as string[] }),
+    decide: {
+      take: () => ({ events: [{ type: 'Taken', data: {} }], reply: { left: 1, row: 2 } }),
+      guess: () => ({ reply: { left: 1 } }),
+      order: (_state, { from }) => ({
+        messages: [{ ...send(contract, from, 'take', {}), tag: 'seat' }],
+        reply: null,
+      }),
+    },
+    evolve: {
+      Taken: (state) => ({ ...state, taken: state.taken + 1 }),
+      Heard: (state, { text }) => ({ ...state, heard: [...state.heard, text] }),
+    },
+    read: { heard: ({ heard }) => heard },
+    onReply: (_state, { outcome, isUnrecorded }) => {
+      const code = outcome.type === 'reply' ? JSON.stringify(outcome.reply) : outcome.code;
+      const text = isUnrecorded === true ? `${code}, unrecorded` : code;
+      return { events: [{ type: 'Heard', data: { text } }], reply: undefined };
+    },
+    snapshot: { version: 1 },
+  });
+  const modules: Module[] = [defineModule({ name: 'shows', aggregates: [aggregate] })];
+  return { contract, modules };
+}
+
+t.test('a recorded reply is read under a later version: as it stands, upcast, or not at all', async (t) => {
+  const past = shows(1);
+  const keyed = (system: TestSystem, { contract }: typeof past, command: 'take' | 'guess') =>
+    system.answered(system.submitKeyed(commandCall(contract, 'opera', command, {}), command));
+  let system = await TestSystem.start({ modules: past.modules });
+  t.match(await keyed(system, past, 'take'), { reply: { left: 1 }, replayed: false });
+  t.match(await keyed(system, past, 'guess'), { reply: { left: 1 }, replayed: false });
+
+  const bare = shows(2);
+  system = await system.restart({ modules: bare.modules });
+  t.match(await keyed(system, bare, 'guess'), { reply: { left: 1 }, replayed: true }, 'the same field list');
+  t.match(await keyed(system, bare, 'take'), { type: 'failure', code: 'outcome-unknown' });
+  t.equal(system.countOf('reply-unreadable'), 1);
+
+  const throwing = shows(2, {
+    1: () => {
+      throw new Error('upcaster was told to throw');
+    },
+  });
+  system = await system.restart({ modules: throwing.modules });
+  t.match(await keyed(system, throwing, 'take'), { type: 'failure', code: 'outcome-unknown' });
+
+  const mended = shows(2, { 1: ([left]) => ({ left: left as number, row: 0 }) });
+  system = await system.restart({ modules: mended.modules });
+  t.match(await keyed(system, mended, 'take'), { reply: { left: 1, row: 0 }, replayed: true });
+  t.equal(scanJournal(system.disk).length, 2, 'nothing ran twice');
+  await system.stop();
+});
+
+t.test('a reply under way that the next program cannot read is told as done, outcome unknown', async (t) => {
+  const past = shows(1);
+  const next = shows(2);
+  const [orderer, other] = idsOn(2);
+  const heard: unknown[] = [];
+  for (let commits = 0; commits < 4; commits++) {
+    const options = { modules: past.modules, partitionCount: 2, limits: { groupCommandsMax: 1 } };
+    const system = await TestSystem.start(options);
+    for (let count = 0; count < commits; count++) system.script.onNextAppend(undefined);
+    system.script.onNextAppend({ type: 'delay', at: 'reply', until: gate().promise });
+    system.submit(commandCall(past.contract, orderer, 'order', { from: other }));
+    await system.clock.advance(100);
+    const later = await system.crash({ modules: next.modules });
+    await later.clock.advance(100);
+    const call = { type: 'query', kind: 'show', id: orderer, query: 'heard', payload: {} } as const;
+    const answer = await later.ask(call);
+    heard.push(answer.type === 'reply' ? answer.reply : answer);
+    await later.stop();
+  }
+  t.match(JSON.stringify(heard), /outcome-unknown, unrecorded/);
 });
