@@ -58,12 +58,16 @@ export class Executor {
     this.#markDirty = parts.markDirty;
   }
 
-  /** Runs a command on a ready activation. */
+  /**
+   * Runs a command on a ready activation. At another version than the expected one (negative: at any) it changes
+   * nothing; what the actor itself refuses comes first, so that nobody learns a version who may not ask for it.
+   */
   command(
     activation: Activation,
     command: CommandEntry,
     fields: readonly unknown[],
     origin: Origin,
+    expectedVersion = -1,
   ): Executed {
     const now = activation.partition.timeFor(this.#domain.now, origin.time);
     if (activation.stateBytes > this.#domain.limits.stateBytesMax)
@@ -90,6 +94,7 @@ export class Executor {
         now,
       );
     }
+    if (expectedVersion >= 0 && expectedVersion !== activation.version) return conflictAt(activation.version);
     return this.#accept(activation, decision, command, origin, now);
   }
 
@@ -297,6 +302,13 @@ const noStoredTimers: readonly StoredTimer[] = [];
 /** Shared and never written to. */
 const none: never[] = [];
 const noReply: StoredOutcome = [outcomeReply, 0, []];
+
+/** Not recorded: the same key may succeed with another version. */
+function conflictAt(version: number): Executed {
+  const outcome = failureOutcome('version-conflict', `The actor is at version ${version}.`);
+  return { outcome, recorded: false, version };
+}
+
 function isRejection(value: unknown): value is Rejection {
   return typeof value === 'object' && value !== null && (value as { type?: unknown }).type === 'rejection';
 }

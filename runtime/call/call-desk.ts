@@ -24,6 +24,7 @@ import {
   itemQuery,
   type QueryItem,
 } from '../link/link-protocol.js';
+import type { Origin } from '../origin.js';
 import { ActorDoor } from './actor-door.js';
 import { callerOf, parkedOutcome, refusal, resetOutcome, toAnswer, tooLateOutcome } from './call-answers.js';
 import { JournalReads, type JournalReadsHost } from './journal-reads.js';
@@ -187,19 +188,16 @@ export class CallDesk {
 
   #execute(activation: Activation, command: CommandEntry, item: CommandItem, guardGroup: number): void {
     if (activation.phase === 'parked') return this.#end(item, parkedOutcome);
-    if (item[12] >= 0 && item[12] !== activation.version) {
-      const conflict = failureOutcome('version-conflict', `The actor is at version ${activation.version}.`);
-      return this.#end(item, conflict, Math.max(activation.touchedGroup, guardGroup));
-    }
     this.#domain.counters.commands++;
-    const executed = this.#executor.command(activation, command, item[5], {
+    const origin = {
       cause: [causeCommand, item[6], item[7]],
       time: 0,
       caller: callerOf(item),
       trail: [item[10], 0, item[8], item[11]],
       commandId: item[6],
       mustRecord: item[7] !== 0,
-    });
+    } satisfies Origin;
+    const executed = this.#executor.command(activation, command, item[5], origin, item[12]);
     const group = executed.recorded ? this.#host.openGroup() : Math.max(activation.touchedGroup, guardGroup);
     this.#give(activation, item[1], item[14], executed, group, false);
     this.changed(activation);

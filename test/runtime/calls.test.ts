@@ -20,6 +20,19 @@ t.test('expectedVersion: the right one passes, another one changes nothing', asy
   await system.stop();
 });
 
+t.test('what an actor refuses comes before its version, which only those learn who may ask', async (t) => {
+  const system = await TestSystem.start({ partitionCount: 1 });
+  const refuse = commandCall(counterContract, 'a', 'refuse', {});
+  await system.ask(add('a'));
+  t.match(await system.ask(refuse, { expectedVersion: 7 }), { type: 'rejection', code: 'refused' });
+  const conflict = await system.ask(add('a'), { expectedVersion: 7 });
+  t.match(conflict, { code: 'version-conflict', detail: 'The actor is at version 1.' });
+  const keyed = { expectedVersion: 7, commandId: 'k'.repeat(22), fingerprint: 'f'.repeat(22) };
+  t.match(await system.ask(add('a'), keyed), { code: 'version-conflict' });
+  t.match(await system.ask(add('a'), { ...keyed, expectedVersion: 1 }), { version: 2, replayed: false });
+  await system.stop();
+});
+
 t.test('a guard that says no answers in the place of the call, which does nothing', async (t) => {
   const system = await TestSystem.start({ partitionCount: 1 });
   const guard = { kind: 'counter', id: 'g', query: 'authorise', payload: {} };

@@ -95,11 +95,11 @@ export class MemoryActors implements ActorClient {
         ? this.#rejection(actor, reply)
         : { type: 'reply', reply, version, replayed: false };
     }
-    if (request.expectedVersion !== undefined && request.expectedVersion !== version)
-      return failure('version-conflict');
     const decision = actor.definition.decide[call.command]?.(actor.state, call.payload as never, ctx);
     if (decision === undefined) return failure('command-unknown');
     if (isRejection(decision)) return this.#rejection(actor, decision);
+    if (request.expectedVersion !== undefined && request.expectedVersion !== version)
+      return failure('version-conflict');
     for (const event of decision.events ?? []) this.#apply(actor, request, event);
     const after = actor.events.length;
     const reply: unknown =
