@@ -147,7 +147,14 @@ export const sagaContract = defineContract({
       reply: Type.Null(),
       internal: true,
     },
-    cancelChild: { version: 1, input: nothing, reply: Type.Null(), internal: true },
+    /** From the saga that started it. The first version did not say from which: `''`. */
+    cancelChild: {
+      version: 2,
+      input: Type.Object({ parent_kind: Type.String(), parent_id: Type.String() }),
+      upcast: { 1: () => ({ parent_kind: '', parent_id: '' }) },
+      reply: Type.Null(),
+      internal: true,
+    },
     performed: {
       version: 1,
       input: Type.Object({

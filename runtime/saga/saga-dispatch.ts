@@ -57,7 +57,7 @@ export function dispatch(to: Dispatch, { task, what }: Begun): void {
     to.messages.push(
       what === 'do'
         ? tagged(childStart(to, child, path), path)
-        : { kind: child.saga, id: child.id, command: 'cancelChild', payload: {} },
+        : { kind: child.saga, id: child.id, command: 'cancelChild', payload: parentOf(to) },
     );
   } else if (what === 'settle') {
     return;
@@ -103,8 +103,12 @@ function childStart(
 ): MessageOrder {
   // Past the pivot nothing turns this saga back, and so nothing of it: the other one has its own deadline only.
   const deadline_at = instance.stage < plan.pivot ? instance.deadlineAt : Number.MAX_SAFE_INTEGER;
-  const payload = { parent_kind: plan.definition.name, parent_id: ctx.id, tag, deadline_at, input };
+  const payload = { ...parentOf({ plan, ctx }), tag, deadline_at, input };
   return { kind: saga, id, command: 'startChild', payload };
+}
+
+function parentOf({ plan, ctx }: Pick<Dispatch, 'plan' | 'ctx'>): { parent_kind: string; parent_id: string } {
+  return { parent_kind: plan.definition.name, parent_id: ctx.id };
 }
 
 /**

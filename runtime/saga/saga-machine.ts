@@ -22,7 +22,15 @@ import { SagaMoves } from './saga-moves.js';
 import { planVersions, type SagaPlan } from './saga-plan.js';
 import { snapshotOf } from './saga-snapshot.js';
 import { dueAt } from './saga-timing.js';
-import { activityAnswer, cancelled, childAnswer, linkOf, operated, signalled } from './saga-verbs.js';
+import {
+  activityAnswer,
+  cancelled,
+  childAnswer,
+  isFromParent,
+  linkOf,
+  operated,
+  signalled,
+} from './saga-verbs.js';
 import { presentSagaEvent, sagaContext, sagaStatus, sagaSummary, startedStatus } from './saga-view.js';
 
 /** A live instance with nothing of its own to wait for looks up this often, one that waits for a person this often. */
@@ -100,7 +108,9 @@ function behaviourOf(plan: SagaPlan, planOf: PlanOf): Behaviour {
       },
       childEnded: (instance, ended, ctx) =>
         accepted(moves.settle(instance, ended.tag, childAnswer(ended), ctx), instance, null),
-      cancelChild: (instance, _input, ctx) => {
+      cancelChild: (instance, by, ctx) => {
+        // A saga that wanted this id and was refused it turns back as well, and sends this before it knows.
+        if (!isFromParent(instance, by)) return { reply: null };
         const move = cancelled(moves, instance, '', ctx);
         // One that can no longer be turned back goes on, and tells its end.
         return move === undefined || 'type' in move ? { reply: null } : accepted(move, instance, null);

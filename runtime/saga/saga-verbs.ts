@@ -88,6 +88,15 @@ export function operated(
   return draft.follow();
 }
 
+/** True when it is the saga that waits for this one that speaks. */
+export function isFromParent(
+  { parent }: SagaInstance,
+  { parent_kind, parent_id }: { readonly parent_kind: string; readonly parent_id: string },
+): boolean {
+  if (parent === undefined) return false;
+  return parent_id === '' || (parent_kind === parent.kind && parent_id === parent.id);
+}
+
 /** The end of a saga that this one waits for, as the answer of its step. */
 export function childAnswer({
   state,

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import t from 'tap';
 import { commandCall, queryCall } from '../../../actors/model/call.js';
 import { send } from '../../../actors/model/contract.js';
+import type { Caller } from '../../../actors/model/message.js';
 import { defineModule } from '../../../actors/model/module.js';
 import { defineReaction } from '../../../actors/model/reaction.js';
 import { defineSaga, type SagaStatus, signalSaga, startSaga } from '../../../actors/model/saga.js';
@@ -14,7 +15,7 @@ import {
   stockAndPayment,
   stockContract,
 } from '../../examples/stock-and-payment.js';
-import { TestSystem, type TestSystemOptions } from '../../support/test-system.js';
+import { somebody, TestSystem, type TestSystemOptions } from '../../support/test-system.js';
 
 /** Reserves and takes one product: the branch of a parcel. */
 const pick = defineSaga({
@@ -72,6 +73,27 @@ const parcel = defineSaga({
   events: {},
 });
 
+/** Two at once, under ids that its input names. */
+const pair = defineSaga({
+  name: 'pair',
+  version: 1,
+  input: Type.Object({ number: Type.String(), products: Type.Array(Type.String()) }),
+  steps: [
+    {
+      name: 'both',
+      parallel: [0, 1].map((index) => ({
+        name: `pick${index}`,
+        saga: ({
+          input,
+        }: {
+          readonly input: { readonly number: string; readonly products: readonly string[] };
+        }) => startSaga(pick, `${input.number}-${index}`, { product: input.products[index] ?? '', count: 1 }),
+      })),
+    },
+  ],
+  events: {},
+});
+
 /** Charges first, then only goes forward: what cannot be picked waits for a person. */
 const prepaid = defineSaga({
   name: 'prepaid',
@@ -99,7 +121,12 @@ const whenFilled = defineReaction(purseContract, 'Filled', 'tell-parcel', ({ amo
 
 const modules = [
   stockAndPayment,
-  defineModule({ name: 'parcels', aggregates: [], sagas: [pick, parcel, prepaid], reactions: [whenFilled] }),
+  defineModule({
+    name: 'parcels',
+    aggregates: [],
+    sagas: [pick, parcel, pair, prepaid],
+    reactions: [whenFilled],
+  }),
 ];
 
 async function open(options: TestSystemOptions = {}): Promise<TestSystem> {
@@ -176,6 +203,23 @@ t.test('a child that is refused turns its parent back, and the others with it', 
   for (const id of ['p1-0', 'p1-1', 'p1-2'])
     t.equal((await status(system, 'pick', id))?.state, 'compensated', id);
   t.same(await free(system), [20, 20, 10]);
+  await system.stop();
+});
+
+t.test('a saga that wanted ids of somebody else turns back, and theirs go on', async (t) => {
+  const system = await open();
+  const tell = (id: string, products: readonly string[], caller: Caller) =>
+    system.ask(
+      { type: 'command', kind: 'pair', id, command: 'start', payload: { number: '7', products } },
+      { caller },
+    );
+  const [ann, eve] = ['ann', 'eve'].map((principal) => ({ ...somebody, principal })) as [Caller, Caller];
+  await tell('ann-1', ['pen', 'book'], ann);
+  await tell('eve-1', ['lamp', 'lamp'], eve);
+  await system.clock.advance(5_000);
+  t.match(await status(system, 'pair', 'eve-1'), { state: 'compensated' });
+  t.match(await status(system, 'pair', 'ann-1'), { state: 'completed' });
+  t.same(await free(system), [9, 9, 10]);
   await system.stop();
 });
 

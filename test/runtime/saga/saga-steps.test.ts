@@ -12,6 +12,7 @@ import {
   type SagaStep,
 } from '../../../actors/model/saga-step.js';
 import { childId } from '../../../runtime/saga/saga-dispatch.js';
+import { compileSaga } from '../../../runtime/saga/saga-machine.js';
 import { deadlineMsDefault, itemsMax } from '../../../runtime/saga/saga-plan.js';
 import { payload, plain, sagaOf, transfer, undoable } from './saga-fixtures.js';
 import { root, runtimeCaller, SagaWorld, startTime } from './saga-world.js';
@@ -392,7 +393,14 @@ t.test(
     const cancelled = started([undoable('a'), child]);
     cancelled.reply('a');
     cancelled.tell('cancel');
-    t.match(cancelled.told, [{ kind: 'payment_test', id: 'saga-1-child', command: 'cancelChild' }]);
+    t.match(cancelled.told, [
+      {
+        kind: 'payment_test',
+        id: 'saga-1-child',
+        command: 'cancelChild',
+        payload: { parent_kind: 'payment_test', parent_id: 'saga-1' },
+      },
+    ]);
     t.notOk(tagsOf(cancelled).includes('undo:a'));
     const late = cancelled.clone();
     cancelled.tell(
@@ -411,11 +419,33 @@ t.test('a child that is told to turn back does so, and its end is told', async (
   const link = { parent_kind: 'k', parent_id: 'p', tag: 't', deadline_at: startTime + 50 };
   inner.tell('startChild', { ...link, input: payload }, runtimeCaller);
   t.ok((inner.timerAt ?? 0) <= startTime + 50, 'it ends no later than the one that waits for it');
-  inner.tell('cancelChild', {}, runtimeCaller);
+  inner.tell('cancelChild', { parent_kind: 'k', parent_id: 'p' }, runtimeCaller);
   inner.reply('inner');
   inner.reply('undo:inner');
   t.equal(inner.state, 'compensated');
   t.match(inner.told, [{ payload: { tag: 't', state: 'compensated' } }]);
+});
+
+t.test('a saga is turned back by the one that started it, and by no other', async (t) => {
+  const link = { parent_kind: 'k', parent_id: 'p', tag: 't', deadline_at: startTime + 50 };
+  const inner = new SagaWorld(childSaga);
+  inner.tell('startChild', { ...link, input: payload }, runtimeCaller);
+  const alone = new SagaWorld(childSaga);
+  alone.start(payload);
+  for (const world of [inner, alone]) {
+    for (const parent of [
+      { parent_kind: 'k', parent_id: 'q' },
+      { parent_kind: 'j', parent_id: 'p' },
+    ]) {
+      world.tell('cancelChild', parent, runtimeCaller);
+      t.equal(world.state, 'running');
+    }
+  }
+  const stored = compileSaga(childSaga).contract.commands.cancelChild?.upcast?.[1]?.([]);
+  alone.tell('cancelChild', stored, runtimeCaller);
+  t.equal(alone.state, 'running', 'nobody started it');
+  inner.tell('cancelChild', stored, runtimeCaller);
+  t.equal(inner.state, 'compensating', 'an earlier program did not say who it was');
 });
 
 t.test('a child past the pivot that ended badly is tried again by a person as another one', async (t) => {
