@@ -1,6 +1,6 @@
 /**
  * Rate limits (decision D24): a sliding window per address on public routes, GCRA per principal elsewhere. Pure: the
- * caller brings the time.
+ * caller brings the time, which never goes back.
  *
  * L1  Never more than `limit` requests pass in any span of `windowMs`: exactly for the window; GCRA lets one full
  *     burst pass and then refills evenly.
@@ -26,6 +26,7 @@ export interface RateVerdict {
 
 export interface RateLimiter {
   readonly settings: RateLimitSettings;
+  /** @param nowMs monotonic: a wall clock that is set back would lock everybody out for as long. */
   take(key: string, nowMs: number): RateVerdict;
 }
 

@@ -185,7 +185,7 @@ export class RequestPipeline implements TransportHandler {
 
   /** Public routes count per address, with or without a token, unless the token is the benchmark's. */
   #limitAddress(exchange: HttpExchange, pass: () => void): void {
-    const { limits, clock } = this.#parts;
+    const { limits } = this.#parts;
     const limiter = limits.publicRoutes;
     if (limiter === undefined) {
       pass();
@@ -194,7 +194,7 @@ export class RequestPipeline implements TransportHandler {
     // Asked for now: while a token is being verified the client may leave, and its address with it.
     const address = exchange.request.remoteAddress();
     const count = (): void => {
-      const verdict = limiter.take(address, clock.now());
+      const verdict = limiter.take(address, this.#wholeMs());
       if (exchange.passes(limiter, verdict)) pass();
       else exchange.refuse(rateLimited(verdict));
     };
@@ -223,8 +223,13 @@ export class RequestPipeline implements TransportHandler {
   #rateProblem(exchange: HttpExchange, { principal, roles }: Caller): Problem | undefined {
     const limiter = this.#limiterOf(roles);
     if (limiter === undefined) return undefined;
-    const verdict = limiter.take(principal, this.#parts.clock.now());
+    const verdict = limiter.take(principal, this.#wholeMs());
     return exchange.passes(limiter, verdict) ? undefined : rateLimited(verdict);
+  }
+
+  /** What limiters count in: not the wall clock, which may go back, and whole, so that intervals add up to a window. */
+  #wholeMs(): number {
+    return Math.trunc(this.#parts.clock.monotonic());
   }
 
   /** Runs `next` at once for a token that is remembered, later for a new one. */

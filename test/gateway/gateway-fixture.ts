@@ -20,14 +20,17 @@ export interface ObservedRequest {
   readonly status: number;
 }
 
-/** Wall clock that a test moves; everything else is the machine's. */
+/** A clock that a test moves; its timers are the machine's. */
 export class MovableClock implements Clock {
+  /** Of the wall clock. */
   shiftMs = 0;
+  /** Of the monotonic one. */
+  aheadMs = 0;
   now(): number {
     return systemClock.now() + this.shiftMs;
   }
   monotonic(): number {
-    return systemClock.monotonic();
+    return systemClock.monotonic() + this.aheadMs;
   }
   after(delayMs: number, run: () => void): () => void {
     return systemClock.after(delayMs, run);
