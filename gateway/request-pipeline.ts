@@ -3,7 +3,8 @@
  * this way would cost as much as the rest of it.
  *
  * P1  Checks come in this order, and the first that fails answers; nothing reaches an actor before all have passed.
- * P2  Requests in flight are bounded; past the bound the answer is 503 before any work.
+ * P2  Requests in flight are bounded; past the bound the answer is 503 before any work. Probes are answered even then:
+ *     an orchestrator ends what does not answer them, and a full process must not be ended.
  * P3  A throw in a route's functions answers 500 and is reported by its place in the code, never with its message: that
  *     may quote the input.
  */
@@ -137,7 +138,7 @@ export class RequestPipeline implements TransportHandler {
       exchange.refuse({ code: code ?? 'not-found' });
       return;
     }
-    const entry = match.byMethod.get(request.method === 'HEAD' ? 'GET' : request.method);
+    const entry = entryFor(match, request);
     if (entry === undefined) {
       this.#otherMethod(exchange, match);
       return;
@@ -149,9 +150,15 @@ export class RequestPipeline implements TransportHandler {
   }
 
   /** What is refused before its path is looked at. */
-  #doorCode({ path, query }: TransportRequest): ErrorCode | undefined {
-    if (this.#inFlight > this.#parts.inFlightMax) return 'overloaded';
-    return holdsCredentials(path, query) ? 'credentials-in-url' : undefined;
+  #doorCode(request: TransportRequest): ErrorCode | undefined {
+    if (this.#inFlight > this.#parts.inFlightMax && !this.#isProbe(request)) return 'overloaded';
+    return holdsCredentials(request.path, request.query) ? 'credentials-in-url' : undefined;
+  }
+
+  #isProbe(request: TransportRequest): boolean {
+    const match = this.#parts.table.match(request.path);
+    const entry = match === undefined ? undefined : entryFor(match, request);
+    return entry?.type === 'system' && entry.isProbe;
   }
 
   #otherMethod(exchange: HttpExchange, { byMethod }: TableMatch<TableEntry>): void {
@@ -248,6 +255,10 @@ export class RequestPipeline implements TransportHandler {
     if (roles.includes('admin')) return limits.admin;
     return roles.includes('service') ? limits.service : limits.customer;
   }
+}
+
+function entryFor(match: TableMatch<TableEntry>, { method }: TransportRequest): TableEntry | undefined {
+  return match.byMethod.get(method === 'HEAD' ? 'GET' : method);
 }
 
 /** Row 137: one wording for every token that is not accepted. */

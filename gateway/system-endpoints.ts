@@ -17,6 +17,8 @@ export interface SystemEndpoint {
   readonly pattern: string;
   /** Counts with the public routes. */
   readonly isLimited: boolean;
+  /** Answered at once, however full the gateway is. */
+  readonly isProbe: boolean;
   /** `done` runs once, at once or later. */
   readonly respond: (done: (status: number, contentType: string, body: string) => void) => void;
 }
@@ -37,19 +39,16 @@ export function systemEndpoints(
   const endpoint = (
     pattern: string,
     respond: SystemEndpoint['respond'],
-    isLimited = false,
-  ): SystemEndpoint => ({
-    type: 'system',
-    pattern,
-    isLimited,
-    respond,
-  });
+    { isLimited = false, isProbe = false } = {},
+  ): SystemEndpoint => ({ type: 'system', pattern, isLimited, isProbe, respond });
+  const probe = (pattern: string, respond: SystemEndpoint['respond']): SystemEndpoint =>
+    endpoint(pattern, respond, { isProbe: true });
   return [
-    endpoint('/health/live', (done) => {
+    probe('/health/live', (done) => {
       const { live } = health();
       done(live ? 200 : 503, json, JSON.stringify({ status: live ? 'live' : 'failing' }));
     }),
-    endpoint('/health/ready', (done) => {
+    probe('/health/ready', (done) => {
       const { ready, details } = health();
       done(ready ? 200 : 503, json, JSON.stringify({ status: ready ? 'ready' : 'not-ready', ...details }));
     }),
@@ -62,7 +61,7 @@ export function systemEndpoints(
         const body = { status: isHealthy ? 'healthy' : 'unhealthy', service: 'api-gateway' };
         done(isHealthy ? 200 : 503, json, JSON.stringify(body));
       },
-      true,
+      { isLimited: true },
     ),
     endpoint('/metrics', (done) => {
       metricsText().then(

@@ -60,6 +60,9 @@ t.test('past the bound of requests in flight the answer is 503 before any work',
   t.equal(`${refused.status} ${problemCode(refused)}`, '503 overloaded');
   t.match(refused.headers.get('retry-after'), /^\d+$/);
   t.equal(fixture.actors.requests.length, 2);
+  for (const path of ['/health/live', '/health/ready'])
+    t.equal((await fixture.send({ path })).status, 200, `${path}: a full process is not a dead one`);
+  t.equal((await fixture.send({ path: '/metrics' })).status, 503);
 
   fixture.actors.isHolding = false;
   fixture.actors.release();
