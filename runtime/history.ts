@@ -82,35 +82,41 @@ export async function walkBack(
   }
 }
 
-/** The events of one record as history shows them. */
+/** The events of one record as history shows them. Throws `schema-unknown` where the kind has one of them no more. */
 export function recordedEvents(kinds: KindTable, actor: ActorName, placed: PlacedRecord): RecordedEvent[] {
-  const { record } = placed;
-  const events: RecordedEvent[] = [];
-  const stored = record[8];
-  if (stored === 0) return events;
+  const count = eventCount(placed.record);
+  return Array.from({ length: count }, (_, index) => recordedEvent(kinds, actor, placed, index));
+}
+
+/** One event of a record that has so many; the others need not be known any more. */
+export function recordedEvent(
+  kinds: KindTable,
+  actor: ActorName,
+  { record, position, index, at }: PlacedRecord,
+  eventIndex: number,
+): RecordedEvent {
+  const stored = record[8] as readonly unknown[];
   const [correlationId, causationId, principal] = record[6];
   const cause = causeId(record);
   const { present } = actor.kind.definition;
-  for (let index = 0; index < eventCount(record); index++) {
-    const schemaId = stored[index * 2] as number;
-    const { entry, data } = kinds.event(actor.kind, schemaId, stored[index * 2 + 1] as readonly unknown[]);
-    const place = `${actor.partition}-${placed.position}-${placed.index}-${index}`;
-    events.push({
-      eventId: `e${place}`,
-      type: entry.name,
-      aggregateId: actor.id,
-      aggregateType: actor.kind.name,
-      streamVersion: record[2] + index + 1,
-      schemaVersion: kinds.catalogue.entry(schemaId).version,
-      data: present === undefined ? data : present(actor.id, entry.name, data),
-      correlationId: correlationId === 0 ? cause : correlationId,
-      causationId: causationId === 0 ? cause : causationId,
-      principal,
-      at: placed.at,
-      position: place,
-    });
-  }
-  return events;
+  const schemaId = stored[eventIndex * 2] as number;
+  const fields = stored[eventIndex * 2 + 1] as readonly unknown[];
+  const { entry, data } = kinds.event(actor.kind, schemaId, fields);
+  const place = `${actor.partition}-${position}-${index}-${eventIndex}`;
+  return {
+    eventId: `e${place}`,
+    type: entry.name,
+    aggregateId: actor.id,
+    aggregateType: actor.kind.name,
+    streamVersion: record[2] + eventIndex + 1,
+    schemaVersion: kinds.catalogue.entry(schemaId).version,
+    data: present === undefined ? data : present(actor.id, entry.name, data),
+    correlationId: correlationId === 0 ? cause : correlationId,
+    causationId: causationId === 0 ? cause : causationId,
+    principal,
+    at,
+    position: place,
+  };
 }
 
 /** The id of what caused a record, as trails name it. */

@@ -8,7 +8,7 @@ import type { RecordedEvent } from '../../actors/model/call.js';
 import { unpack } from '../../actors/model/codec.js';
 import { EntryReader } from '../../persistence/entry.js';
 import { eventCount, type StoredRecord } from '../commit/record.js';
-import { recordedEvents } from '../history.js';
+import { recordedEvent } from '../history.js';
 import type { KindTable } from '../kind-table.js';
 import type { EventFilter } from './event-filter.js';
 
@@ -28,7 +28,8 @@ export class OpenedEntry {
   readonly byteCount: number;
   readonly #reader: EntryReader;
   #records: readonly StoredRecord[] | undefined;
-  readonly #events: (readonly RecordedEvent[] | undefined)[] = [];
+  /** By record and event; those that nobody has wanted yet are holes. */
+  readonly #events: (RecordedEvent | undefined)[][] = [];
 
   constructor(bytes: Uint8Array) {
     this.#reader = new EntryReader(bytes);
@@ -87,17 +88,19 @@ export class OpenedEntry {
   }
 
   event(kinds: KindTable, { recordIndex, eventIndex }: EventMatch): RecordedEvent {
-    let events = this.#events[recordIndex];
-    if (events === undefined) {
-      const record = this.records[recordIndex] as StoredRecord;
-      // The filter takes only kinds that the table has.
-      const kind = kinds.numbered(record[0]);
-      if (kind === undefined) throw new Error('invariant: a wanted record is of a known kind');
-      const at = this.time + record[4];
-      const placed = { record, position: this.position, index: recordIndex, at };
-      events = recordedEvents(kinds, { kind, id: record[1], partition: this.partition }, placed);
-      this.#events[recordIndex] = events;
-    }
-    return events[eventIndex] as RecordedEvent;
+    this.#events[recordIndex] ??= [];
+    const events = this.#events[recordIndex];
+    const made = events[eventIndex];
+    if (made !== undefined) return made;
+    const record = this.records[recordIndex] as StoredRecord;
+    // The filter takes only kinds that the table has.
+    const kind = kinds.numbered(record[0]);
+    if (kind === undefined) throw new Error('invariant: a wanted record is of a known kind');
+    const at = this.time + record[4];
+    const placed = { record, position: this.position, index: recordIndex, at };
+    const actor = { kind, id: record[1], partition: this.partition };
+    const event = recordedEvent(kinds, actor, placed, eventIndex);
+    events[eventIndex] = event;
+    return event;
   }
 }

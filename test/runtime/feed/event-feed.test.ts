@@ -1,6 +1,10 @@
 /** The feed over a whole system on virtual time: positions, pages, filters, subscriptions, bounds. */
 import t from 'tap';
+import { defineAggregate } from '../../../actors/model/aggregate.js';
 import { commandCall, type RecordedEvent } from '../../../actors/model/call.js';
+import { defineContract } from '../../../actors/model/contract.js';
+import { defineModule } from '../../../actors/model/module.js';
+import { Type } from '../../../actors/model/typebox.js';
 import type { MemoryDisk } from '../../../persistence/memory/memory-disk.js';
 import { gate } from '../../../persistence/memory/memory-faults.js';
 import { eventCount } from '../../../runtime/commit/record.js';
@@ -129,6 +133,44 @@ t.test('row 7: filters: type, kind/type, kind, correlation, actor', async (t) =>
     await t.rejects(page(system, query), { code: 'query-invalid' });
   }
   await system.stop();
+});
+
+/** An actor of a program that has the event `Dropped`, and of the next one, which has not. */
+function leanModule(hasDropped: boolean) {
+  const Nothing = Type.Object({});
+  const event = { version: 1, schema: Nothing };
+  const contract = defineContract({
+    kind: 'lean',
+    events: hasDropped ? { Kept: event, Dropped: event } : { Kept: event },
+    commands: { both: { version: 1, input: Nothing, reply: Type.Null() } },
+    queries: { get: { input: Nothing, reply: Nothing } },
+    rejections: {},
+  });
+  const events = ['Kept', 'Dropped', 'Kept'].map((type) => ({ type, data: {} }) as never);
+  const lean = defineAggregate(contract, {
+    initial: () => ({}),
+    decide: { both: () => ({ events, reply: null }) },
+    evolve: { Kept: (state: object) => state, Dropped: (state: object) => state } as never,
+    read: { get: () => ({}) },
+    snapshot: { version: 1 },
+  });
+  return defineModule({ name: 'lean', aggregates: [lean] });
+}
+
+t.test('an event that no module knows any more is passed over, not those beside it', async (t) => {
+  const before = await TestSystem.start({ modules: [leanModule(true)] });
+  const both = { type: 'command', kind: 'lean', id: ids[0], command: 'both', payload: {} } as const;
+  t.match(await before.ask(both), { type: 'reply' });
+  t.equal((await readAll(before)).events.length, 3);
+  await before.stop();
+  const after = await TestSystem.start({ modules: [leanModule(false)], disk: before.disk });
+  const { events } = await readAll(after);
+  t.match(events, [
+    { type: 'Kept', streamVersion: 1 },
+    { type: 'Kept', streamVersion: 3 },
+  ]);
+  t.equal(events.length, 2);
+  await after.stop();
 });
 
 t.test('from a time: the first event of that moment or later, in every partition', async (t) => {
