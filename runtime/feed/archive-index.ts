@@ -3,10 +3,13 @@
  * when the segment is packed, so that it costs the actors nothing. The part of a log that is not archived yet is short
  * and is read.
  *
- * A digest that is missing or damaged makes reading slower and nothing else.
+ * A digest that is missing or damaged makes reading slower and nothing else. So does an archive that is not of this log, but of
+ * another store or of what this one held before it was put back: its digests know other entries under the same positions.
  */
 import type { Archive, Segment } from '../../persistence/archive/archive.js';
+import { whyNotFollowing } from '../../persistence/archive/archive-segment.js';
 import { hasCompanion, readCompanion, writeCompanion } from '../../persistence/archive/companion-file.js';
+import type { JournalReader } from '../../persistence/store-reader.js';
 import { DigestBuilder, EventDigest } from './event-digest.js';
 import type { EventFilter } from './event-filter.js';
 import { OpenedEntry } from './opened-entry.js';
@@ -29,16 +32,21 @@ export interface Passed {
 
 export class ArchiveIndex {
   readonly #archive: Archive;
+  readonly #journal: JournalReader;
+  /** Partitions whose archive was found to be of this log. What is archived later follows both. */
+  readonly #isOfThisLog = new Set<number>();
   /** By file; the least recently used goes first. */
   readonly #digests = new Map<string, EventDigest>();
 
-  constructor(archive: Archive) {
+  constructor(archive: Archive, journal: JournalReader) {
     this.#archive = archive;
+    this.#journal = journal;
   }
 
   /** Passes over what holds nothing that is wanted. Where no digest knows, it stays at `from`. */
-  pass(partition: number, from: number, filter: EventFilter): Passed {
+  async pass(partition: number, from: number, filter: EventFilter): Promise<Passed> {
     let position = from;
+    if (!(await this.#mayBeBelieved(partition))) return { position, looks: 0, isKnown: false };
     for (let looks = 0; looks < looksMax; looks++) {
       const segment = this.#archive.segmentOf(partition, position);
       const digest = segment === undefined ? undefined : this.#digest(segment);
@@ -48,6 +56,14 @@ export class ArchiveIndex {
       position = segment.to + 1;
     }
     return { position, looks: looksMax, isKnown: true };
+  }
+
+  /** Also false when the store cannot be asked, or the last segment is damaged: whoever reads these will say so. */
+  async #mayBeBelieved(partition: number): Promise<boolean> {
+    if (this.#isOfThisLog.has(partition)) return true;
+    const why = await whyNotFollowing(this.#journal, this.#archive, partition).catch(String);
+    if (why === undefined) this.#isOfThisLog.add(partition);
+    return why === undefined;
   }
 
   #digest(segment: Segment): EventDigest | undefined {

@@ -76,7 +76,7 @@ export class EventFeed {
       ...options,
       tail: this.#tail,
       scanBytesMax: limits.scanBytesMax,
-      index: archive === undefined ? undefined : new ArchiveIndex(archive),
+      index: archive === undefined ? undefined : new ArchiveIndex(archive, options.journal),
     });
   }
 

@@ -87,7 +87,7 @@ export class FeedLane {
 
   /** Opens the next entries and looks for a match in them. Only without a match, and not at the end. Returns the bytes that it cost. */
   async read(): Promise<number> {
-    const looks = this.#passOver();
+    const looks = await this.#passOver();
     if (looks > 0) return looks * bytesPerLook;
     this.#entries = await this.#load();
     this.#nextEntry = 0;
@@ -107,10 +107,10 @@ export class FeedLane {
   }
 
   /** Skips what the index knows to hold nothing that is wanted; 0 when it skipped nothing. */
-  #passOver(): number {
+  async #passOver(): Promise<number> {
     const { index, tail } = this.#source;
     if (index === undefined || !this.#isIndexed || tail.recent(this.partition, this.#unread)) return 0;
-    const { position, looks, isKnown } = index.pass(this.partition, this.#unread, this.#filter);
+    const { position, looks, isKnown } = await index.pass(this.partition, this.#unread, this.#filter);
     this.#isIndexed = isKnown;
     if (position === this.#unread) return 0;
     this.#unread = Math.min(this.#head + 1, position);
