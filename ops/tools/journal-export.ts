@@ -5,11 +5,12 @@
  *
  * E1  The file holds the logs as they stood at one moment, archived entries included, from position 1. Tables are not in it: they
  *     are made of the logs.
- * E2  It is whole and flushed when it has its name; until then it is `FILE.part`.
+ * E2  It is whole and flushed when it has its name, which it never takes from another; until then it is `FILE.PID.part`.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, linkSync } from 'node:fs';
 import path from 'node:path';
-import { JournalFileWriter, partSuffix, publish } from '../../persistence/archive/journal-file-writer.js';
+import { machineGround } from '../../persistence/archive/archive-ground.js';
+import { JournalFileWriter, partSuffix } from '../../persistence/archive/journal-file-writer.js';
 import { firstPosition } from '../../persistence/first-position.js';
 import type { StoreReader } from '../../persistence/store-reader.js';
 import { countText, type Progress } from './output.js';
@@ -41,7 +42,7 @@ export async function exportJournal(
   progress: Progress,
 ): Promise<ExportFacts> {
   const file = path.resolve(target);
-  if (existsSync(file)) throw new RangeError(`${file} is there already`);
+  if (existsSync(file)) throw thereAlready(file);
   const heads = await reader.heads();
   for (const partition of heads.keys()) await assertWhole(reader, partition);
   const manifest = await reader.readManifest();
@@ -53,7 +54,8 @@ export async function exportJournal(
   };
   const total = heads.reduce((sum, { position }) => sum + position, 0);
   let entries = 0;
-  const writer = new JournalFileWriter(`${file}${partSuffix}`, header);
+  const part = `${file}.${process.pid}${partSuffix}`;
+  const writer = new JournalFileWriter(part, header);
   try {
     for (const [partition, { position: head }] of heads.entries()) {
       for (let position = 1; position <= head; ) {
@@ -68,7 +70,7 @@ export async function exportJournal(
       }
     }
     const ranges = writer.finish();
-    publish(`${file}${partSuffix}`, file);
+    nameIt(part, file);
     const bytes = ranges.reduce((sum, range) => sum + range.bytes, 0);
     return { file, partitions: heads.length, entries, bytes };
   } catch (error) {
@@ -77,6 +79,21 @@ export async function exportJournal(
   } finally {
     progress.end();
   }
+}
+
+/** Durably, and not over what has come to be there meanwhile. */
+function nameIt(part: string, file: string): void {
+  try {
+    linkSync(part, file);
+  } catch (error) {
+    throw error instanceof Error && 'code' in error && error.code === 'EEXIST' ? thereAlready(file) : error;
+  }
+  machineGround.remove(part);
+  machineGround.flushFolder(path.dirname(file));
+}
+
+function thereAlready(file: string): RangeError {
+  return new RangeError(`${file} is there already`);
 }
 
 async function assertWhole({ journal }: StoreReader, partition: number): Promise<void> {
