@@ -97,10 +97,10 @@ async function openDriverReader(address: StoreAddress, clock: StoreClock): Promi
   }
 }
 
-/** Copies a store into an empty directory, consistent and durable, beside its owner. */
-export async function copyStore({ url }: StoreAddress, directory: string): Promise<void> {
+/** Copies a store and its archive into an empty directory, consistent and durable, beside its owner. */
+export async function copyStore({ url, archive }: StoreAddress, directory: string): Promise<void> {
   const [scheme, rest] = splitUrl(url);
-  if (scheme === 'embedded') return await copyEmbeddedStore(rest, directory);
+  if (scheme === 'embedded') return await copyEmbeddedStore(rest, directory, archive);
   throw new StoreFailure(
     'store-address',
     'only an embedded store is copied as a whole; a journal is exported',

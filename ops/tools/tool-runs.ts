@@ -121,7 +121,11 @@ export async function runBackup(config: Config, target: string, options: PlainOp
   }
   progress.show(() => `backup: copying to ${directory}`);
   await copyStore(addressOf(config), directory);
-  const copied = { ...config, store: 'embedded', dataDirectory: directory } as const;
+  // The copy has its archive in itself, wherever the original keeps it.
+  const copied = {
+    ...config,
+    ...({ store: 'embedded', dataDirectory: directory, archiveDirectory: undefined } as const),
+  };
   const found = await verified(copied, { threads: backupThreads, progress });
   const damaged = found.filter(({ damages }) => damages.length > 0);
   const entries = found.reduce((sum, partition) => sum + partition.entries, 0);

@@ -143,6 +143,15 @@ export class Archive {
   }
 }
 
+/** Which segment a file of an archive is, or is a companion of; undefined for any other file. */
+export function segmentOfFile(file: string): { readonly partition: number; readonly to: number } | undefined {
+  const match = /^\d+-(\d+)\.\w+$/.exec(path.basename(file));
+  const folder = /^\d+$/.exec(path.basename(path.dirname(file)));
+  return match === null || folder === null
+    ? undefined
+    : { partition: Number(folder[0]), to: Number(match[1]) };
+}
+
 /** Also one of an earlier version, which knew no writers. */
 function isPart(name: string): boolean {
   return name.startsWith(partPrefix) && name.endsWith(partSuffix);

@@ -26,8 +26,11 @@ const databasesMax = 8;
  */
 const givesUpUnflushed = { safeRestore: true };
 
-/** `look` opens what is there without the right to write. */
-export type Access = 'write' | 'look';
+/**
+ * `look` opens what is there without the right to write. `settle` is for a copy that nobody else has: it takes the newest version,
+ * flushed or not, and flushes every commit with its transaction.
+ */
+export type Access = 'write' | 'look' | 'settle';
 
 /** Throws `StoreFailure` `store-broken` when the file has lost its end. */
 export function openEnvironment(

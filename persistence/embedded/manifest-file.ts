@@ -7,6 +7,8 @@ import path from 'node:path';
 import { StoreFailure } from '../store-failure.js';
 
 export const embeddedFormat = 2;
+/** Of a backup that is being written; also programs that do not know it refuse it. */
+export const unfinishedCopyFormat = 0;
 const manifestName = 'manifest.json';
 
 export interface StoreManifest {
@@ -39,6 +41,11 @@ export function checkManifest(directory: string, manifest: StoreManifest, partit
 /** Throws `store-incompatible` when another version of the program made the store. */
 export function checkFormat(directory: string, { format }: StoreManifest): void {
   if (format === embeddedFormat) return;
+  if (format === unfinishedCopyFormat)
+    throw new StoreFailure(
+      'store-incompatible',
+      `${directory} is a backup that was not finished: make another`,
+    );
   const detail = `${directory} has store format ${format}; this version reads format ${embeddedFormat}`;
   throw new StoreFailure('store-incompatible', detail);
 }
