@@ -14,13 +14,20 @@ import { createHash } from 'node:crypto';
 import type { SendCommand } from './redis-connection.js';
 
 const source = `
+-- unpack() takes some 8,000 values; an even number, because some are pairs.
+local valuesMax = 4000
+
 -- Appends one entry to each of n logs.
 -- KEYS  n fences; n logs; and, when a group before has to be in: its fence, its log
 -- ARGV  n; n expected fences; n new fences; n stream ids; n entries; and then: position, hash as hex, id of the next entry
 -- Returns 1; or the n stored fences when one is not the expected; or 'after' when the group before is not in.
 local function append(keys, args)
   local n = tonumber(args[1])
-  local fences = redis.call('MGET', unpack(keys, 1, n))
+  local fences = redis.call('MGET', unpack(keys, 1, math.min(n, valuesMax)))
+  for from = valuesMax + 1, n, valuesMax do
+    local more = redis.call('MGET', unpack(keys, from, math.min(n, from + valuesMax - 1)))
+    for i = 1, #more do fences[from + i - 1] = more[i] end
+  end
   for i = 1, n do
     if fences[i] ~= args[1 + i] then return fences end
   end
@@ -44,12 +51,11 @@ local function append(keys, args)
     redis.call('XADD', keys[n + i], args[1 + 2 * n + i], 'e', args[1 + 3 * n + i])
     heads[2 * i - 1], heads[2 * i] = keys[i], args[1 + n + i]
   end
-  redis.call('MSET', unpack(heads))
+  for from = 1, 2 * n, valuesMax do
+    redis.call('MSET', unpack(heads, from, math.min(2 * n, from + valuesMax - 1)))
+  end
   return 1
 end
-
--- unpack() takes some 8,000 values; an even number, because rows are pairs.
-local valuesMax = 4000
 
 -- Writes rows of one partition and moves its checkpoint.
 -- KEYS  mark; per table: its hash, its sorted index of keys
