@@ -30,15 +30,13 @@ const lasting = {
   'aof-load-truncated': 'no',
 } as const;
 
-const settingNames = [...Object.keys(lasting), 'maxmemory-policy'];
-
 /** Throws `store-incompatible` for a server that would not even understand the rest. */
 export async function askServer(send: SendCommand, shown: string): Promise<ServerFacts> {
   const info = parseInfo(String(await send('INFO', [])));
   assertVersion(info, shown);
   let settings: ReadonlyMap<string, string> | undefined;
   try {
-    settings = parsePairs((await send('CONFIG', ['GET', ...settingNames])) as readonly Buffer[]);
+    settings = parsePairs((await send('CONFIG', ['GET', ...Object.keys(lasting)])) as readonly Buffer[]);
   } catch (error) {
     if (!(error instanceof Error && error.message.startsWith('NOPERM'))) throw error;
   }
@@ -56,6 +54,12 @@ export function assertServer({ info, settings }: ServerFacts, durability: Durabi
     );
   if (info.get('role') === 'slave')
     throw incompatible(`${server} is a replica; give the address of the primary`);
+  // Of INFO, which every user of ours may ask.
+  const policy = info.get('maxmemory_policy');
+  if (policy !== 'noeviction')
+    throw unsafe(
+      `${server} may evict data: set maxmemory-policy to noeviction (it is ${policy ?? 'unknown'})`,
+    );
   assertDurability(settings, durability, server);
 }
 
@@ -72,9 +76,6 @@ function assertDurability(settings: ServerFacts['settings'], durability: Durabil
       `${server} does not let us read its settings; allow "config|get" to our user, or accept what it is set to with --durability none`,
     );
   }
-  const policy = settings.get('maxmemory-policy');
-  if (policy !== 'noeviction')
-    throw unsafe(`${server} may evict data: set maxmemory-policy to noeviction (it is ${policy})`);
   if (durability === 'none') return;
   const wrong = Object.entries(lasting).filter(([name, wanted]) => settings.get(name) !== wanted);
   if (wrong.length === 0) return;

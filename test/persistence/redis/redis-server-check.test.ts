@@ -14,13 +14,12 @@ import { quickClock } from './proxied-store.js';
 import { withClient } from './redis-place.js';
 
 const good = {
-  info: 'redis_version:7.0.15\r\nredis_mode:standalone\r\nrole:master\r\n',
+  info: 'redis_version:7.0.15\r\nredis_mode:standalone\r\nrole:master\r\nmaxmemory_policy:noeviction\r\n',
   settings: {
     appendonly: 'yes',
     appendfsync: 'always',
     'no-appendfsync-on-rewrite': 'no',
     'aof-load-truncated': 'no',
-    'maxmemory-policy': 'noeviction',
   },
 };
 
@@ -59,7 +58,7 @@ void t.test('a server that would lose acknowledged work is refused, and says wha
     code: 'store-unsafe',
     message: /aof-load-truncated no \(it is yes\)/,
   });
-  t.throws(check({ settings: { 'maxmemory-policy': 'allkeys-lru' } }, 'none'), {
+  t.throws(check({ info: good.info.replace('noeviction', 'allkeys-lru') }, 'none'), {
     code: 'store-unsafe',
     message: /noeviction/,
   });
@@ -242,6 +241,12 @@ if (hasRedis('real servers that are refused')) {
     await store.close();
     await withClient(redis.url, (client) => client.call('ACL', 'SETUSER', 'runtime', '-config|get'));
     await t.rejects(open(t, redis, { url }), { code: 'store-unsafe', message: /"config\|get"/ });
-    await open(t, redis, { url, durability: 'none' });
+    const trusted = await open(t, redis, { url, durability: 'none' });
+    await trusted.close();
+    await withClient(redis.url, (client) => client.config('SET', 'maxmemory-policy', 'allkeys-lru'));
+    await t.rejects(open(t, redis, { url, durability: 'none' }), {
+      code: 'store-unsafe',
+      message: /noeviction \(it is allkeys-lru\)/,
+    });
   });
 }
