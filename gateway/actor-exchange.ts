@@ -15,6 +15,7 @@ import type { CompiledRoute } from './compiled-route.js';
 import { entityTag, ifNoneMatchHolds, parsePreferWait } from './conditions.js';
 import { errorPlace } from './error-place.js';
 import type { HttpExchange } from './http-exchange.js';
+import { targetedCommandId } from './idempotency.js';
 import { jsonText } from './json-text.js';
 import type { Refused, Serve, StreamAnswer } from './own-route.js';
 import type { Problem } from './problem.js';
@@ -99,11 +100,12 @@ export class ActorExchange {
     planned: ActorCall,
   ): void {
     const { request, fingerprint, expectedVersion } = input;
+    const commandId = commandIdOf(route, input, planned);
     const { call, waitApplied } = this.#withWait(planned, exchange.request.prefer);
     const asked: Mutable<ActorRequest> = {
       call,
       caller,
-      commandId: request.commandId,
+      commandId,
       bytes: exchange.request.body.length,
     };
     const { correlationId } = exchange.request;
@@ -113,10 +115,11 @@ export class ActorExchange {
     if (correlationId !== '' && isActorId(correlationId)) asked.correlationId = correlationId;
     if (call.type !== 'history' && call.waitMs !== undefined)
       asked.deadlineMs = deadlineMsDefault + call.waitMs;
+    const keyed = fingerprint === undefined ? unkeyed : { commandId };
     this.#parts.client.submit(asked, (answer) => {
-      if (answer.type === 'failure') this.#noteFailure(exchange, route, request, answer.code);
+      if (answer.type === 'failure') this.#noteFailure(exchange, route, commandId, answer.code);
       try {
-        give(exchange, { route, request, call, waitApplied, keyed: keyedCommand(input) }, answer);
+        give(exchange, { route, request, call, waitApplied, keyed }, answer);
       } catch (error) {
         this.#parts.report('error', 'answer-failed', {
           route: route.pattern,
@@ -132,7 +135,7 @@ export class ActorExchange {
   #noteFailure(
     exchange: HttpExchange,
     { pattern: route }: CompiledRoute,
-    { commandId: command_id }: RouteRequest,
+    command_id: string,
     code: string,
   ): void {
     if (isErrorCode(code) && errorEntry(code).status !== 500) return;
@@ -147,6 +150,21 @@ export class ActorExchange {
     if (!isWaitable || seconds === undefined) return { call, waitApplied: undefined };
     return { call: { ...call, waitMs: seconds * 1000 }, waitApplied: seconds };
   }
+}
+
+/**
+ * The same key towards another target is another command, which for a path's ids its id holds already. Ids that the plan
+ * made of the command's own need no more.
+ */
+function commandIdOf(
+  { check }: CompiledRoute,
+  { request: { commandId, params }, fingerprint }: RequestInput,
+  { type, kind, id }: ActorCall,
+): string {
+  if (fingerprint === undefined || check === undefined || type !== 'command') return commandId;
+  if (id.includes(commandId)) return commandId;
+  for (const name in params) if (params[name] === id) return commandId;
+  return targetedCommandId(commandId, kind, id);
 }
 
 /** What a refusal says of a command that can be repeated. */

@@ -4,7 +4,8 @@
  * K1  A command id is 22 characters and a valid actor id (first a letter or digit, no `~`), so that ids generated from
  *     it are valid too.
  * K2  With a key it is a hash of principal, route, target and key: the same key of another principal, on another route
- *     or for another target is another command (decision D18). Without a key it is fresh.
+ *     or for another target is another command (decision D18), also where it is the body that names the target. Without a
+ *     key it is fresh.
  * K3  The fingerprint is an HMAC over the body as received: who reads the journal cannot test guesses against it.
  */
 import { hash } from 'node:crypto';
@@ -40,6 +41,11 @@ export interface KeyedCommand {
 /** The id of a command that carries a key. No part can hold a NUL, so the parts cannot run into each other. */
 export function keyedCommandId({ principal, operation, target, key }: KeyedCommand): string {
   return asId(hash('sha256', `${principal}\0${operation}\0${target}\0${key}`, 'base64url'));
+}
+
+/** The id of a command whose target only its plan has told. */
+export function targetedCommandId(commandId: string, kind: string, id: string): string {
+  return asId(hash('sha256', `${commandId}\0${kind}\0${id}`, 'base64url'));
 }
 
 /** Makes ids that no other process or restart makes: a random start, then a count. */

@@ -66,6 +66,21 @@ t.test('row 35: ids in a body are checked like those in a path', async (t) => {
   }
 });
 
+t.test('one key towards accounts that the body names makes as many commands', async (t) => {
+  const open = (id: string, currency = 'USD') =>
+    fixture.json(
+      'POST',
+      '/api/v1/accounts',
+      { ...account, account_id: id, currency },
+      { 'idempotency-key': 'k' },
+    );
+  for (let count = 0; count < 40; count++) t.equal((await open(`k${count}`)).status, 201);
+  const again = await open('k7');
+  t.match([again.status, again.headers.get('idempotency-replayed')], [201, 'true']);
+  const other = await open('k7', 'EUR');
+  t.equal(`${other.status} ${problemCode(other)}`, '422 idempotency-key-reused');
+});
+
 t.test('the account of somebody else is as good as absent', async (t) => {
   const bob = { authorization: await fixture.token('bob') };
   for (const path of ['', '/transactions', '/events']) {
