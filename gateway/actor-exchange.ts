@@ -58,7 +58,7 @@ export class ActorExchange {
       return;
     }
     const { route, serve } = admitted.route;
-    if (serve !== undefined) return this.#serve(exchange, admitted, serve, input.request);
+    if (serve !== undefined) return this.#serve(exchange, admitted, serve, input);
     // `plan` is declared for a body of the route's own type, which the input's check has just proved.
     const planned = route.plan(input.request as RouteRequest<never>);
     if (planned.type === 'rejection')
@@ -71,7 +71,7 @@ export class ActorExchange {
     exchange: HttpExchange,
     { route, expiresAtMs }: Admitted,
     serve: Serve,
-    request: RouteRequest,
+    { request, fingerprint }: RequestInput,
   ): void {
     const failed = (error: unknown): void => {
       if (isOperatingError(error)) return exchange.refuse(failureProblem(error.code, error.message));
@@ -82,7 +82,7 @@ export class ActorExchange {
       });
       exchange.refuse({ code: 'internal' });
     };
-    serve(request, { lastEventId: exchange.request.lastEventId, expiresAtMs })
+    serve(request, { lastEventId: exchange.request.lastEventId, expiresAtMs, fingerprint })
       .then((answer) => {
         if ('type' in answer && answer.type === 'stream') return giveStream(exchange, answer);
         if ('type' in answer) return exchange.refuse(plannedProblem(route.route, answer));

@@ -21,6 +21,8 @@ export interface CompiledRoute {
   readonly isParameter: (text: string) => boolean;
   readonly query: readonly string[];
   readonly check: Check | undefined;
+  /** An `Idempotency-Key` makes a repeat the same command. */
+  readonly takesKey: boolean;
   /** Made from a contract alone: the reply may hold what JSON has no form for. */
   readonly isGeneric: boolean;
   /** Present where the gateway serves the route itself. */
@@ -38,14 +40,16 @@ export function compileRoute(route: Route, isGeneric = false): CompiledRoute {
     parameters: parameterNames(route.path),
     isParameter: isActorId,
     query: route.query ?? [],
+    takesKey: route.mutates === true,
     check: route.body === undefined ? undefined : compileValidator(route.body),
     isGeneric,
   };
 }
 
-export function compileOwnRoute({ serve, isParameter = isActorId, ...route }: OwnRoute): CompiledRoute {
+export function compileOwnRoute(own: OwnRoute): CompiledRoute {
+  const { serve, isParameter = isActorId, takesKey = false, ...route } = own;
   const compiled = compileRoute({ ...route, plan: unplanned, answer: unplanned });
-  return { ...compiled, isParameter, serve };
+  return { ...compiled, isParameter, takesKey, serve };
 }
 
 function unplanned(): never {

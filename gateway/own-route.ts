@@ -11,12 +11,14 @@ import type { TransportStream } from './transport.js';
 /** A no; with its status where an actor's contract gave it. */
 export type Refused = Rejection & { readonly status?: number };
 
-/** What a stream needs of a request beside what every route is told. */
+/** What some routes need of a request beside what every route is told. */
 export interface Sent {
   /** The field `Last-Event-ID`; empty when there is none. */
   readonly lastEventId: string;
   /** When the caller's credentials end, Unix ms. */
   readonly expiresAtMs: number;
+  /** Present when the request carried a key that the route takes. */
+  readonly fingerprint: string | undefined;
 }
 
 /** An answer that goes on. Exactly one of the two functions runs, once. */
@@ -33,6 +35,11 @@ export type Serve = (request: RouteRequest, sent: Sent) => Promise<RouteAnswer |
 export interface OwnRoute
   extends Pick<Route, 'method' | 'path' | 'access' | 'body' | 'query' | 'summary' | 'rejections'> {
   readonly serve: Serve;
+  /**
+   * An `Idempotency-Key` is taken, in production too never required: it makes the command's id, and the query the
+   * fingerprint. Without this a key means nothing, so doing the same once more must change nothing.
+   */
+  readonly takesKey?: boolean;
   /** What a path parameter may be; by default an actor's id. */
   readonly isParameter?: (text: string) => boolean;
 }

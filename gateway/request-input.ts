@@ -3,7 +3,7 @@
  *
  * Q1  Input refused here reaches no actor and writes nothing.
  * Q2  A repeat with the same key is the same command: id and fingerprint depend on nothing but principal, route, target,
- *     key and body bytes.
+ *     key and body bytes (of an operator's route: its query).
  */
 import type { Caller } from '../actors/model/message.js';
 import type { RouteRequest } from '../actors/model/route.js';
@@ -65,7 +65,7 @@ export function readInput(
   if (condition.type === 'malformed') {
     return refused({ code: 'header-invalid', detail: 'If-Match must be one strong tag, as "12".' });
   }
-  const isKeyed = route.route.mutates === true && sent.idempotencyKey !== '';
+  const isKeyed = route.takesKey && sent.idempotencyKey !== '';
   const commandId = isKeyed ? keyedId(sent, route, caller, params) : freshId(route, settings);
   if (commandId === undefined) {
     return refused({ code: isKeyed ? 'idempotency-key-invalid' : 'idempotency-key-missing' });
@@ -75,9 +75,14 @@ export function readInput(
   return {
     type: 'input',
     request: { caller, params, query: query.values, body: body.value, commandId, now: nowMs },
-    fingerprint: isKeyed ? settings.fingerprint.of(sent.body) : undefined,
+    fingerprint: isKeyed ? settings.fingerprint.of(wordsOf(sent, route)) : undefined,
     expectedVersion: condition.type === 'version' ? condition.version : undefined,
   };
+}
+
+/** What must be the same in a repeat. A route of the gateway's own says it all in its query. */
+function wordsOf({ body, query }: TransportRequest, { serve }: CompiledRoute): Uint8Array {
+  return serve === undefined ? body : Buffer.from(query);
 }
 
 function refused(problem: Problem): RefusedInput {

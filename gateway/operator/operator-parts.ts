@@ -7,7 +7,7 @@ import { isErrorCode, OperatingError } from '../../actors/model/errors.js';
 import { type Rejection, reject } from '../../actors/model/message.js';
 import type { Module } from '../../actors/model/module.js';
 import type { RouteRequest } from '../../actors/model/route.js';
-import type { ActorClient } from '../../runtime/actor-client.js';
+import type { ActorAnswer, ActorClient } from '../../runtime/actor-client.js';
 import type { Answer, Ask, OperationClient, OperationName } from '../../runtime/operator/operation.js';
 import type { Operator } from '../../runtime/operator/operation-ground.js';
 import type { OwnRoute } from '../own-route.js';
@@ -21,14 +21,19 @@ export interface OperatorParts {
 /** A route before `operatorRoutes` says who may use it. */
 export type OperatorRoute = Omit<OwnRoute, 'access'>;
 
-/** Asks one actor in the name of who asks the route; its no is a value, a failure rejects. */
+/**
+ * Asks one actor in the name of who asks the route; its no is a value, a failure rejects. With a fingerprint the
+ * command is recorded under its id, and a repeat gets the recorded answer.
+ */
 export function askActor(
   { client }: OperatorParts,
   call: ActorCall,
   { caller, commandId }: Pick<RouteRequest, 'caller' | 'commandId'>,
-): Promise<{ readonly type: 'reply'; readonly reply: unknown } | (Rejection & { readonly status: number })> {
+  fingerprint?: string,
+): Promise<Exclude<ActorAnswer, { readonly type: 'failure' }>> {
+  const keyed = fingerprint === undefined ? {} : { fingerprint };
   return new Promise((resolve, reject) => {
-    client.submit({ call, caller, commandId }, (answer) => {
+    client.submit({ call, caller, commandId, ...keyed }, (answer) => {
       if (answer.type !== 'failure') resolve(answer);
       else reject(new OperatingError(isErrorCode(answer.code) ? answer.code : 'internal', answer.detail));
     });

@@ -78,7 +78,9 @@ export function sagaRoutes(parts: OperatorParts): readonly OperatorRoute[] {
         path: `${sagas}/{saga_id}/${verb}`,
         query: ['type', 'reason', 'dry_run'],
         summary: `Tells a parked saga to ${verb}`,
-        serve: (request) => tell(parts, verb, request),
+        // Told twice, it would skip two steps.
+        takesKey: true,
+        serve: (request, { fingerprint }) => tell(parts, verb, request, fingerprint),
       }),
     ),
   ];
@@ -217,6 +219,7 @@ async function tell(
   parts: OperatorParts,
   verb: SagaVerb,
   request: RouteRequest,
+  fingerprint: string | undefined,
 ): Promise<RouteAnswer | Refused> {
   const isDryRun = dryRunOf(request.query.dry_run);
   if (typeof isDryRun !== 'boolean') return isDryRun;
@@ -234,11 +237,15 @@ async function tell(
   if (definition === undefined || contractOf(definition).commands[verb] === undefined)
     return reject('command-unknown', `Sagas of type ${kind} take no ${verb}`);
   const call = { type: 'command', kind, id, command: verb, payload: { reason } } as const;
-  const answer = await askActor(parts, call, request);
+  const answer = await askActor(parts, call, request, fingerprint);
   if (answer.type === 'rejection') return answer;
   const after = await find(parts, request);
-  return isRejected(after) ? after : { status: 200, body: { ...lineJson(after), verb, dry_run: false } };
+  if (isRejected(after)) return after;
+  const body = { ...lineJson(after), verb, dry_run: false };
+  return answer.replayed ? { status: 200, body, headers: replayedHeader } : { status: 200, body };
 }
+
+const replayedHeader = { 'idempotency-replayed': 'true' };
 
 function lineJson({ kind, id, summary, status, orderId, updatedAt }: SagaLine) {
   const { state, step, started_at, parked_at, ended_at } = summary;

@@ -17,7 +17,7 @@ export interface Answered {
 export interface OperatorServer {
   readonly server: ServerProcess;
   /** As an admin. */
-  ask(method: RequestParts['method'], path: string, body?: unknown): Promise<Answered>;
+  ask(method: RequestParts['method'], path: string, body?: unknown, key?: string): Promise<Answered>;
   /** As a customer. */
   askCustomer(method: RequestParts['method'], path: string, body?: unknown): Promise<Answered>;
   /** Runs a command of a counter. */
@@ -38,15 +38,17 @@ export async function startOperatorServer(
     method: RequestParts['method'],
     path: string,
     body?: unknown,
+    key?: string,
   ): Promise<Answered> => {
     const text = body === undefined ? {} : { body: JSON.stringify(body) };
-    const reply = await client.ask({ method, path, token, ...text });
+    const keyed = key === undefined ? {} : { idempotencyKey: key };
+    const reply = await client.ask({ method, path, token, ...text, ...keyed });
     if (reply.type === 'lost') throw new Error(`no answer to ${method} ${path}: ${reply.reason}`);
     return { status: reply.answer.status, body: JSON.parse(reply.answer.body || 'null') };
   };
   return {
     server,
-    ask: (method, path, body) => request(admin, method, path, body),
+    ask: (method, path, body, key) => request(admin, method, path, body, key),
     askCustomer: (method, path, body) => request(customer, method, path, body),
     counter: (id, command, payload) =>
       request(customer, 'POST', `/api/v1/actors/counter/${id}/${command}`, payload),

@@ -90,3 +90,16 @@ t.test('skip and abort end one each their way, a verb that does not apply is ref
   );
   t.equal((await askCustomer('POST', '/api/v1/sagas/a/retry')).status, 403);
 });
+
+t.test('a verb that is told twice under one key is done once', async (t) => {
+  await parkedSaga('e');
+  const skip = (key: string, query = '') => ask('POST', `/api/v1/sagas/e/skip${query}`, undefined, key);
+  const eventCount = async () => (await ask('GET', '/api/v1/actors/detour/e/events')).body.items.length;
+  t.match(await skip('k1'), { status: 200, body: { verb: 'skip' } });
+  const once = await eventCount();
+  t.match(await skip('k1'), { status: 200, body: { verb: 'skip' } }, 'its answer was lost');
+  t.match(await skip('k1', '?reason=other'), { status: 422, body: { code: 'idempotency-key-reused' } });
+  t.match(await skip('k2'), { status: 409, body: { code: 'not-parked' } });
+  t.match(await skip('k2'), { status: 409, body: { code: 'not-parked' } });
+  t.equal(await eventCount(), once);
+});
