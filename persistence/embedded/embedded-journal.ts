@@ -114,8 +114,7 @@ export class EmbeddedJournal implements Journal {
     try {
       await this.#door.enter(trimLogs(this.#environment, this.#clock, cuts));
     } catch (error) {
-      if (!(error instanceof StoreFailure && error.code === 'store-unreachable'))
-        this.#door.shut('a write failed; the process must be restarted');
+      if (!(error instanceof StoreFailure && error.code === 'store-unreachable')) this.#door.fail();
       throw error;
     }
   }
@@ -251,7 +250,7 @@ export class EmbeddedJournal implements Journal {
         for (const { entry, state } of shares) this.#ledger.drop(entry.partition, state);
         return this.#fencedBy(shares) ?? refused('conflict', 'a head moved, or the group before was refused');
       case 'unknown':
-        this.#door.shut('a write failed; the process must be restarted');
+        this.#door.fail();
         return fate;
     }
   }
@@ -265,7 +264,7 @@ export class EmbeddedJournal implements Journal {
   }
 
   #broken(fate: BlockFate & { readonly type: 'unknown' }): StoreFailure {
-    this.#door.shut('a write failed; the process must be restarted');
+    this.#door.fail();
     return new StoreFailure('store-broken', 'the epoch could not be raised', { cause: fate.cause });
   }
 }

@@ -26,6 +26,7 @@ import { SequenceTail } from './sequence-tail.js';
 import { SpaceGuard } from './space-guard.js';
 import { StoreDocuments } from './store-documents.js';
 import { TablesEnvironment } from './tables-environment.js';
+import { assertGivenUp, noteFailedWrite } from './unclean-end.js';
 import { WriteDoor } from './write-door.js';
 
 export interface EmbeddedStoreOptions {
@@ -67,6 +68,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     const tables = new TablesEnvironment(path.join(directory, 'tables'), durability);
     const documents = new StoreDocuments(log, clock);
     if (isFirst) {
+      await assertGivenUp(directory, [log.root, tables.root]);
       await prepare({ log, tables, documents, clock, partitionCount });
       const createdAt = new Date(clock.now()).toISOString();
       if (manifest === undefined)
@@ -94,7 +96,7 @@ function embeddedStore(
   },
 ): Store {
   const { directory, partitionCount, durability, clock, log, space, sequence } = parts;
-  const door = new WriteDoor(space);
+  const door = new WriteDoor(space, () => noteFailedWrite(directory));
   const journal = new EmbeddedJournal({ environment: log, door, clock, sequence, partitionCount });
   const tables = new EmbeddedTables({ environment: parts.tables, door, clock, sequence, partitionCount });
   let closing: Promise<void> | undefined;

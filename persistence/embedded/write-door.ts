@@ -7,11 +7,14 @@ import type { SpaceGuard } from './space-guard.js';
 
 export class WriteDoor {
   readonly #space: SpaceGuard;
+  readonly #onFailure: () => void;
   readonly #underWay = new Set<Promise<unknown>>();
   #closed: string | undefined;
 
-  constructor(space: SpaceGuard) {
+  /** `onFailure` notes for the next process that what is visible may not be on the disk. */
+  constructor(space: SpaceGuard, onFailure: () => void) {
     this.#space = space;
+    this.#onFailure = onFailure;
   }
 
   /** Why nothing at all is written any more, if so. */
@@ -28,6 +31,12 @@ export class WriteDoor {
 
   shut(reason: string): void {
     this.#closed ??= reason;
+  }
+
+  /** After a write whose fate is unknown. */
+  fail(): void {
+    this.shut('a write failed; the process must be restarted');
+    this.#onFailure();
   }
 
   /** Remembers a write under way, for `idle`. */

@@ -3,7 +3,7 @@
  * began after the group was sent. Killing a process cannot show this, because the page cache survives it.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -66,6 +66,7 @@ t.test(
       inject: 'fdatasync:error=EIO',
     });
     t.same(lines, ['answer unknown -', 'answer refused storage', 'head 0 -']);
+    t.ok(existsSync(path.join(directory, 'store', 'LOCK.write-failed')), 'the next owner is told');
   },
 );
 

@@ -1,14 +1,15 @@
 /** What only the embedded store has: its directory, its lock, its guard against a full disk, its durable watermark. */
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { flushDeadlineMs } from '../../persistence/embedded/condition-block.js';
 import { openEmbeddedStore } from '../../persistence/embedded/embedded-store.js';
 import { LogEnvironment } from '../../persistence/embedded/log-environment.js';
+import { noteFailedWrite } from '../../persistence/embedded/unclean-end.js';
 import { firstPosition } from '../../persistence/first-position.js';
-import { openStore } from '../../persistence/open-store.js';
+import { openStore, openStoreReader } from '../../persistence/open-store.js';
 import type { StoreClock } from '../../persistence/store-clock.js';
 import { LogWriter } from '../contracts/log-writer.js';
 import { freeBytesMin, machineClock, temporaryDirectory } from './embedded-place.js';
@@ -62,6 +63,36 @@ t.test(
     writeFileSync(path.join(directory, 'LOCK'), '1 another-boot:17\n');
     const store = await openEmbeddedStore({ directory, partitionCount, clock, freeBytesMin });
     await store.close();
+  },
+);
+
+t.test(
+  'after a failed write nobody opens the store while a tool still looks at what was not flushed',
+  async (t) => {
+    const directory = directoryFor(t);
+    const open = () => openEmbeddedStore({ directory, partitionCount, clock, freeBytesMin });
+    await (await open()).close();
+    const child = spawn(process.execPath, [holder, directory, 'look'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    await (await open()).close();
+    noteFailedWrite(directory);
+    const refusal = { code: 'store-locked', message: new RegExp(`process ${child.pid} still looks`) };
+    await t.rejects(open(), refusal);
+    await t.rejects(
+      openStoreReader({ url: `embedded:${directory}` }, clock),
+      refusal,
+      'another tool neither',
+    );
+    child.kill('SIGKILL');
+    await gone;
+    await (await open()).close();
+    t.same(
+      readdirSync(directory).filter((name) => name.startsWith('LOCK')),
+      [],
+    );
   },
 );
 
