@@ -14,7 +14,14 @@ import {
   outcomeReply,
   type StoredOutcome,
 } from './commit/outcome.js';
-import { causeGroupMail, causeMessage, causeTimer, type StoredTrail } from './commit/record.js';
+import {
+  causeGroupMail,
+  causeMessage,
+  causeTimer,
+  type KeptReply,
+  type StoredTimer,
+  type StoredTrail,
+} from './commit/record.js';
 import type { Domain } from './domain.js';
 import type { Executed } from './executed.js';
 import type { Executor } from './execution.js';
@@ -129,21 +136,21 @@ export class MessageDesk {
     const tag = item[11];
     const origin = new MessageOrigin(item, cause);
     if (activation.phase === 'loading') {
-      // Broken since the message was posted. It cannot wait: the log does not hold it.
+      // Broken since the message was posted. It cannot wait: the log does not hold it. What is a reply is kept.
       this.#refusals.record(activation, broken, origin);
     } else if (tag === 0 && item[9] !== 0 && activation.partition.letters.blocks(item)) {
       this.#refusals.record(activation, letterAhead, origin);
     } else if (activation.phase === 'parked') {
       this.#refusals.record(activation, failureOutcome('actor-parked', 'The actor is parked.'), origin);
     } else if (item[9] === 0) {
-      this.#executor.reply(
-        activation,
-        this.#toReply(tag === 0 ? '' : tag, item[10] as StoredOutcome),
-        origin,
-      );
+      this.#runReply(activation, keptReply(item), origin);
     } else {
       this.#runStored(activation, item[9], item[10], origin);
     }
+  }
+
+  #runReply(activation: Activation, [tag, stored]: KeptReply, origin: Origin): Executed {
+    return this.#executor.reply(activation, this.#toReply(tag, stored), origin);
   }
 
   /** Runs a stored command. One that this program cannot read is refused, so that it holds up nobody else. */
@@ -215,7 +222,7 @@ export class MessageDesk {
   }
 
   #fire(activation: Activation, timer: LiveTimer): void {
-    // A parked actor keeps its timers: they stand in the table and fire after it was mended.
+    // A parked actor keeps its timers: they are due again once it is unparked, or comes to life in the next process.
     if (activation.phase === 'parked' || !this.#timers.fired(timer)) return;
     this.#domain.counters.timersFired++;
     const { id, name, dueAt, schema, fields, trail } = timer;
@@ -226,10 +233,14 @@ export class MessageDesk {
       trail,
       commandId: `timer.${id}.${name}.${dueAt}`,
       mustRecord: true,
+      kept: schema === 0 ? (again) => [name, again, schema, fields] : undefined,
     };
-    const { outcome } = this.#runStored(activation, schema, fields, origin);
+    const { outcome } =
+      schema === 0
+        ? this.#runReply(activation, fields as KeptReply, origin)
+        : this.#runStored(activation, schema, fields, origin);
     if (outcome[0] === outcomeFailure && activation.kind.isSaga && activation.phase === 'ready') {
-      // A live saga is never without its timer.
+      // A live saga is never without its timer, and no reply to it is lost.
       this.#executor.record(activation, origin, outcome, [
         [name, this.#domain.now + wakeAgainMs, schema, fields],
       ]);
@@ -247,6 +258,7 @@ class MessageOrigin implements Origin {
   readonly mustRecord = true;
   readonly replyTo: Origin['replyTo'];
   readonly letter: Origin['letter'];
+  readonly #reply: MessageItem | undefined;
   #commandId: string | undefined;
 
   constructor(item: MessageItem, cause: typeof causeMessage | typeof causeGroupMail) {
@@ -256,6 +268,7 @@ class MessageOrigin implements Origin {
     this.trail = item[12];
     this.caller = { principal: item[12][2], roles: noRoles, internal: true };
     this.letter = tag === 0 && item[9] !== 0 ? item : undefined;
+    this.#reply = item[9] === 0 ? item : undefined;
     this.replyTo = tag === 0 || item[9] === 0 ? undefined : { kindSchemaId: item[5], id: item[6], tag };
   }
 
@@ -264,6 +277,15 @@ class MessageOrigin implements Origin {
     this.#commandId ??= messageId(source, position, ordinal);
     return this.#commandId;
   }
+
+  kept(dueAt: number): StoredTimer | undefined {
+    return this.#reply && [`reply ${this.commandId}`, dueAt, 0, keptReply(this.#reply)];
+  }
+}
+
+/** Of a message that is a reply. */
+function keptReply(item: MessageItem): KeptReply {
+  return [item[11] === 0 ? '' : item[11], item[10] as StoredOutcome];
 }
 
 const noRoles: readonly string[] = [];

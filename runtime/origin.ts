@@ -1,6 +1,12 @@
 /** Where a command comes from, and what ties what it does to that. */
 import type { Caller, Trail } from '../actors/model/message.js';
-import { type Cause, causeCommand, type StoredLetter, type StoredTrail } from './commit/record.js';
+import {
+  type Cause,
+  causeCommand,
+  type StoredLetter,
+  type StoredTimer,
+  type StoredTrail,
+} from './commit/record.js';
 import type { MessageItem } from './link/link-protocol.js';
 
 /** Where a command comes from and where its outcome goes. */
@@ -17,6 +23,8 @@ export interface Origin {
   readonly letter?: MessageItem | undefined;
   /** The dead letter that this runs again: accepted, it is gone; refused, nothing is recorded. */
   readonly takes?: StoredLetter | undefined;
+  /** A reply, as the timer that gives it again: the actor that broke or is parked gets it once it was mended. */
+  readonly kept?: ((dueAt: number) => StoredTimer | undefined) | undefined;
   /** The actor that asked by a tagged message. */
   readonly replyTo?: { readonly kindSchemaId: number; readonly id: string; readonly tag: string } | undefined;
 }

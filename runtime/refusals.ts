@@ -1,6 +1,7 @@
 /**
  * The recording of a no. Whoever asked from inside, or under a key, finds it in the log; a message that nobody waits for an
- * answer to becomes a dead letter with it.
+ * answer to becomes a dead letter with it. A reply that finds its actor broken or parked is kept: whoever sent it has done
+ * what it was asked, and says so once.
  *
  * X1  Nothing of a refused command is in the state, the group or a channel: its record holds the outcome and, where its
  *     message becomes one, the letter.
@@ -40,7 +41,9 @@ export class Refusals {
         origin.letter === undefined
           ? undefined
           : this.#queueLetter(activation.partition.letters, origin.letter, outcome, time);
-      this.#records.write(activation, origin, time, outcome, 0, [], [], letter);
+      // What is ready has decided on it.
+      const kept = activation.phase === 'ready' ? undefined : origin.kept?.(time);
+      this.#records.write(activation, origin, time, outcome, 0, [], kept === undefined ? [] : [kept], letter);
     }
     return { outcome, recorded: isRecorded, version: activation.version };
   }

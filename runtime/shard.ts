@@ -147,6 +147,10 @@ export class Shard {
       turn: (run) => this.#turns.run(run),
       whenDurable: (group, run) => this.#gate.whenDurable(group, run),
       parked: (activation) => this.#calls.changed(activation),
+      unparked: (activation) => {
+        this.#timers.requeue(activation.partition, activation.kind.schemaId, activation.id);
+        this.#activities.beginAgain(activation);
+      },
     });
     this.#opener = new PartitionOpener({
       domain: this.#domain,

@@ -2,6 +2,7 @@
 import type {
   ReadableData,
   ReadableEntry,
+  ReadableMessage,
   ReadableOutcome,
   ReadableRecord,
 } from '../../runtime/inspect/readable-entry.js';
@@ -22,16 +23,19 @@ function recordLines(record: ReadableRecord): string[] {
   const by = principal === '' ? '' : `, by ${principal}`;
   const lines = [`  ${kind}/${id}  ${versions}  ${cause} ${cause_id}${by}`];
   for (const event of record.events) lines.push(`    event    ${dataText(event)}`);
-  for (const { id: messageId, to_kind, to_id, command, outcome } of record.messages) {
-    const content = command === undefined ? outcome && outcomeText(outcome) : dataText(command);
-    lines.push(`    message  ${messageId} to ${to_kind}/${to_id}: ${content}`);
+  for (const message of record.messages) {
+    lines.push(`    message  ${message.id} to ${message.to_kind}/${message.to_id}: ${contentText(message)}`);
   }
   for (const timer of record.timers) {
-    const what = 'cancelled' in timer ? 'cancelled' : `at ${timer.due_at}: ${dataText(timer.command)}`;
+    const what = 'cancelled' in timer ? 'cancelled' : `at ${timer.due_at}: ${contentText(timer)}`;
     lines.push(`    timer    ${timer.name} ${what}`);
   }
   if (record.outcome !== undefined) lines.push(`    answer   ${outcomeText(record.outcome)}`);
   return lines;
+}
+
+function contentText({ command, outcome }: Pick<ReadableMessage, 'command' | 'outcome'>): string {
+  return command === undefined ? `${outcome && outcomeText(outcome)}` : dataText(command);
 }
 
 function outcomeText(outcome: ReadableOutcome): string {

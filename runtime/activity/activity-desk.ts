@@ -88,6 +88,13 @@ export class ActivityDesk {
     for (const timer of this.#timers.activities()) this.#begin({ timer, isRepeat: true });
   }
 
+  /** The actor was parked when outcomes came: its orders are begun again. */
+  beginAgain({ partition, kind, id }: Activation): void {
+    for (const timer of this.#timers.activities())
+      if (timer.partition === partition && timer.kindSchemaId === kind.schemaId && timer.id === id)
+        this.#begin({ timer, isRepeat: true });
+  }
+
   #begin(ordered: Ordered): void {
     const { timer } = ordered;
     // A reset came between: the order was found again in the log.
@@ -136,7 +143,7 @@ export class ActivityDesk {
     if (activation.phase === 'loading') {
       activation.waiting.push({ run: () => this.#finish(timer, outcome), refuse: () => undefined });
     } else if (activation.phase === 'ready') this.#record(activation, timer, outcome);
-    // A parked actor keeps the order: it is begun again when the actor was mended and its partition is opened.
+    // A parked actor keeps the order: it is begun again once the actor is unparked, or its partition is opened.
   }
 
   #record(activation: Activation, timer: LiveTimer, outcome: ActivityOutcome): void {

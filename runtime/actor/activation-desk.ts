@@ -29,6 +29,8 @@ export interface ActivationDeskHost {
   whenDurable(group: number, run: () => void): void;
   /** The actor will not change any more: whoever waits for that is told. */
   parked(activation: Activation): void;
+  /** It is about to be loaded again: what fell due for it meanwhile is due now. */
+  unparked(activation: Activation): void;
 }
 
 export class ActivationDesk {
@@ -188,7 +190,10 @@ export class ActivationDesk {
     activation.strikes = noStrikes;
     activation.phase = 'loading';
     this.#host.whenDurable(activation.touchedGroup, () =>
-      this.#host.turn(() => this.#loader.load(activation)),
+      this.#host.turn(() => {
+        this.#loader.load(activation);
+        this.#host.unparked(activation);
+      }),
     );
   }
 

@@ -52,10 +52,13 @@ export type StoredMessage = readonly [
 /**
  * `[name, dueAt, command schema, fields]` sets, `[name]` cancels. One that falls due with the outcome of an activity has
  * a fifth part, 1, its fields are `[port, activity, input, idempotency key, timeoutMs]`, and `dueAt` is when it was set.
+ * One with schema 0 keeps a reply for an actor that could not take it; its fields are `KeptReply`.
  */
 export type StoredTimer =
   | readonly [name: string]
   | readonly [name: string, dueAt: number, schema: number, fields: readonly unknown[], isActivity?: 1];
+
+export type KeptReply = readonly [tag: string, outcome: StoredOutcome];
 
 export type StoredRecord = readonly [
   kind: number,

@@ -10,6 +10,7 @@ import {
   causeCommand,
   causeTimer,
   forEachMessage,
+  type KeptReply,
   type StoredMessage,
   type StoredRecord,
   type StoredTimer,
@@ -77,7 +78,13 @@ export interface ReadableMessage {
 
 export type ReadableTimer =
   | { readonly name: string; readonly cancelled: true }
-  | { readonly name: string; readonly due_at: string; readonly command: ReadableData };
+  | {
+      readonly name: string;
+      readonly due_at: string;
+      readonly command?: ReadableData;
+      /** Of a reply that is kept for an actor that could not take it. */
+      readonly outcome?: ReadableOutcome;
+    };
 
 /** What entries are read with: the store's catalogue, and the modules' kinds if they fit it. */
 export interface Vocabulary {
@@ -173,7 +180,9 @@ function messageOf(words: Vocabulary, id: string, message: StoredMessage): Reada
 function timerOf(words: Vocabulary, kind: string, timer: StoredTimer): ReadableTimer {
   if (timer.length === 1) return { name: timer[0], cancelled: true };
   const [name, dueAt, schema, fields] = timer;
-  return { name, due_at: timeText(dueAt), command: commandOf(words, kind, schema, fields) };
+  const due = { name, due_at: timeText(dueAt) };
+  if (schema === 0) return { ...due, outcome: outcomeOf(words, (fields as KeptReply)[1]) };
+  return { ...due, command: commandOf(words, kind, schema, fields) };
 }
 
 type Known = { readonly data: unknown } | undefined;

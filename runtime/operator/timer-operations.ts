@@ -105,7 +105,8 @@ function viewOf(kinds: OperationGround['domain']['kinds'], timer: LiveTimer, key
     id,
     name,
     dueAt,
-    command: kinds.catalogue.entry(schema).name,
+    // One that keeps a reply has no command.
+    command: schema === 0 ? 'reply' : kinds.catalogue.entry(schema).name,
     key,
   };
 }

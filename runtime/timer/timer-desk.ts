@@ -164,6 +164,15 @@ export class TimerDesk {
     return due;
   }
 
+  /** The actor was parked when some of its timers fell due: they are due again. */
+  requeue(partition: Partition, kindSchemaId: number, id: string): void {
+    for (const [key, timer] of this.#firing) {
+      if (timer.partition !== partition || timer.kindSchemaId !== kindSchemaId || timer.id !== id) continue;
+      this.#firing.delete(key);
+      this.#queue.set(key, timer.dueAt, timer);
+    }
+  }
+
   /** True when the timer still stands: its command runs now, and its record takes it off. False: it was cancelled or set anew. */
   fired(timer: LiveTimer): boolean {
     const key = keyOfTimer(timer);

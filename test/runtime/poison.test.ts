@@ -5,7 +5,7 @@ import { commandCall, queryCall } from '../../actors/model/call.js';
 import { actorHash } from '../../persistence/entry.js';
 import { counterContract, counterModule } from '../support/counter-module.js';
 import { scanJournal } from '../support/journal-scan.js';
-import { TestSystem } from '../support/test-system.js';
+import { idsOn, TestSystem } from '../support/test-system.js';
 
 const add = (id: string, amount = 1) => commandCall(counterContract, id, 'add', { amount });
 const curse = (id: string) => commandCall(counterContract, id, 'curse', {});
@@ -150,6 +150,73 @@ t.test('a message to a parked actor is refused to its sender, and the channel go
   await system.clock.advance(100);
   t.same((await system.counter('s')).heard, ['t1=actor-parked', 't2=actor-parked']);
   t.same((await system.counter('b')).received, ['s:1']);
+  await system.stop();
+});
+
+t.test(
+  'a reply to a parked actor is kept, over crashes too, and given once after it was unparked',
+  async (t) => {
+    const [sender, target] = idsOn(2);
+    const tell = commandCall(counterContract, sender, 'tell', { to: target, first: 1, count: 1, tag: 't' });
+    const never = new Promise<undefined>(() => undefined);
+    for (const { commits, isSwept } of [
+      { commits: 1, isSwept: false },
+      { commits: 1, isSwept: true },
+      { commits: 2, isSwept: false },
+    ]) {
+      let system = await TestSystem.start({ partitionCount: 2, limits: { groupCommandsMax: 1 } });
+      const at = system.clock.now();
+      const struck = [{ placement: placementHash(sender), hash: actorHash('counter', sender), count: 3, at }];
+      for (let index = 0; index < commits; index++) system.script.onNextAppend(undefined);
+      system.script.onNextAppend({ type: 'delay', at: 'request', until: never });
+      system.submit(tell);
+      await system.clock.until(() => system.script.isSpent);
+      for (let life = 0; life < 2; life++) {
+        system = await system.crash({ struck });
+        await system.clock.advance(1_000);
+        t.match(await system.ask(add(sender)), parked);
+        t.same((await system.counter(target)).received, [`${sender}:1`]);
+        if (isSwept) await system.swept();
+      }
+      await system.unpark('counter', sender);
+      for (let life = 0; life < 2; life++) {
+        await system.clock.advance(1_000);
+        t.same((await system.counter(sender)).heard, ['t1=reply'], `life ${life}, swept ${isSwept}`);
+        system = await system.restart({ struck: [] });
+      }
+      await system.stop();
+    }
+  },
+);
+
+t.test('a reply that the code of its actor cannot take is given again once that was mended', async (t) => {
+  let system = await TestSystem.start({ partitionCount: 1, modules: [counterModule({ deaf: true })] });
+  await system.ask(add('b'));
+  await system.ask(commandCall(counterContract, 'a', 'tell', { to: 'b', first: 1, count: 3, tag: 't' }));
+  await system.clock.advance(60_000);
+  t.match(await system.ask(add('a')), parked);
+  t.equal(system.countOf('actor-threw'), 3, 'it is not tried for ever');
+  system = await system.crash({ modules: [counterModule()] });
+  await system.clock.advance(1_000);
+  t.same((await system.counter('a')).heard.toSorted(), ['t1=reply', 't2=reply', 't3=reply']);
+  t.same((await system.counter('b')).received, ['a:1', 'a:2', 'a:3']);
+  scanJournal(system.disk);
+  await system.stop();
+});
+
+t.test('a timer that falls due while its actor is parked rings once after it was unparked', async (t) => {
+  let system = await TestSystem.start();
+  await system.ask(add('a'));
+  const dueAt = system.clock.now() + 5_000;
+  await system.ask(commandCall(counterContract, 'a', 'schedule', { name: 't', dueAt }));
+  for (let index = 0; index < 3; index++) await system.ask(curse('a'));
+  await system.clock.advance(10_000);
+  await system.unpark('counter', 'a');
+  for (let life = 0; life < 2; life++) {
+    await system.clock.advance(1_000);
+    t.match((await system.counter('a')).rang, [/^t@/], `life ${life}`);
+    system = await system.restart();
+  }
   await system.stop();
 });
 

@@ -120,6 +120,8 @@ interface CounterState {
 export interface CounterOptions {
   /** False: `evolve` throws on `Cursed`. */
   readonly mended?: boolean;
+  /** True: `evolve` throws on `Heard`. */
+  readonly deaf?: boolean;
   readonly snapshotVersion?: number;
   /** True: `evolve` puts something into the state that no row can hold. */
   readonly unstorableState?: boolean;
@@ -241,6 +243,7 @@ export function counterModule(options: CounterOptions = {}): Module {
         return state;
       },
       Heard: (state, { tag, outcome }) => {
+        if (options.deaf === true) throw new Error('evolve was told to throw');
         state.heard.push(`${tag}=${outcome}`);
         return state;
       },

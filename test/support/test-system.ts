@@ -189,6 +189,17 @@ export class TestSystem {
     return answer.reply as Reply;
   }
 
+  /** An operator tries a parked actor again. */
+  async unpark(kind: string, id: string): Promise<void> {
+    const operator = { principal: 'olga', commandId: `operator-${++commandCount}` };
+    const partition = partitionOf(id, this.disk.partitionCount);
+    const ask = { kind, id, isDryRun: false };
+    const facts = await this.clock.settled(
+      this.system.operations.ask(partition, 'actors.unpark', ask, operator),
+    );
+    if (facts.isParked) throw new Error(`${kind}/${id} is still parked`);
+  }
+
   /** The state of a counter as its query shows it. */
   counter(id: string) {
     return this.reply(queryCall(counterContract, id, 'get', {}));

@@ -2,9 +2,11 @@
 
 import t from 'tap';
 import { type ActivityOutcome, definePort, perform } from '../../../actors/model/activity.js';
+import { placementHash } from '../../../actors/model/address.js';
 import { defineModule } from '../../../actors/model/module.js';
 import { defineSaga, type SagaStatus } from '../../../actors/model/saga.js';
 import { Type } from '../../../actors/model/typebox.js';
+import { actorHash } from '../../../persistence/entry.js';
 import type { Activities, ActivityRequest } from '../../../runtime/activity/activities.js';
 import { TestSystem, type TestSystemOptions } from '../../support/test-system.js';
 
@@ -202,6 +204,27 @@ t.test(
     await system.stop();
   },
 );
+
+t.test('an activity whose outcome found its saga parked is begun again once that was unparked', async (t) => {
+  const desk = new Desk();
+  let system = await open(desk);
+  await system.ask(start('e1'));
+  await system.clock.advance(10);
+  const at = system.clock.now();
+  system = await system.crash({
+    struck: [{ placement: placementHash('e1'), hash: actorHash('errand', 'e1'), count: 3, at }],
+  });
+  await system.clock.advance(10);
+  desk.result(1, { payment: 'unheard' });
+  await system.clock.advance(10);
+  await system.unpark('errand', 'e1');
+  await system.clock.advance(10);
+  t.same(desk.keys, ['errand/e1/pay/do', 'errand/e1/pay/do', 'errand/e1/pay/do']);
+  desk.result(2, { payment: 'heard' });
+  await system.clock.advance(10);
+  t.match(await status(system, 'e1'), { step_results: [{ result: { payment: 'heard' } }] });
+  await system.stop();
+});
 
 t.test('after a reset what is under way is listened to, and not begun beside itself', async (t) => {
   const desk = new Desk();
