@@ -5,33 +5,48 @@
  * much. Flat fields, which are most, are given back as they are.
  */
 import { packCopy, unpack } from '../actors/model/codec.js';
+import { OperatingError } from '../actors/model/errors.js';
 
-/** Throws `not-storable` for what has no stored form (functions, class instances). */
+/** Deeper ones would overflow the stack of who packs them, and clients may send a fraction of it. */
+const depthMax = 500;
+const int64Min = -(2n ** 63n);
+const uint64Max = 2n ** 64n - 1n;
+
+/**
+ * Fields that can be packed, whatever an actor's code put in. Throws `not-storable` for what has no stored form
+ * (functions, class instances, bigints beyond 64 bits).
+ */
 export function detached(fields: readonly unknown[]): readonly unknown[] {
   for (let index = 0; index < fields.length; index++)
     if (!isFlat(fields[index])) return copyOf(fields) as unknown[];
   return fields;
 }
 
-function copyOf(value: unknown): unknown {
+function copyOf(value: unknown, depth = 0): unknown {
   if (isFlat(value)) return value;
+  if (depth > depthMax)
+    throw new OperatingError('not-storable', `a value is nested more than ${depthMax} deep`);
   if (Array.isArray(value)) {
     const copy = new Array<unknown>(value.length);
-    for (let index = 0; index < value.length; index++) copy[index] = copyOf(value[index]);
+    for (let index = 0; index < value.length; index++) copy[index] = copyOf(value[index], depth + 1);
     return copy;
   }
   if (isPlainObject(value)) {
     const copy: Record<string, unknown> = {};
-    for (const key of Object.keys(value)) copy[key] = copyOf(value[key]);
+    for (const key of Object.keys(value)) {
+      // Assigned, it would become the copy's prototype.
+      if (key === '__proto__') throw new OperatingError('not-storable', 'a key __proto__ has no stored form');
+      copy[key] = copyOf(value[key], depth + 1);
+    }
     return copy;
   }
   return unpack(packCopy(value));
 }
 
 function isFlat(value: unknown): boolean {
-  return (
-    value === null || (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol')
-  );
+  if (typeof value === 'object') return value === null;
+  if (typeof value === 'bigint') return value >= int64Min && value <= uint64Max;
+  return typeof value !== 'function' && typeof value !== 'symbol';
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {

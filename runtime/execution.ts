@@ -11,13 +11,7 @@ import type { Contract, EventOf } from '../actors/model/contract.js';
 import type { Caller, MessageOrder, Outcome, Rejection } from '../actors/model/message.js';
 import type { Activation } from './actor/activation.js';
 import type { Committer } from './commit/committer.js';
-import {
-  failureOutcome,
-  outcomeFailure,
-  outcomeRejection,
-  outcomeReply,
-  type StoredOutcome,
-} from './commit/outcome.js';
+import { failureOutcome, outcomeFailure, outcomeReply, type StoredOutcome } from './commit/outcome.js';
 import type { StoredMessage, StoredTimer } from './commit/record.js';
 import { DecisionContext, queryContext, reactionsTo } from './decision-context.js';
 import { detached } from './detached-fields.js';
@@ -27,8 +21,16 @@ import type { CommandEntry, EventEntry, QueryEntry } from './kind-table.js';
 import { naming, type Origin, traceOf } from './origin.js';
 import type { RecordWriter } from './record-writer.js';
 import type { Refusals } from './refusals.js';
-import { sizeRefusal, storedMessages, storedTimer } from './stored-decision.js';
+import {
+  checkDecision,
+  refusePromise,
+  rejectionOutcome,
+  sizeRefusal,
+  storedMessages,
+  storedTimer,
+} from './stored-decision.js';
 
+type Accepted = Acceptance<Contract, unknown, unknown>;
 type OnReply = NonNullable<AggregateDefinition<Contract, unknown>['onReply']>;
 
 /** Called when an `evolve` threw; the activation must be loaded again before it is used. */
@@ -74,9 +76,12 @@ export class Executor {
       return this.#refusals.record(activation, stateTooLarge, origin, now);
     this.#domain.enter(activation);
     let decision: Decision<Contract, unknown, unknown>;
+    let rejected: StoredOutcome | undefined;
     try {
       const ctx = new DecisionContext(activation, now, origin);
       decision = command.decide(activation.state, command.input.fromFields(fields), ctx);
+      if (isRejection(decision)) rejected = rejectionOutcome(decision);
+      else checkDecision(decision);
     } catch (cause) {
       return this.#refusals.record(
         activation,
@@ -85,17 +90,12 @@ export class Executor {
         now,
       );
     }
-    if (isRejection(decision)) {
+    if (rejected !== undefined) {
       this.#domain.counters.rejections++;
-      return this.#refusals.record(
-        activation,
-        [outcomeRejection, decision.code, decision.detail],
-        naming(origin, command.schemaId),
-        now,
-      );
+      return this.#refusals.record(activation, rejected, naming(origin, command.schemaId), now);
     }
     if (expectedVersion >= 0 && expectedVersion !== activation.version) return conflictAt(activation.version);
-    return this.#accept(activation, decision, command, origin, now);
+    return this.#accept(activation, decision as Accepted, command, origin, now);
   }
 
   /** Gives an actor the outcome of a message it sent. */
@@ -127,6 +127,7 @@ export class Executor {
     let acceptance: Acceptance<Contract, undefined, unknown>;
     try {
       acceptance = onReply(activation.state, reply, new DecisionContext(activation, now, origin));
+      checkDecision(acceptance);
     } catch (cause) {
       return this.#refusals.record(
         activation,
@@ -161,7 +162,8 @@ export class Executor {
     try {
       const ctx = queryContext(activation, caller, this.#domain.now);
       const answer = query.read(activation.state, query.input.fromFields(fields), ctx);
-      if (isRejection(answer)) return [outcomeRejection, answer.code, answer.detail];
+      if (isRejection(answer)) return rejectionOutcome(answer);
+      refusePromise(answer);
       return [outcomeReply, 0, detached(query.reply.toFields(answer))];
     } catch (cause) {
       return this.#thrown(activation, query.name, cause);
@@ -181,7 +183,7 @@ export class Executor {
 
   #accept(
     activation: Activation,
-    acceptance: Acceptance<Contract, unknown, unknown>,
+    acceptance: Accepted,
     command: CommandEntry | undefined,
     origin: Origin,
     now: number,
@@ -232,6 +234,7 @@ export class Executor {
       const version = activation.version + eventCount;
       const reply =
         typeof acceptance.reply === 'function' ? acceptance.reply(state, version) : acceptance.reply;
+      refusePromise(reply);
       outcome =
         command === undefined
           ? noReply

@@ -1,8 +1,8 @@
 /** What a decision orders, in the forms in which records hold it; and whether that is past a bound. */
 import { isActorId } from '../actors/model/address.js';
 import { pack } from '../actors/model/codec.js';
-import type { MessageOrder, TimerOrder } from '../actors/model/message.js';
-import { failureOutcome, type StoredOutcome } from './commit/outcome.js';
+import type { MessageOrder, Rejection, TimerOrder } from '../actors/model/message.js';
+import { failureOutcome, outcomeRejection, type StoredOutcome } from './commit/outcome.js';
 import type { StoredMessage, StoredTimer } from './commit/record.js';
 import { detached } from './detached-fields.js';
 import type { Kind, KindTable } from './kind-table.js';
@@ -14,6 +14,37 @@ const commandTooLarge = failureOutcome('command-too-large', 'The command produce
 const eventTooLarge = failureOutcome('event-too-large', 'An event is too large.');
 /** Shared and never written to. */
 const none: never[] = [];
+
+/**
+ * Throws on what is no decision: nothing, where a branch was forgotten; one event where a list belongs; a promise, which
+ * is also kept from being rejected with nobody there.
+ */
+export function checkDecision(decision: unknown): void {
+  if (typeof decision !== 'object' || decision === null) throw new TypeError('It returned no decision.');
+  const { events, messages, timers } = decision as Readonly<Record<string, unknown>>;
+  if (!isListOrNone(events) || !isListOrNone(messages) || !isListOrNone(timers))
+    throw new TypeError('Events, messages and timers of a decision are lists.');
+  if (events === undefined && messages === undefined && timers === undefined) refusePromise(decision);
+}
+
+export function refusePromise(returned: unknown): void {
+  if (!(returned instanceof Promise)) return;
+  returned.catch(() => undefined);
+  throw new TypeError('It returned a promise: what an actor does is not asynchronous.');
+}
+
+function isListOrNone(value: unknown): boolean {
+  return value === undefined || value === null || Array.isArray(value);
+}
+
+/** Code and detail may be anything where the actor is plain JavaScript. */
+export function rejectionOutcome({ code, detail }: Rejection): StoredOutcome {
+  return [outcomeRejection, asText(code), asText(detail)];
+}
+
+function asText(value: unknown): string {
+  return typeof value === 'string' ? value : String(value ?? '');
+}
 
 export function storedMessages(kinds: KindTable, orders: readonly MessageOrder[]): StoredMessage[] {
   if (orders.length === 0) return none;
@@ -30,12 +61,14 @@ function storedMessage(kinds: KindTable, order: MessageOrder): StoredMessage {
     throw new TypeError(`No command "${order.command}" of kind "${order.kind}" is registered.`);
   }
   if (!isActorId(order.id)) throw new TypeError(`A message to "${order.kind}" names no valid id.`);
+  if (order.tag !== undefined && typeof order.tag !== 'string') throw new TypeError('A tag is text.');
   const fields = detached(command.input.toFields(order.payload));
   return [kind.schemaId, order.id, command.schemaId, fields, order.tag ?? 0];
 }
 
 export function storedTimer(kind: Kind, timer: TimerOrder, now: number): StoredTimer {
-  if (!timerNamePattern.test(timer.name)) throw new TypeError('A timer has no valid name.');
+  if (typeof timer.name !== 'string' || !timerNamePattern.test(timer.name))
+    throw new TypeError('A timer has no valid name.');
   if (timer.type === 'cancel') return [timer.name];
   const command = kind.commandByName.get(timer.command);
   if (command === undefined) throw new TypeError(`No command "${timer.command}" for timer "${timer.name}".`);

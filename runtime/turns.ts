@@ -3,6 +3,8 @@
  *
  * Z1  Everything happens in turns: an input, then queued work (messages before calls), then one send of the open group
  *     and one flush of each link. Nothing else touches the state.
+ * Z2  A turn that throws is the last: half of it is in the state. To the watchdog it does not end, so that the actor whose
+ *     code ran stays noted until the thread is gone (H3 of `ops/thread-shards.ts`).
  */
 import type { Domain } from './domain.js';
 
@@ -24,6 +26,7 @@ export class Turns {
   readonly #host: TurnHost;
   readonly #steps: TurnSteps;
   #isUnderWay = false;
+  #hasThrown = false;
   #isAnotherDue = false;
   /** Called after the next turn. */
   readonly #waiters: (() => void)[] = [];
@@ -37,6 +40,7 @@ export class Turns {
   /** Runs an input and everything that follows from it (Z1). Nested inputs join the turn under way. */
   run(input: () => void): void {
     if (this.#isUnderWay) return input();
+    if (this.#hasThrown) return;
     this.#isUnderWay = true;
     this.#host.onTurn?.(true);
     this.#domain.now = this.#domain.clock.now();
@@ -44,10 +48,13 @@ export class Turns {
       input();
       this.#steps.work();
       this.#steps.send();
+    } catch (cause) {
+      this.#hasThrown = true;
+      throw cause;
     } finally {
       this.#isUnderWay = false;
-      this.#host.onTurn?.(false);
     }
+    this.#host.onTurn?.(false);
     this.endWaits();
   }
 

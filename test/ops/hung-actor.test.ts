@@ -118,6 +118,17 @@ t.test('a command that takes all memory ends its thread alone, and its actor get
   t.match(await place.ask('b', 'add', { amount: 1 }), /^200/);
 });
 
+t.test('a throw that leaves its turn ends the thread, and its actor gets the strike', async (t) => {
+  const place = await Place.make(t);
+  const strikes = openStrikes(place.data);
+  for (let count = 0; count < 2; count++) strikes.add(hashesOf('a'), Date.now());
+  const program = await place.start(t);
+  t.match(await place.ask('a', 'shatter', {}), /^503 .*"actor-parked"/);
+  t.match(program.stdout, /shatter was told to throw/);
+  t.match(await place.ask('b', 'add', { amount: 1 }), /^200/);
+  t.equal(program.stdout.match(/"event":"server-restarting"/g)?.length, 1);
+});
+
 function openStrikes(data: string): StrikeFile {
   const { strikeMemoryMs } = defaultLimits;
   return new StrikeFile({ file: strikesIn(data), now: Date.now(), strikeMemoryMs, report: () => {} });

@@ -1,7 +1,11 @@
 /** A throwing `evolve` parks its actor and nobody else (I17, D23). */
 import t from 'tap';
 import { placementHash } from '../../actors/model/address.js';
+import { defineAggregate } from '../../actors/model/aggregate.js';
 import { commandCall, queryCall } from '../../actors/model/call.js';
+import { defineContract, send } from '../../actors/model/contract.js';
+import { defineModule } from '../../actors/model/module.js';
+import { Type } from '../../actors/model/typebox.js';
 import { actorHash } from '../../persistence/entry.js';
 import { counterContract, counterModule } from '../support/counter-module.js';
 import { scanJournal } from '../support/journal-scan.js';
@@ -271,3 +275,88 @@ t.test(
     await system.stop();
   },
 );
+
+const nested = (depth: number): unknown => (depth === 0 ? 1 : { of: nested(depth - 1) });
+const circle: Record<string, unknown> = {};
+circle.of = circle;
+const beyond64 = 2n ** 64n;
+const order = (id: string, more: object = {}) => ({ kind: 'odd', id, command: 'take', payload: {}, ...more });
+const holding = (value: unknown) => ({ events: [{ type: 'Held', data: { value } }], reply: null });
+
+/** What plain JavaScript may return where a decision belongs, and what it comes to. */
+const oddities: Readonly<Record<string, readonly [returns: () => unknown, code: string]>> = {
+  nothing: [() => undefined, 'internal'],
+  'a number': [() => 5, 'internal'],
+  'one event': [() => ({ events: { type: 'Held', data: { value: 1 } }, reply: null }), 'internal'],
+  'no event': [() => ({ events: [null], reply: null }), 'internal'],
+  'one message': [() => ({ messages: order('b'), reply: null }), 'internal'],
+  'a tag without text': [() => ({ messages: [order('b', { tag: Symbol('tag') })], reply: null }), 'internal'],
+  'a payload beyond 64 bits': [
+    () => ({ messages: [order('b', { command: 'hold', payload: { value: beyond64 } })], reply: null }),
+    'internal',
+  ],
+  'one timer': [() => ({ timers: { type: 'cancel', name: 'x' }, reply: null }), 'internal'],
+  'a promise': [() => Promise.reject(new Error('a promise was told to fail')), 'internal'],
+  'a reply to come': [() => ({ reply: () => Promise.reject(new Error('so was a reply')) }), 'internal'],
+  'a bigint beyond 64 bits': [() => holding(beyond64), 'internal'],
+  'one below them': [() => holding(-(2n ** 63n) - 1n), 'internal'],
+  'one inside a list': [() => holding([1, { of: beyond64 }]), 'internal'],
+  'one in the reply': [() => ({ reply: beyond64 }), 'internal'],
+  'a value too deep': [() => holding(nested(5_000)), 'internal'],
+  'a value in itself': [() => holding(circle), 'internal'],
+  'a key __proto__': [() => holding(JSON.parse('{"a":{"__proto__":{"b":1}}}')), 'internal'],
+  'a no without text': [() => ({ type: 'rejection', code: 'no', detail: new Error('why') }), 'no'],
+  'a no with a symbol': [() => ({ type: 'rejection', code: 'no', detail: Symbol('why') }), 'no'],
+};
+
+const oddContract = defineContract({
+  kind: 'odd',
+  events: { Held: { version: 1, schema: Type.Object({ value: Type.Unknown() }) } },
+  commands: {
+    decide: { version: 1, input: Type.Object({ oddity: Type.String() }), reply: Type.Unknown() },
+    hear: { version: 1, input: Type.Object({ oddity: Type.String() }), reply: Type.Null() },
+    hold: { version: 1, input: Type.Object({ value: Type.Unknown() }), reply: Type.Null() },
+    take: { version: 1, input: Type.Object({}), reply: Type.Null() },
+  },
+  queries: { read: { input: Type.Object({ oddity: Type.String() }), reply: Type.Unknown() } },
+  rejections: { no: 409 },
+});
+
+const odd = defineAggregate(oddContract, {
+  initial: () => ({ held: 0 }),
+  decide: {
+    decide: (_state, { oddity }) => oddities[oddity]?.[0]() as never,
+    hear: (_state, { oddity }, ctx) => ({
+      messages: [{ ...send(oddContract, ctx.id, 'take', {}), tag: oddity }],
+      reply: null,
+    }),
+    hold: (_state, { value }) => ({ events: [{ type: 'Held', data: { value } }], reply: null }),
+    take: () => ({ reply: null }),
+  },
+  evolve: { Held: (state) => ({ held: state.held + 1 }) },
+  read: { read: ({ held }, { oddity }) => (oddity === '' ? held : (oddities[oddity]?.[0]() as never)) },
+  onReply: (_state, { tag }) => oddities[tag]?.[0]() as never,
+  snapshot: { version: 1 },
+});
+
+t.test('whatever an actor returns, the shard goes on, and nothing of it is in the log', async (t) => {
+  const modules = [defineModule({ name: 'oddities', aggregates: [odd] })];
+  const system = await TestSystem.start({ partitionCount: 1, modules });
+  const held = { value: [2n ** 64n - 1n, -(2n ** 63n), nested(400)] };
+  t.match(await system.ask(commandCall(oddContract, 'a', 'hold', held)), { type: 'reply', version: 1 });
+  for (const [oddity, [, code]] of Object.entries(oddities)) {
+    t.match(await system.ask(commandCall(oddContract, 'a', 'decide', { oddity })), { code }, oddity);
+    t.match(await system.ask(commandCall(oddContract, 'a', 'hear', { oddity })), { reply: null }, oddity);
+    await system.clock.settle();
+  }
+  for (const oddity of ['a promise', 'one in the reply', 'a value too deep', 'a no without text'])
+    t.match(
+      await system.ask(queryCall(oddContract, 'a', 'read', { oddity })),
+      { code: /internal|no/ },
+      oddity,
+    );
+  const next = await system.restart();
+  t.match(await next.ask(queryCall(oddContract, 'a', 'read', { oddity: '' })), { reply: 1, version: 1 });
+  t.same(next.fatal, []);
+  await next.stop();
+});
