@@ -84,7 +84,7 @@ export interface Journal {
   head(partition: number): Promise<Head>;
   /**
    * Gives up the entries before each cut, for good: reading them is a `journal-gap` from then on. Keeps the last entry of a log in
-   * any case, and may keep some more. Resolves when the store has taken it; a trim that fails leaves logs that still begin
+   * any case, and may keep some more: a server that took over whatever its tables lack. Resolves when the store has taken it; a trim that fails leaves logs that still begin
    * somewhere and have no gap after that. Whoever calls has made sure that nobody needs the entries any more.
    * All partitions in one call: an embedded store keeps them in the order in which they were written.
    */

@@ -1,7 +1,7 @@
 /**
  * Asks the store now and then whether the partitions of a shard are still its own. A shard that writes hears it at its next
  * append; an idle one, whose process was paused while another took over, would answer reads from an old memory for ever, and
- * so would one whose store went back.
+ * so would one whose store went back. One whose store is on another server now takes them again, so that it reads what is there.
  */
 import { isOperatingError } from '../actors/model/errors.js';
 import type { RefusalReason } from './commit/committer.js';
@@ -29,8 +29,10 @@ export class OwnershipWatch {
   async #lookAt(partition: Partition): Promise<void> {
     const { number, fence } = partition;
     try {
-      if (await this.#domain.store.ownership.renew(number, fence)) return;
-      this.#lost(partition, 'fenced', `another owner has taken partition ${number}`);
+      const standing = await this.#domain.store.ownership.renew(number, fence);
+      if (standing === 'lost') this.#lost(partition, 'fenced', `another owner has taken partition ${number}`);
+      else if (standing === 'elsewhere')
+        this.#lost(partition, 'conflict', `partition ${number} was taken on another server of the store`);
     } catch (cause) {
       // A store that cannot be asked says nothing about the owner; whoever writes hears that it is away.
       if (isOperatingError(cause) && cause.code === 'store-went-back')

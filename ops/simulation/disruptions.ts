@@ -271,8 +271,8 @@ export class Disruptions {
   }
 
   /**
-   * I19: the replica takes over. When it lacks something, nothing is recorded by a node that knew more; what it lacked is
-   * gone, so the run ends there.
+   * I19: the replica takes over. When it lacks entries, nothing is recorded by a node that knew more; what it lacked is
+   * gone, so the run ends there. When it lacks rows or tokens only, the log has all of it, and everything must go on.
    */
   async #failOver(): Promise<void> {
     const { disk, scenario, node, world } = this.#simulation;
@@ -285,7 +285,8 @@ export class Disruptions {
     const lost = disk.failOver();
     const after = positions();
     if (lost === 0) return;
-    if (before.every((position, partition) => position === after[partition])) return this.#lostRowsOnly();
+    if (before.every((position, partition) => position === after[partition]))
+      return this.#simulation.sometimes('a failover lost rows only');
     this.#simulation.sometimes('a failover lost entries');
     this.#simulation.lose(node);
     for (const other of this.#simulation.superseded) this.#end(other);
@@ -302,12 +303,6 @@ export class Disruptions {
         throw new Violation(`I19: partition ${partition} went back to ${position}, and was written on`);
     }
     if (node.fatal.includes('store-went-back')) this.#simulation.sometimes('a rollback was halted');
-    this.#simulation.end();
-  }
-
-  /** The log is whole and the tables or tokens are older: nobody was told of what is gone. */
-  #lostRowsOnly(): void {
-    this.#simulation.sometimes('a failover lost rows only');
     this.#simulation.end();
   }
 }

@@ -141,7 +141,7 @@ function embeddedOwnership(journal: EmbeddedJournal, tables: EmbeddedTables): Ow
     },
     // One process has the directory and a thread that hangs ends it, so there is no lease to renew.
     async renew(partition, fence) {
-      return isCurrent(partition, fence);
+      return isCurrent(partition, fence) ? 'held' : 'lost';
     },
     async release(partition, fence) {
       if (!isCurrent(partition, fence)) return;

@@ -4,7 +4,8 @@
  *
  * M4  Writes of one store reach the disk in the order of the calls; journal and tables each have their own order.
  * M6  With `isServer` the disk is that of a server elsewhere, as with Redis: what was sent arrives even when the sender is
- *     gone by then, a crash of the server breaks the connections and not the stores, and while it is down nothing is answered.
+ *     gone by then, a crash of the server breaks the connections and not the stores, and while it is down nothing is answered;
+ *     after a crash it is another one, on which partitions have to be taken again (`server-binding.ts`).
  */
 import { OperatingError } from '../../actors/model/errors.js';
 import { assertNonce, assertPartition, type Refusal, refused, sameFence } from '../append-check.js';
@@ -12,6 +13,7 @@ import { noHash } from '../entry.js';
 import type { AppendResult, Cut, GroupAppend, Head, Journal, ReadLimits, StoredEntry } from '../journal.js';
 import { journalGap } from '../journal-gap.js';
 import type { Ownership } from '../ownership.js';
+import { elsewhere } from '../server-binding.js';
 import type { Store } from '../store.js';
 import { StoreFailure } from '../store-failure.js';
 import { assertTableKey, assertTableName } from '../table-key.js';
@@ -97,6 +99,18 @@ class DiskAccess {
     return this.#disk;
   }
 
+  /** As `open`, for the tables of one partition. */
+  openTables(partition: number): MemoryDisk {
+    const disk = this.open();
+    this.memory?.binding.assertHere(partition);
+    return disk;
+  }
+
+  /** How far the log may be cut: of a server's, not past the tables beside it, whatever those of the one before have said. */
+  cutEnd(disk: MemoryDisk, { partition, below }: Cut): number {
+    return this.#isServer ? Math.min(below, disk.checkpoint(partition).position) : below;
+  }
+
   /** The way of one write to the disk: gives the disk for as long as what was sent can arrive, and its answer come back. */
   connect(): () => MemoryDisk | undefined {
     const { generation } = this.#disk;
@@ -112,14 +126,18 @@ class DiskAccess {
 }
 
 /** What a read goes through on its way to the disk and back. */
-async function asked<Answer>(
+function asked<Answer>(
   access: DiskAccess,
   fault: ReadFault | undefined,
   answer: (disk: MemoryDisk) => Answer,
 ): Promise<Answer> {
+  return disturbed(fault, () => answer(access.open()));
+}
+
+async function disturbed<Answer>(fault: ReadFault | undefined, answer: () => Answer): Promise<Answer> {
   if (fault?.type === 'lose-request') throw unanswered();
   if (fault?.type === 'delay') await fault.until;
-  const found = answer(access.open());
+  const found = answer();
   if (fault?.type === 'lose-reply') throw unanswered();
   return found;
 }
@@ -144,7 +162,9 @@ class WriteQueue {
     this.#access = access;
   }
 
+  /** `partitions`: what the write is about. */
   async write(
+    partitions: readonly { readonly partition: number }[],
     apply: (disk: MemoryDisk) => Refusal | undefined,
     fault: WriteFault | undefined,
   ): Promise<WriteResult> {
@@ -163,6 +183,10 @@ class WriteQueue {
       if (disk === undefined) return unknown('the store is gone');
       const halted = this.#access.memory?.halted();
       if (halted !== undefined) return refused('storage', halted.message);
+      for (const { partition } of partitions) {
+        if (this.#access.memory?.binding.isElsewhere(partition) === true)
+          return refused('conflict', elsewhere(partition));
+      }
       if (disk.halted) return unknown('the disk failed');
       const refusal = apply(disk);
       if (refusal !== undefined) return refusal;
@@ -197,7 +221,7 @@ function memoryJournal(access: DiskAccess, faults: MemoryFaults): Journal {
   };
   return {
     async append(group: GroupAppend): Promise<AppendResult> {
-      const result = await queue.write((disk) => disk.append(group), faults.append?.(group));
+      const result = await queue.write(group.entries, (disk) => disk.append(group), faults.append?.(group));
       if (result.type === 'done') access.memory?.noteAppended(group);
       return result.type === 'done' ? { type: 'appended' } : result;
     },
@@ -226,26 +250,28 @@ function memoryJournal(access: DiskAccess, faults: MemoryFaults): Journal {
     },
     trim: (cuts: readonly Cut[]): Promise<void> =>
       asked(access, faults.read?.(), (disk) => {
-        for (const { partition, below } of cuts) disk.trim(partition, below);
+        for (const cut of cuts) disk.trim(cut.partition, access.cutEnd(disk, cut));
       }),
   };
 }
 
 function memoryTables(access: DiskAccess, faults: MemoryFaults): Tables {
   const queue = new WriteQueue(access);
+  const ask = <Answer>(partition: number, answer: (disk: MemoryDisk) => Answer): Promise<Answer> =>
+    disturbed(faults.read?.(), () => answer(access.openTables(partition)));
   return {
     get: (partition, table, keys) =>
-      asked(access, faults.read?.(), (disk) => keys.map((key) => disk.get(partition, table, key))),
-    range: (partition, query) => asked(access, faults.read?.(), (disk) => disk.range(partition, query)),
+      ask(partition, (disk) => keys.map((key) => disk.get(partition, table, key))),
+    range: (partition, query) => ask(partition, (disk) => disk.range(partition, query)),
     async commit(commit: TableCommit): Promise<TableCommitResult> {
       for (const { table, key } of [...commit.puts, ...commit.deletes]) {
         assertTableName(table);
         assertTableKey(key);
       }
-      const result = await queue.write((disk) => disk.commit(commit), faults.commit?.(commit));
+      const result = await queue.write([commit], (disk) => disk.commit(commit), faults.commit?.(commit));
       return result.type === 'done' ? { type: 'committed' } : result;
     },
-    checkpoint: (partition) => asked(access, faults.read?.(), (disk) => disk.checkpoint(partition)),
+    checkpoint: (partition) => ask(partition, (disk) => disk.checkpoint(partition)),
   };
 }
 
@@ -265,7 +291,8 @@ function memoryOwnership(access: DiskAccess, faults: MemoryFaults, node: number 
       });
     },
     async renew(partition, fence) {
-      return sameFence(access.open().fence(partition), fence);
+      if (!sameFence(access.open().fence(partition), fence)) return 'lost';
+      return access.memory?.binding.isElsewhere(partition) === true ? 'elsewhere' : 'held';
     },
     async release(partition) {
       assertPartition(partition, access.open().partitionCount);

@@ -1,22 +1,26 @@
 /**
  * What a client of a server's disk remembers of it, as the Redis driver does: whenever its connection was broken it asks
- * whether the server still has what it acknowledged. One that went back is halted for this client.
+ * whether the server still has what it acknowledged. One that went back is halted for this client; any other is one on which nothing
+ * was taken yet.
  */
 import { sameHash } from '../entry.js';
 import type { GroupAppend, StoredEntry } from '../journal.js';
 import type { Taken } from '../ownership.js';
 import { AcknowledgedHeads } from '../redis/acknowledged-heads.js';
+import { ServerBinding } from '../server-binding.js';
 import type { MemoryDisk } from './memory-disk.js';
 
 export class ServerMemory {
   readonly #disk: MemoryDisk;
   readonly #heads: AcknowledgedHeads;
+  readonly binding = new ServerBinding();
   #generation: number;
 
   constructor(disk: MemoryDisk) {
     this.#disk = disk;
     this.#generation = disk.generation;
     this.#heads = new AcknowledgedHeads(disk.partitionCount, () => {});
+    this.binding.moveTo(String(disk.generation));
   }
 
   noteAppended(group: GroupAppend): void {
@@ -29,6 +33,7 @@ export class ServerMemory {
 
   noteTaken(partition: number, taken: Taken): void {
     this.#heads.note(partition, { fence: taken.fence, ...taken.head });
+    this.binding.noteTaken(partition, this.binding.server);
   }
 
   /** Why nothing may be asked of the server any more. */
@@ -36,6 +41,7 @@ export class ServerMemory {
     if (this.#generation !== this.#disk.generation) {
       this.#generation = this.#disk.generation;
       this.#compare();
+      this.binding.moveTo(String(this.#generation));
     }
     return this.#heads.halted;
   }

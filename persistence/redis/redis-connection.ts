@@ -9,6 +9,7 @@
  *     connection was lost is rejected at once, and whoever sent it looks.
  * N2  Commands reach Redis in the order of `send`.
  * N3  A connection on which nothing comes back for `replyDeadlineMs` counts as lost.
+ * N4  What still comes in on a connection that was left is not told to anybody: it counts as lost.
  */
 import { Redis } from 'ioredis';
 import type { StoreClock } from '../store-clock.js';
@@ -44,6 +45,8 @@ export interface RedisConnectionOptions {
 export class RedisConnection {
   readonly #options: RedisConnectionOptions;
   #client: Redis | undefined;
+  /** N4. */
+  #left: Redis | undefined;
   #isReady = false;
   #isClosed = false;
   #attempts = 0;
@@ -83,6 +86,15 @@ export class RedisConnection {
     return this.#sendOn(client, name, args);
   };
 
+  /** Makes the connection anew; what is under way is rejected (N4). Nothing happens when there is none. */
+  leave(why: string): void {
+    if (!this.#isReady) return;
+    this.#isReady = false;
+    this.#left = this.#client;
+    this.#lastError = new Error(why);
+    this.#client?.disconnect();
+  }
+
   /** What is under way is rejected. */
   close(): void {
     this.#isClosed = true;
@@ -94,7 +106,9 @@ export class RedisConnection {
     this.#underWay += 1;
     this.#watch();
     try {
-      return await client.sendCommand(new PlainCommand(name, args));
+      const reply = await client.sendCommand(new PlainCommand(name, args));
+      if (client === this.#left) throw this.#unreachable();
+      return reply;
     } catch (error) {
       if (needsNewConnection(error)) client.disconnect();
       throw error;

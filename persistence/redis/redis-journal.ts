@@ -15,8 +15,9 @@ import type {
   StoredEntry,
 } from '../journal.js';
 import { journalGap } from '../journal-gap.js';
+import { elsewhere, type ServerBinding } from '../server-binding.js';
 import type { AcknowledgedHeads } from './acknowledged-heads.js';
-import { fenceText, hexOf, parseFence, type StoredFence } from './fence-text.js';
+import { fenceText, hexOf, parseFence, parseMark, type StoredFence } from './fence-text.js';
 import { functions } from './function-library.js';
 import { GuardedConnection } from './guarded-connection.js';
 import type { RedisKeys } from './keys.js';
@@ -39,6 +40,7 @@ export class RedisJournal implements Journal {
   readonly #guarded: GuardedConnection;
   readonly #keys: RedisKeys;
   readonly #heads: AcknowledgedHeads;
+  readonly #binding: ServerBinding;
   readonly #partitionCount: number;
 
   constructor(parts: {
@@ -46,12 +48,14 @@ export class RedisJournal implements Journal {
     readonly connection: RedisConnection;
     readonly keys: RedisKeys;
     readonly heads: AcknowledgedHeads;
+    readonly binding: ServerBinding;
     readonly partitionCount: number;
   }) {
     this.#log = parts.log;
     this.#guarded = new GuardedConnection(parts);
     this.#keys = parts.keys;
     this.#heads = parts.heads;
+    this.#binding = parts.binding;
     this.#partitionCount = parts.partitionCount;
   }
 
@@ -59,6 +63,10 @@ export class RedisJournal implements Journal {
     assertGroup(group, this.#partitionCount);
     if (this.#heads.halted !== undefined)
       return Promise.resolve(refused('storage', this.#heads.halted.message));
+    for (const { partition } of group.entries) {
+      if (this.#binding.isElsewhere(partition))
+        return Promise.resolve(refused('conflict', elsewhere(partition)));
+    }
     // Sent in this turn: groups reach Redis in the order of the calls.
     return this.#settle(group, this.#log.send('FCALL', this.#command(group)));
   }
@@ -94,14 +102,20 @@ export class RedisJournal implements Journal {
     return stored?.head ?? nothing.head;
   }
 
-  /** By position, never by length. A step at a time, because Redis does nothing else meanwhile. */
+  /**
+   * By position, never by length, and never past the checkpoint that stands beside the log: whoever asks may have seen another
+   * server's. A step at a time, because Redis does nothing else meanwhile.
+   */
   async trim(cuts: readonly Cut[]): Promise<void> {
     for (const cut of cuts) await this.#trimLog(cut);
   }
 
   async #trimLog({ partition, below }: Cut): Promise<void> {
     const { position: head } = await this.head(partition);
-    const end = Math.min(below, head);
+    // One question follows the other at once, so all of them are answered by one server.
+    const mark = (await this.#guarded.ask('GET', [this.#keys.mark(partition)])) as Buffer | null;
+    const checkpoint = mark === null ? 0 : parseMark(mark.toString()).checkpoint.position;
+    const end = Math.min(below, head, checkpoint);
     const log = this.#keys.log(partition);
     const [oldest] = (await this.#guarded.ask('XRANGE', [log, '-', '+', 'COUNT', '1'])) as [
       Buffer,

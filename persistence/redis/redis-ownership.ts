@@ -5,7 +5,8 @@
 import { OperatingError } from '../../actors/model/errors.js';
 import { assertNonce, assertPartition, sameFence } from '../append-check.js';
 import type { Fence } from '../journal.js';
-import type { Ownership, Taken } from '../ownership.js';
+import type { Ownership, Standing, Taken } from '../ownership.js';
+import type { ServerBinding } from '../server-binding.js';
 import { StoreFailure } from '../store-failure.js';
 import type { AcknowledgedHeads } from './acknowledged-heads.js';
 import { noCheckpointText, noHeadText, parseFence } from './fence-text.js';
@@ -31,9 +32,10 @@ export function redisOwnership(parts: {
   readonly journal: RedisJournal;
   readonly keys: RedisKeys;
   readonly heads: AcknowledgedHeads;
+  readonly binding: ServerBinding;
   readonly partitionCount: number;
 }): Ownership {
-  const { connection, journal, keys, heads, partitionCount } = parts;
+  const { connection, journal, keys, heads, binding, partitionCount } = parts;
 
   const holder = holderOfProcess();
 
@@ -43,6 +45,7 @@ export function redisOwnership(parts: {
     if (heads.halted !== undefined) throw heads.halted;
     // Before the store is asked (K1).
     const known = heads.newest(partition);
+    const { server } = binding;
     let answer: unknown;
     try {
       answer = await connection.send('FCALL', takeArguments(keys, partition, { nonce, above: 0, holder }));
@@ -57,21 +60,26 @@ export function redisOwnership(parts: {
     const taken = parseFence(after.toString());
     assertLogEnd(partition, taken.head.position, lastId?.toString());
     heads.note(partition, { fence: taken.fence, ...taken.head });
+    binding.noteTaken(partition, server);
     return taken;
   };
 
-  const isCurrent = async (partition: number, fence: Fence): Promise<boolean> => {
+  const standing = async (partition: number, fence: Fence): Promise<Standing> => {
     assertPartition(partition, partitionCount);
-    return sameFence((await journal.storedFence(partition))?.fence, fence);
+    const stored = await journal.storedFence(partition);
+    if (!sameFence(stored?.fence, fence)) return 'lost';
+    return binding.isElsewhere(partition) ? 'elsewhere' : 'held';
   };
 
   return {
     take,
     // The lease that says a node is alive is held per node; see `node-lease.ts`.
-    renew: isCurrent,
+    renew: standing,
     async release(partition, fence) {
       const known = heads.newest(partition);
-      if (known !== undefined && sameFence(known.fence, fence)) heads.forget(partition);
+      if (known === undefined || !sameFence(known.fence, fence)) return;
+      heads.forget(partition);
+      binding.forget(partition);
     },
     async observe(partition) {
       assertPartition(partition, partitionCount);

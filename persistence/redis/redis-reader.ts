@@ -3,6 +3,7 @@
  */
 import { assertPartition } from '../append-check.js';
 import { noHash } from '../entry.js';
+import { ServerBinding } from '../server-binding.js';
 import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
 import type { StoreReader } from '../store-reader.js';
@@ -45,7 +46,7 @@ export async function openRedisReader(options: RedisReaderOptions): Promise<Stor
     const partitionCount = await partitionsOf(connection, prefix);
     const keys = new RedisKeys(prefix, partitionCount);
     const heads = new AcknowledgedHeads(partitionCount, report);
-    const parts = { connection, keys, heads, partitionCount };
+    const parts = { connection, keys, heads, binding: new ServerBinding(), partitionCount };
     const journal = new RedisJournal({ ...parts, log: connection });
     const tables = new RedisTables({ ...parts, pointTables: new Set(options.pointTables) });
     const fences = async (): Promise<(StoredFence | undefined)[]> => {

@@ -1,8 +1,12 @@
 /**
  * What one thread holds of a Redis store: two connections, so that no read or table commit stands before an append, and, in the
  * thread that opened first, the lease of the node and the rollback witness.
+ *
+ * S1  A connection is ready only on the server on which the other one is, when that is ready: whichever finds another server takes the
+ *     other one along, by cutting it off. What was taken before counts no more from then on (`server-binding.ts`).
  */
 import { randomBytes } from 'node:crypto';
+import { ServerBinding, type ServerRun } from '../server-binding.js';
 import type { Durability } from '../store.js';
 import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
@@ -47,6 +51,7 @@ const patiencePollMs = 100;
 export class RedisSession {
   readonly keys: RedisKeys;
   readonly heads: AcknowledgedHeads;
+  readonly binding = new ServerBinding();
   readonly prefix: string;
   readonly report: StoreReport;
   /** `Redis 7.0.15, appendfsync always at 127.0.0.1:6379/0`. */
@@ -108,8 +113,8 @@ export class RedisSession {
   async #open(): Promise<void> {
     const { clock, lock = true, partitionCount } = this.#options;
     const { keys, prefix, report } = this;
-    this.#connection = await this.#connect('tables');
-    this.#log = await this.#connect('log');
+    this.#connection = await this.#connect('tables', () => this.#log);
+    this.#log = await this.#connect('log', () => this.#connection);
     const { send } = this.#connection;
     const nonce = randomBytes(9).toString('base64url');
     if (lock) this.#lease = await acquireLease({ key: keys.node, send, clock, report, nonce });
@@ -136,21 +141,36 @@ export class RedisSession {
     this.#keeper = await WitnessKeeper.start(parts);
   }
 
-  #connect(purpose: string): Promise<RedisConnection> {
+  #connect(purpose: string, sister: () => RedisConnection | undefined): Promise<RedisConnection> {
     const { clock, url, tls, durability = 'disk' } = this.#options;
     const address = parseRedisUrl(url, tls);
     // Everything that must hold before a new connection is used, the first as well as any later one.
     const verify = async (send: SendCommand): Promise<void> => {
+      const before = this.binding.server;
       const facts = await askServer(send, address.shown);
       assertServer(facts, durability, address.shown);
       this.server = `${describeServer(facts)} at ${address.shown}`;
       await loadLibrary(send);
       await checkHeads(send, this.keys, this.heads);
+      const found = facts.info.get('run_id') ?? '';
+      if (found !== this.binding.server) this.#moveTo(found, before, sister());
     };
     const name = `${this.prefix}-${purpose}`;
     return patiently(clock, () =>
       RedisConnection.open({ address, name, clock, report: this.report, verify }),
     );
+  }
+
+  /** S1. `before`: where we were when the connection that is on `found` was asked for it. */
+  #moveTo(found: ServerRun, before: ServerRun | undefined, sister: RedisConnection | undefined): void {
+    const { server } = this.binding;
+    // Found earlier than what the other connection has found meanwhile: asked again, it says what holds now.
+    if (server !== before)
+      throw new StoreFailure('store-unreachable', 'Redis is another server than a moment ago');
+    this.binding.moveTo(found);
+    if (server === undefined) return;
+    this.report('warn', 'redis-server-changed', { server: found, before: server });
+    sister?.leave('Redis is another server now');
   }
 
   async #close(): Promise<void> {

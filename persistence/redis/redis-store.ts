@@ -23,8 +23,9 @@ export interface RedisStoreOptions extends RedisSessionOptions {
 export async function openRedisStore(options: RedisStoreOptions): Promise<Store> {
   const { partitionCount, durability = 'disk' } = options;
   const session = await RedisSession.open(options);
-  const { log, connection, keys, heads, prefix, report } = session;
-  const journal = new RedisJournal({ log, connection, keys, heads, partitionCount });
+  const { log, connection, keys, heads, binding, prefix, report } = session;
+  const parts = { connection, keys, heads, binding, partitionCount };
+  const journal = new RedisJournal({ ...parts, log });
   const pointTables = new Set(options.pointTables);
   const memory = new MemoryGuard(connection, report);
   await memory.measure();
@@ -38,8 +39,8 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
   };
   return {
     journal,
-    tables: new RedisTables({ connection, keys, heads, partitionCount, pointTables }),
-    ownership: redisOwnership({ connection, journal, keys, heads, partitionCount }),
+    tables: new RedisTables({ ...parts, pointTables }),
+    ownership: redisOwnership({ ...parts, journal }),
     partitionCount,
     durability,
     description: `${session.server}, prefix ${prefix}`,

@@ -4,6 +4,7 @@
  */
 import { assertPartition, refused, refuseTableCommit } from '../append-check.js';
 import { noHash } from '../entry.js';
+import { elsewhere, type ServerBinding } from '../server-binding.js';
 import { assertTableKey, assertTableName } from '../table-key.js';
 import type {
   Checkpoint,
@@ -32,6 +33,7 @@ export class RedisTables implements Tables {
   readonly #guarded: GuardedConnection;
   readonly #keys: RedisKeys;
   readonly #heads: AcknowledgedHeads;
+  readonly #binding: ServerBinding;
   readonly #partitionCount: number;
   readonly #pointTables: ReadonlySet<string>;
 
@@ -39,6 +41,7 @@ export class RedisTables implements Tables {
     readonly connection: RedisConnection;
     readonly keys: RedisKeys;
     readonly heads: AcknowledgedHeads;
+    readonly binding: ServerBinding;
     readonly partitionCount: number;
     readonly pointTables: ReadonlySet<string>;
   }) {
@@ -46,6 +49,7 @@ export class RedisTables implements Tables {
     this.#guarded = new GuardedConnection(parts);
     this.#keys = parts.keys;
     this.#heads = parts.heads;
+    this.#binding = parts.binding;
     this.#partitionCount = parts.partitionCount;
     this.#pointTables = parts.pointTables;
   }
@@ -55,7 +59,7 @@ export class RedisTables implements Tables {
     table: TableName,
     keys: readonly TableKey[],
   ): Promise<readonly (Uint8Array | undefined)[]> {
-    assertPartition(partition, this.#partitionCount);
+    this.#assertPartition(partition);
     if (keys.length === 0) return [];
     const { rows } = this.#keys.table(partition, table);
     const values = (await this.#guarded.ask('HMGET', [rows, ...keys.map(bytesOf)])) as (Buffer | null)[];
@@ -63,7 +67,7 @@ export class RedisTables implements Tables {
   }
 
   async range(partition: number, query: RangeQuery): Promise<readonly TableRow[]> {
-    assertPartition(partition, this.#partitionCount);
+    this.#assertPartition(partition);
     if (query.limit <= 0) return [];
     const { rows, index } = this.#keys.table(partition, query.table);
     const lower = bytesOf(`[${query.from}`);
@@ -78,6 +82,7 @@ export class RedisTables implements Tables {
     assertPartition(commit.partition, this.#partitionCount);
     const command = this.#command(commit);
     if (this.#heads.halted !== undefined) return refused('storage', this.#heads.halted.message);
+    if (this.#binding.isElsewhere(commit.partition)) return refused('conflict', elsewhere(commit.partition));
     let answer: unknown;
     try {
       answer = await this.#connection.send('FCALL', command);
@@ -96,9 +101,14 @@ export class RedisTables implements Tables {
   }
 
   async checkpoint(partition: number): Promise<Checkpoint> {
-    assertPartition(partition, this.#partitionCount);
+    this.#assertPartition(partition);
     const mark = (await this.#guarded.ask('GET', [this.#keys.mark(partition)])) as Buffer | null;
     return mark === null ? noCheckpoint : parseMark(mark.toString()).checkpoint;
+  }
+
+  #assertPartition(partition: number): void {
+    assertPartition(partition, this.#partitionCount);
+    this.#binding.assertHere(partition);
   }
 
   #judge(commit: TableCommit, mark: string | undefined): TableCommitResult {

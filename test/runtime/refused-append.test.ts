@@ -1,9 +1,12 @@
 /** What becomes of commands when the store says no, says nothing, or belongs to somebody else (design §5 a–c, I15). */
 import t from 'tap';
 import { commandCall, queryCall } from '../../actors/model/call.js';
+import { EntryReader, noHash } from '../../persistence/entry.js';
 import type { Fence } from '../../persistence/journal.js';
 import { gate } from '../../persistence/memory/memory-faults.js';
 import { createMemoryStore } from '../../persistence/memory/memory-store.js';
+import type { Standing } from '../../persistence/ownership.js';
+import { actorTable } from '../../runtime/actor/actor-row.js';
 import { ownershipLookEveryMs } from '../../runtime/ownership-watch.js';
 import { counterContract } from '../support/counter-module.js';
 import { executionsByCommand, scanJournal } from '../support/journal-scan.js';
@@ -11,6 +14,8 @@ import { TestSystem } from '../support/test-system.js';
 
 const add = (id: string, amount = 1) => commandCall(counterContract, id, 'add', { amount });
 const get = (id: string) => queryCall(counterContract, id, 'get', {});
+const rows = { table: actorTable, from: '', limit: 9 };
+const epochOf = (bytes = noHash) => new EntryReader(bytes).epoch;
 const refused = { type: 'failure', code: 'storage-unavailable' };
 
 t.test(
@@ -252,13 +257,54 @@ t.test('an idle owner whose store went back ends by itself and answers no read a
   t.not(read.answer?.type, 'reply');
 });
 
+t.test(
+  'an idle owner takes its partitions again when a server has taken over that lacks its rows',
+  async (t) => {
+    const system = await TestSystem.start({ partitionCount: 2, isServer: true });
+    system.disk.keepReplica();
+    await system.ask(add('a', 5));
+    system.disk.replicate(0);
+    await system.swept();
+    t.ok(system.disk.failOver() > 0);
+    const [row] = system.disk.range(0, rows).concat(system.disk.range(1, rows));
+    t.equal(row, undefined, 'the log has the event, the tables have no row of it');
+    await system.clock.advance(2 * ownershipLookEveryMs);
+    t.equal((await system.metrics())[0]?.counters.resets, 1);
+    t.equal((await system.counter('a')).total, 5);
+    await system.swept();
+    await system.clock.advance(60_000);
+    t.equal((await system.metrics())[0]?.counters.resets, 1, 'once');
+    t.same(system.fatal, []);
+    await system.stop();
+  },
+);
+
+t.test(
+  'nothing is written to a server that has taken over before its partitions were taken again',
+  async (t) => {
+    const system = await TestSystem.start({ partitionCount: 1, isServer: true });
+    system.disk.keepReplica();
+    await system.ask(add('a', 5));
+    system.disk.replicate(0);
+    system.disk.failOver();
+    const { epoch = 0 } = system.disk.fence(0) ?? {};
+    t.match(await system.ask(add('a')), refused);
+    await system.clock.advance(100);
+    t.match(await system.ask(add('a')), { reply: { total: 6 } });
+    scanJournal(system.disk);
+    const epochs = [1, 2].map((position) => epochOf(system.disk.entry(0, position)?.bytes));
+    t.same(epochs, [epoch, epoch + 1]);
+    await system.stop();
+  },
+);
+
 t.test('a look at the owner that a reopening overtakes does not end the shard', async (t) => {
   const held = gate();
   let looks = 0;
   const system = await TestSystem.start({
     partitionCount: 1,
     storeAs: (store) => {
-      const renew = async (partition: number, fence: Fence): Promise<boolean> => {
+      const renew = async (partition: number, fence: Fence): Promise<Standing> => {
         looks += 1;
         await held.promise;
         return store.ownership.renew(partition, fence);

@@ -13,8 +13,9 @@ export interface ReplicatedPair {
   readonly url: string;
   /** Resolves when the replica has everything. */
   replicated(): Promise<void>;
-  /** From now on nothing comes to the replica. */
+  /** From now on nothing comes to the replica; `reconnect` lets it have what it has missed. */
   cutOff(): void;
+  reconnect(): void;
   /** The replica is one no more, and the address leads new connections to it. */
   promote(): Promise<void>;
   /** The primary dies, and the replica takes over. */
@@ -47,7 +48,8 @@ export async function replicatedPair(t: Test): Promise<ReplicatedPair> {
         const wanted = await offset(primary, 'master_repl_offset');
         return wanted !== undefined && wanted === (await offset(replica, 'slave_repl_offset'));
       }),
-    cutOff: () => link.blackhole('down'),
+    cutOff: () => link.hold('down'),
+    reconnect: () => link.release('down'),
     async failOver() {
       await primary.kill();
       await promote();

@@ -368,6 +368,20 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: 'const below = end + 1;',
   },
   {
+    name: 'a server that took over counts as the one before',
+    breaks: 'I3: rows that it lacks count as written, and their actors begin anew',
+    file: 'persistence/server-binding',
+    find: 'server !== undefined && server !== this.#server',
+    replace: 'false',
+  },
+  {
+    name: 'a trim believes the server before',
+    breaks: 'P1: the one that took over lacks the checkpoint, and loses the entries after its own',
+    file: 'persistence/memory/memory-store',
+    find: 'this.#isServer ? Math.min(below, disk.checkpoint(partition).position) : below',
+    replace: 'below',
+  },
+  {
     name: 'a segment is not flushed',
     breaks: 'W1: a power loss takes what was trimmed',
     file: 'persistence/archive/journal-file-writer',
