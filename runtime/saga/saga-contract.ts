@@ -28,6 +28,7 @@ const failedAttempt = Type.Object({
   until: Type.Number(),
 });
 const byOperator = Type.Object({ principal: Type.String(), reason: Type.String() });
+const resumed = Type.Object({ verb: Type.String(), ...byOperator.properties, in_turns: Type.Boolean() });
 const reasonGiven = Type.Object({ reason: Type.Optional(Type.String({ maxLength: 500 })) });
 const ofStepWithReason = Type.Object({ step: Type.String(), reason: Type.String() });
 
@@ -111,7 +112,15 @@ export const sagaContract = defineContract({
         deadline_at: Type.Number(),
       }),
     },
-    SagaResumed: { version: 1, schema: Type.Object({ verb: Type.String(), ...byOperator.properties }) },
+    /** `in_turns`: items are tried again so many at a time, as they were at first. */
+    SagaResumed: {
+      version: 2,
+      schema: resumed,
+      upcast: {
+        1: ([verb, principal, reason]: readonly unknown[]) =>
+          ({ verb, principal, reason, in_turns: false }) as Static<typeof resumed>,
+      },
+    },
     SagaAborted: { version: 1, schema: byOperator },
   },
   commands: {

@@ -11,6 +11,7 @@
 import type { DecideContext, Evolve } from '../../actors/model/aggregate.js';
 import type { MessageOrder, TimerOrder } from '../../actors/model/message.js';
 import type { ClosingEvent, SagaRefusal } from '../../actors/model/saga.js';
+import { pastBounds } from './saga-bounds.js';
 import type { SagaContract, SagaEvent } from './saga-contract.js';
 import { type Begun, type Dispatch, dispatch } from './saga-dispatch.js';
 import { attemptsText, failureText, sagaTimeoutText } from './saga-error-text.js';
@@ -26,7 +27,7 @@ import {
 } from './saga-failure.js';
 import { copyInstance, currentStep, firstOfStage, isLive, type SagaInstance } from './saga-instance.js';
 import { StepContext } from './saga-order.js';
-import { itemsMax, type PlannedStep, retryDelay, type SagaPlan } from './saga-plan.js';
+import { type PlannedStep, retryDelay, type SagaPlan } from './saga-plan.js';
 import { isFailed, type OnBegun, pathOf, stepMark, stepOf, type Task } from './saga-task.js';
 
 /** What an instance does: the part of a decision that the machine makes an acceptance of. */
@@ -262,8 +263,9 @@ export class SagaDraft implements Move, Dispatch {
       }
       if (step.sleepMs !== undefined) return begin(null, this.ctx.now + Math.max(0, step.sleepMs(context)));
       const items = step.items?.(context) ?? null;
-      if (items === null || items.length <= itemsMax) return begin(items);
-      cause = { code: 'command-too-large', detail: `step ${name} has more than ${itemsMax} items` };
+      const bound = pastBounds(step, items, this.messages.length);
+      if (bound === undefined) return begin(items);
+      cause = bound;
     } catch {
       cause = threw(`condition, items or delay of step ${name}`);
     }

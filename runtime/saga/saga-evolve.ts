@@ -163,10 +163,11 @@ export function evolveSaga(
       instance.parkedAt = at;
       return instance;
     },
-    SagaResumed: (instance, { verb }, at) => {
+    SagaResumed: (instance, { verb, in_turns }, at) => {
       const plan = planOf(instance);
       instance.parkedAt = 0;
       const isRetry = verb === 'retry';
+      const mode = isRetry ? (in_turns ? 'in-turns' : 'at-once') : 'skip';
       const givenUp = instance.tasks.filter((task) => task.mark === stepMark.undoFailed);
       if (givenUp.length > 0) {
         instance.state = 'compensating';
@@ -174,7 +175,7 @@ export function evolveSaga(
         beginUndo(plan, instance, plan.stages.length, at, onBegun);
       } else {
         instance.state = 'running';
-        fold.resume(plan, instance, isRetry, at);
+        fold.resume(plan, instance, mode, at);
       }
       return armed(plan, instance, at);
     },

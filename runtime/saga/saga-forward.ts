@@ -114,12 +114,13 @@ export class ForwardFold {
   }
 
   /** What a person decided on the failed tasks of a saga that goes forward. */
-  resume(plan: SagaPlan, instance: SagaInstance, isRetry: boolean, at: number): void {
+  resume(plan: SagaPlan, instance: SagaInstance, mode: 'skip' | 'in-turns' | 'at-once', at: number): void {
+    const spread = new Set<PlannedStep>();
     const failed = instance.tasks
       .slice(firstOfStage(plan, instance))
       .filter((task) => isFailed(task) && !stepOf(plan, task).optional);
     for (const task of failed) {
-      if (!isRetry) {
+      if (mode === 'skip') {
         task.mark = stepMark.skipped;
       } else if (task.attempt === 0) {
         // It failed before it began: what it is to do is asked anew.
@@ -128,9 +129,15 @@ export class ForwardFold {
       } else {
         task.mark = stepMark.untouched;
         task.attempt = 0;
-        this.again(plan, task, 'do', at);
+        if (task.item < 0 || mode === 'at-once') {
+          this.again(plan, task, 'do', at);
+        } else {
+          wait(task, 'turn', at);
+          spread.add(stepOf(plan, task));
+        }
       }
     }
+    for (const step of spread) this.nextTurn(instance, step, at);
     if (instance.stage < plan.stages.length) this.goOn(plan, instance, at);
   }
 

@@ -81,7 +81,7 @@ export function operated(
     draft.tellParent('failed', instance.errors.at(-1) ?? '');
     return draft;
   }
-  draft.emit({ type: 'SagaResumed', data: { verb, principal, reason } });
+  draft.emit({ type: 'SagaResumed', data: { verb, principal, reason, in_turns: true } });
   // Only its closing events were missing: whoever skips them has it end without.
   const isDone = draft.instance.state === 'running' && instance.stage >= plan.stages.length;
   if (isDone && verb === 'skip') draft.complete(false);

@@ -11,6 +11,8 @@ import {
   type SagaContext,
   type SagaStep,
 } from '../../../actors/model/saga-step.js';
+import { defaultLimits } from '../../../runtime/limits.js';
+import { messagesAtOnceMax } from '../../../runtime/saga/saga-bounds.js';
 import { childId } from '../../../runtime/saga/saga-dispatch.js';
 import { compileSaga } from '../../../runtime/saga/saga-machine.js';
 import { deadlineMsDefault, itemsMax } from '../../../runtime/saga/saga-plan.js';
@@ -192,6 +194,69 @@ t.test('no items are a step that is done; more than the bound are a definite fai
   t.match(many.status().errors, [/more than 256 items/]);
   const most = started([items(itemsMax, { concurrencyMax: 32 })]);
   t.equal(most.pending.length, 32);
+});
+
+t.test('items too large for their event, or too many messages at once, fail their own step', async (t) => {
+  const large = forEach({
+    name: 'large',
+    each: (_saga: Context) => ['x'.repeat(defaultLimits.eventBytesMax)],
+    step: { call: () => ({ kind: 'account', id: 'a', command: 'do', payload: {} }) },
+  });
+  const before = started([undoable('first'), large]);
+  before.reply('first');
+  t.same(tagsOf(before), ['undo:first']);
+  t.match(before.status().errors, [/the items of step large take more than 16384 bytes/]);
+  const after = started([plain('pivot', { pivot: true }), { name: 'pause', sleepMs: 10 }, large]);
+  after.reply('pivot');
+  after.wait();
+  t.match(after.status(), { state: 'failed', current_step: 'large', parked_at: after.now });
+  after.tell('skip', {}, root);
+  t.equal(after.state, 'completed');
+  const list = (name: string) => ({ ...items(32, { concurrencyMax: 32 }), name });
+  const wide = started([
+    plain('pivot', { pivot: true }),
+    { name: 'all', parallel: [list('a'), list('b'), plain('c')] },
+  ]);
+  wide.reply('pivot');
+  t.equal(wide.pending.length, messagesAtOnceMax);
+  for (const tag of tagsOf(wide)) wide.reply(tag ?? '');
+  t.match(wide.status(), { state: 'failed', errors: [/step c would send more than 64 messages at once/] });
+  wide.tell('retry', {}, root);
+  wide.reply('c');
+  t.equal(wide.state, 'completed', 'the others have been answered');
+});
+
+t.test('a retry tries items again so many at a time', async (t) => {
+  const count = 70;
+  const world = started([plain('pivot', { pivot: true }), items(count, { concurrencyMax: 4 })]);
+  world.reply('pivot');
+  while (world.instance.parkedAt === 0) {
+    for (const tag of tagsOf(world)) world.fail(tag ?? '');
+    if (world.pending.length === 0) world.wait();
+  }
+  world.tell('retry', {}, root);
+  while (world.state === 'running') {
+    const tags = tagsOf(world);
+    t.ok(tags.length <= 4, `${tags.length} under way`);
+    for (const tag of tags) world.reply(tag ?? '');
+  }
+  t.equal(world.state, 'completed');
+  t.equal(world.effects.length, 1 + count);
+});
+
+t.test('a retry of an earlier program is folded as it was: every item at once', async (t) => {
+  const world = started([plain('pivot', { pivot: true }), items(3, { concurrencyMax: 1 })]);
+  world.reply('pivot');
+  for (const attempt of [1, 2, 3, 4, 5, 6]) {
+    world.fail(tagsOf(world)[0] ?? `${attempt}`);
+    if (world.pending.length === 0) world.wait();
+  }
+  const stored = world.saga.contract.events.SagaResumed?.upcast?.[1]?.(['retry', 'root', '']);
+  const resumed = world.saga.evolve.SagaResumed?.(world.instance, stored, world.now);
+  t.same(
+    resumed?.tasks.map(({ waiting }) => waiting),
+    ['nothing', 'answer', 'answer', 'answer'],
+  );
 });
 
 t.test('an optional item that fails is passed over', async (t) => {
