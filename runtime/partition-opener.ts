@@ -1,13 +1,17 @@
 /**
  * Opens the partitions of a shard: at its start, and again after a reset.
+ *
+ * B4  Every actor that the tail changes, a timer stands for or a message is on its way to is of a kind that the modules
+ *     define, else nothing is opened: such a timer would never fire, such a message stop its channel for ever.
  */
+import { partitionOf } from '../actors/model/address.js';
 import type { FilterGenerations } from './deduplication/filter-generations.js';
 import { readOutbox } from './derive/outbox-reader.js';
 import { recoverPartition } from './derive/recovery.js';
 import type { Domain } from './domain.js';
 import type { EntrySource } from './entry-source.js';
 import type { ChannelHub } from './link/channel-hub.js';
-import { itemOpened, type OpenedItem } from './link/link-protocol.js';
+import { itemOpened, type MessageItem, type OpenedItem } from './link/link-protocol.js';
 import { beforeAll, noteConsumed, type Partition, type Place } from './partition.js';
 import type { TimerDesk } from './timer/timer-desk.js';
 
@@ -48,15 +52,23 @@ export class PartitionOpener {
         entries: this.#entries,
         filter: this.#filter,
       });
-      for (const { kindSchemaId } of partition.unswept.values()) {
-        if (this.#domain.kinds.numbered(kindSchemaId) === undefined) {
-          const { kind } = this.#domain.kinds.catalogue.entry(kindSchemaId);
-          throw new Error(`The journal holds actors of kind "${kind}", which no module defines.`);
-        }
-      }
+      for (const { kindSchemaId, id } of partition.unswept.values())
+        this.#refuseMissing(kindSchemaId, `events of actor ${id}`);
       this.#domain.partitions[number] = partition;
     }
+    for (const { kindSchemaId, id, name } of this.#timers.values())
+      this.#refuseMissing(kindSchemaId, `the timer ${name} of actor ${id}`);
     await this.#redeliver();
+  }
+
+  /** Throws when no module defines the kind (B4). */
+  #refuseMissing(kindSchemaId: number, what: string): void {
+    const { kinds } = this.#domain;
+    if (kinds.numbered(kindSchemaId) !== undefined) return;
+    const { kind } = kinds.catalogue.entry(kindSchemaId);
+    throw new Error(
+      `The journal holds ${what} of kind "${kind}", which no module defines: start with the module that does.`,
+    );
   }
 
   /** Gives every message that an owned partition sent to an owned one and that is not consumed; tells the others. */
@@ -68,15 +80,23 @@ export class PartitionOpener {
         noteConsumed(source, destination.number, place);
         consumed.set(destination.number, place);
       }
+      // What goes elsewhere is only looked at: it is given once its destination says what it has consumed.
+      for (const [destination, outbox] of source.outboxes)
+        if (this.#domain.partitions[destination] === undefined) consumed.set(destination, outbox.consumed);
       await readOutbox(this.#entries, source, this.#domain.partitionCount, consumed, {
         give: (item) => {
-          this.#hub.deliver(item);
+          this.#refuseMissing(item[7], `a message to actor ${item[8]}`);
+          if (this.#isOwned(item)) this.#hub.deliver(item);
           return 'on';
         },
         atEnd: () => undefined,
       });
     }
     for (const partition of this.#domain.owned()) this.#announce(partition);
+  }
+
+  #isOwned(item: MessageItem): boolean {
+    return this.#domain.partitions[partitionOf(item[8], this.#domain.partitionCount)] !== undefined;
   }
 
   /** Tells the filter what the stored segments hold, while the shard serves. */

@@ -1,6 +1,12 @@
 /** What a new process finds is what the old one had promised (I1, I3, I7, I12, I20). */
 import t from 'tap';
+import { defineAggregate } from '../../actors/model/aggregate.js';
 import { commandCall, queryCall } from '../../actors/model/call.js';
+import { defineContract, send } from '../../actors/model/contract.js';
+import { defineModule, type Module } from '../../actors/model/module.js';
+import { defineReaction } from '../../actors/model/reaction.js';
+import { defineSaga } from '../../actors/model/saga.js';
+import { Type } from '../../actors/model/typebox.js';
 import { noHash } from '../../persistence/entry.js';
 import { MemoryDisk } from '../../persistence/memory/memory-disk.js';
 import { gate } from '../../persistence/memory/memory-faults.js';
@@ -10,7 +16,7 @@ import { LogWriter } from '../contracts/log-writer.js';
 import { counterContract, counterModule } from '../support/counter-module.js';
 import { scanJournal } from '../support/journal-scan.js';
 import { SeededRandom } from '../support/seeded-random.js';
-import { type Ask, TestSystem } from '../support/test-system.js';
+import { type Ask, idsOn, TestSystem } from '../support/test-system.js';
 
 const add = (id: string, amount = 1) => commandCall(counterContract, id, 'add', { amount });
 
@@ -162,3 +168,71 @@ t.test('tables of another owner, who went on during the opening, are no store th
     message: /another owner/,
   });
 });
+
+t.test('B4: a start without the kind of a timer that stands is refused, naming it', async (t) => {
+  const nap = defineSaga({
+    name: 'nap',
+    version: 1,
+    input: Type.Object({}),
+    steps: [{ name: 'sleep', sleepMs: 60_000 }],
+    events: {},
+  });
+  const modules = [counterModule(), defineModule({ name: 'naps', aggregates: [], sagas: [nap] })];
+  for (const isSwept of [false, true]) {
+    let system = await TestSystem.start({ modules, shardCount: 2 });
+    const nap1 = { kind: 'nap', id: 'nap1', payload: {} };
+    await system.ask({ ...nap1, type: 'command', command: 'start' });
+    if (isSwept) await system.swept();
+    await t.rejects(system.crash({ modules: [counterModule()] }), { message: /nap1 of kind "nap"/ });
+    system = await system.crash();
+    await system.clock.advance(61_000);
+    t.match(await system.ask({ ...nap1, type: 'query', query: 'status' }), { reply: { state: 'completed' } });
+    await system.swept();
+    system = await system.crash({ modules: [counterModule()] });
+    t.match(await system.ask(add('a')), { type: 'reply' }, 'nothing needs it any more');
+    await system.stop();
+  }
+});
+
+t.test('B4: a start without the kind of a message under way is refused, naming it', async (t) => {
+  const [from, to] = idsOn(2);
+  const both = [counterModule(), promoModule(to)];
+  for (const shardCount of [1, 2]) {
+    let system = await TestSystem.start({
+      modules: both,
+      shardCount,
+      partitionCount: 2,
+      limits: { groupCommandsMax: 1 },
+    });
+    system.script.onNextAppend(undefined);
+    system.script.onNextAppend({ type: 'delay', at: 'request', until: new Promise(() => undefined) });
+    system.submit(add(from));
+    await system.clock.until(() => system.script.isSpent);
+    await t.rejects(system.crash({ modules: [counterModule()] }), { message: /to actor .* of kind "promo"/ });
+    system = await system.crash();
+    await system.clock.advance(1_000);
+    system = await system.restart({ modules: [counterModule()] });
+    t.match(await system.ask(add(from)), { reply: { total: 2 } }, 'nothing needs it any more');
+    await system.stop();
+  }
+});
+
+/** Tells one actor of another kind of everything that is added. */
+function promoModule(to: string): Module {
+  const contract = defineContract({
+    kind: 'promo',
+    events: {},
+    commands: { note: { version: 1, input: Type.Object({}), reply: Type.Null(), internal: true } },
+    queries: {},
+    rejections: {},
+  });
+  const promo = defineAggregate(contract, {
+    initial: () => ({}),
+    decide: { note: () => ({ reply: null }) },
+    evolve: {},
+    read: {},
+    snapshot: { version: 1 },
+  });
+  const reaction = defineReaction(counterContract, 'Added', 'promo', () => send(contract, to, 'note', {}));
+  return defineModule({ name: 'promos', aggregates: [promo], reactions: [reaction] });
+}
