@@ -63,8 +63,11 @@ const storeForm = pattern(
   /^(embedded|rediss?:\/\/[^\s/]+(\/\d*)?)$/,
 );
 
-/** Nobody's password belongs on a terminal: `redis://user:secret@host` is shown without what stands before the `@`. */
-const withoutCredentials = (text: string): string => text.replace(/\/\/[^/]*@/, '//');
+/**
+ * Nobody's password belongs on a terminal: `redis://user:secret@host` is shown without what stands before the last `@`,
+ * for a password that is not percent-encoded, which may be why it is refused, can hold a `/` or an `@`.
+ */
+const withoutCredentials = (text: string): string => text.replace(/\/\/.*@/s, '//');
 
 function provider(name: string, what: string, schemes: readonly string[]): Setting<string | undefined> {
   return value({

@@ -148,6 +148,10 @@ t.test('a Redis store is taken by its URL, and a wrong one is shown without the 
   t.same(others, []);
   t.match(problem, /^STORE: "redis:\/\/cache:6379\/zero" is not allowed; allowed: embedded, or redis:/);
   t.notMatch(problem, 'secret');
+  for (const password of ['se/cret', 'se/c@ret==', 'se\ncret']) {
+    const [refused] = problemsOf({ env: { STORE: `redis://user:${password}@cache/0` } });
+    t.match(refused, /^STORE: "redis:\/\/cache\/0" is not allowed/, password);
+  }
 });
 
 t.test('C2: an unknown TROUPE_ variable stops the start and the near miss is offered', async (t) => {
