@@ -40,8 +40,9 @@ export function pooledRiskModel(options: PooledRiskModel): PortAdapter<typeof ri
       if (!(score >= 0 && score <= 1)) {
         throw new OperatingError('provider-refused', 'the risk model gave no score from 0 to 1');
       }
-      if (score * 100 < thresholdPercent) return { score };
-      const percent = Math.floor(score * 100);
+      // Not `score * 100`, which is below 29 for 0.29.
+      if (score < thresholdPercent / 100) return { score };
+      const percent = Math.max(thresholdPercent, Math.floor(score * 100));
       return reject(
         'risk_check_failed',
         `Risk score ${percent} % reaches the limit of ${thresholdPercent} %`,

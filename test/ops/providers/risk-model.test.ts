@@ -44,6 +44,18 @@ t.test('a score below the threshold is the result, one from it on a refusal', as
   });
 });
 
+t.test('a threshold is reached exactly', async (t) => {
+  // Times 100, these three are a little less than that.
+  for (const percent of [29, 57, 58]) {
+    const { assess } = fixture(t, { thresholdPercent: percent });
+    t.match(await assess('t1', String(percent)), {
+      type: 'rejected',
+      detail: `Risk score ${percent} % reaches the limit of ${percent} %`,
+    });
+    t.match(await assess('t2', String(percent - 1)), { type: 'result' });
+  }
+});
+
 t.test('a threshold of 101 refuses nobody', async (t) => {
   const { assess } = fixture(t, { thresholdPercent: 101 });
   t.same(await assess('t1', '100'), { type: 'result', value: { score: 1 } });
