@@ -29,9 +29,6 @@ export interface ActorExchangeParts extends InputSettings {
   readonly report: Report;
 }
 
-/** Every command's deadline (decision D22); waits extend it. */
-export const deadlineMsDefault = 10_000;
-
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** What of a request is needed again when its answer comes. */
@@ -113,8 +110,6 @@ export class ActorExchange {
     if (expectedVersion !== undefined && call.type === 'command') asked.expectedVersion = expectedVersion;
     if (exchange.traceparent !== '') asked.traceparent = exchange.traceparent;
     if (correlationId !== '' && isActorId(correlationId)) asked.correlationId = correlationId;
-    if (call.type !== 'history' && call.waitMs !== undefined)
-      asked.deadlineMs = deadlineMsDefault + call.waitMs;
     const keyed = fingerprint === undefined ? unkeyed : { commandId };
     this.#parts.client.submit(asked, (answer) => {
       if (answer.type === 'failure') this.#noteFailure(exchange, route, commandId, answer.code);

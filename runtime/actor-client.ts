@@ -20,7 +20,7 @@ export interface ActorRequest {
   readonly expectedVersion?: number;
   /** Of the request as it came, for the bound on what waits. Default 1,024. */
   readonly bytes?: number;
-  /** Default 10,000; waits extend it. */
+  /** Default 10,000 (decision D22); a call's own wait comes on top, and a little for its way. */
   readonly deadlineMs?: number;
 }
 
