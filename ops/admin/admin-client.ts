@@ -31,14 +31,17 @@ export interface AdminClient {
   ask(request: AdminRequest): Promise<Json>;
 }
 
-export function adminClient(url: string, token: string): AdminClient {
+/** Gives a token for each request: one that is made here lives for a minute, and a command may take longer. */
+export type TokenSource = () => Promise<string>;
+
+export function adminClient(url: string, token: TokenSource): AdminClient {
   return {
     url,
     ask: async ({ method = 'GET', path, query = {}, body }) => {
       const address = new URL(path, url);
       for (const [name, value] of Object.entries(query))
         if (value !== undefined) address.searchParams.set(name, String(value));
-      const headers: Record<string, string> = { authorization: `Bearer ${token}` };
+      const headers: Record<string, string> = { authorization: `Bearer ${await token()}` };
       if (body !== undefined) headers['content-type'] = 'application/json';
       let response: Response;
       let text: string;

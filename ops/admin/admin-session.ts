@@ -1,7 +1,7 @@
 /**
  * What every admin command begins with: where the server is, who asks, and how answers are printed.
  *
- * S1  Without --token the development key in the data directory signs a token of a minute; no key is ever made here.
+ * S1  Without --token the development key in the data directory signs a token of a minute for each request; no key is ever made here.
  * S2  Exit code 0: done; 2: refused, with what to do; 1: the server failed.
  */
 import { access, readFile } from 'node:fs/promises';
@@ -15,7 +15,7 @@ import { readSecret } from '../secret-file.js';
 import type { Config, SettingKey } from '../settings.js';
 import { systemClock } from '../system-clock.js';
 import { jsonText, Output } from '../tools/output.js';
-import { type AdminClient, AdminError, adminClient, type Json } from './admin-client.js';
+import { type AdminClient, AdminError, adminClient, type Json, type TokenSource } from './admin-client.js';
 import { type Column, tableText } from './text-table.js';
 
 const tokenLifetimeSeconds = 60;
@@ -109,7 +109,7 @@ async function inSession<Options extends SessionOptions>(
   // Commander keeps what `adminCommand` and the command itself declared.
   const options = command.opts<Options>();
   try {
-    const client = adminClient(urlOf(config, options), await tokenOf(config, options));
+    const client = adminClient(urlOf(config, options), await tokensOf(config, options));
     await run(new AdminSession(client, options.json === true), options, command.args);
     return exitCodes.stopped;
   } catch (error) {
@@ -129,9 +129,11 @@ function urlOf({ host, port }: Config, { url }: SessionOptions): string {
   throw new AdminError(`--url "${url}" is not an address such as http://127.0.0.1:8080`, true);
 }
 
-async function tokenOf(config: Config, { token, as }: SessionOptions): Promise<string> {
-  if (token === '-') return (await readFile('/dev/stdin', 'utf8')).trim();
-  if (token !== undefined) return token;
+async function tokensOf(config: Config, { token, as }: SessionOptions): Promise<TokenSource> {
+  if (token !== undefined) {
+    const given = token === '-' ? (await readFile('/dev/stdin', 'utf8')).trim() : token;
+    return () => Promise.resolve(given);
+  }
   const file = config.tokenKeyFile ?? path.join(config.dataDirectory, 'development.key');
   try {
     await access(file);
@@ -141,16 +143,17 @@ async function tokenOf(config: Config, { token, as }: SessionOptions): Promise<s
       true,
     );
   }
-  try {
-    const key = await readSecret('signing key', file);
-    const user = as ?? userName();
-    return await mintToken({
-      ...{ key, user, roles: ['admin'] },
-      ...{ lifetimeSeconds: tokenLifetimeSeconds, nowMs: systemClock.now() },
-    });
-  } catch (cause) {
-    throw new AdminError(cause instanceof Error ? cause.message : String(cause), true);
-  }
+  const user = as ?? userName();
+  return async () => {
+    try {
+      return await mintToken({
+        ...{ key: await readSecret('signing key', file), user, roles: ['admin'] },
+        ...{ lifetimeSeconds: tokenLifetimeSeconds, nowMs: systemClock.now() },
+      });
+    } catch (cause) {
+      throw new AdminError(cause instanceof Error ? cause.message : String(cause), true);
+    }
+  };
 }
 
 /** Of the system, where it fits into a token; a container's user may have no name at all. */
