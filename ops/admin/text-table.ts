@@ -14,7 +14,10 @@ export function tableText(items: readonly Json[], columns: readonly Column[]): s
     columns.map(({ title }) => title),
     ...items.map((item) => columns.map(({ text }) => text(item))),
   ];
-  const widths = columns.map((_, index) => Math.max(...rows.map((row) => row[index]?.length ?? 0)));
+  // `Math.max` of all rows would be one argument each, and the stack ends at some 100,000.
+  const widths = columns.map((_, index) =>
+    rows.reduce((widest, row) => Math.max(widest, row[index]?.length ?? 0), 0),
+  );
   return rows
     .map((row) => {
       const cells = row.map((cell, index) => {
