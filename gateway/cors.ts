@@ -6,7 +6,7 @@
 export type AllowedOrigins = 'any' | readonly string[];
 
 const allowedHeaders =
-  'authorization, content-type, idempotency-key, if-match, if-none-match, prefer, traceparent, x-correlation-id';
+  'authorization, content-type, idempotency-key, if-match, if-none-match, last-event-id, prefer, traceparent, x-correlation-id';
 const exposedHeaders =
   'etag, idempotency-replayed, location, preference-applied, ratelimit, ratelimit-policy, retry-after, traceparent, x-trace-id';
 const preflightSeconds = 600;

@@ -15,7 +15,10 @@ t.test('in development any origin is welcome, and credentials stay off', async (
   t.notOk(answer.headers.has('content-length'));
   t.equal(answer.headers.get('access-control-allow-origin'), '*');
   t.equal(answer.headers.get('access-control-allow-methods'), 'POST, PUT, OPTIONS');
-  t.match(answer.headers.get('access-control-allow-headers'), /authorization.*idempotency-key.*if-match/);
+  t.match(
+    answer.headers.get('access-control-allow-headers'),
+    /authorization.*idempotency-key.*if-match.*last-event-id/,
+  );
   t.notOk(answer.headers.has('access-control-allow-credentials'));
   const put = await fixture.json('POST', path, coin, { origin: 'http://anywhere.example' });
   t.equal(put.headers.get('access-control-allow-origin'), '*');
