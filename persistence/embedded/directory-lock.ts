@@ -1,31 +1,51 @@
 /**
  * The lock file of a data directory: one process at a time. Holds the pid and, where the kernel tells, when that process
  * started, so that a pid used again does not look like the old owner. Every thread of that process takes the lock for held.
+ *
+ * L1  A holder in another container (another namespace of pids, of this boot) cannot be looked for. It lives while it touches the
+ *     file, which every holder does all the time; an owner that comes waits until it has, or has been silent for long.
+ * L2  Only an owner ends such a lock: a tool cannot tell a paused container from a dead one.
  */
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, rmSync, statSync, utimes, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { isMainThread } from 'node:worker_threads';
-import { isProcessAlive, processStart, unknownStart } from '../process-life.js';
+import {
+  isOfThisBoot,
+  isProcessAlive,
+  processNamespace,
+  processStart,
+  unknownStart,
+} from '../process-life.js';
 import { StoreFailure } from '../store-failure.js';
 
 const lockName = 'LOCK';
 /** Other processes that die or start while we try; more is a fault somewhere else. */
 const attemptsMax = 10;
+const touchEveryMs = 500;
+/** Longer than a main thread is busy, shorter than a restart in a new container should wait. The epochs fence who sleeps longer. */
+const silenceMs = 3_000;
+const pollMs = 100;
+const never = Number.NEGATIVE_INFINITY;
 /** What this thread holds. */
 const held = new Set<string>();
 
-/** Takes the lock or throws `store-locked`, naming the pid. The returned function gives it back. */
-export function lockDirectory(directory: string): () => void {
+/** Takes the lock or rejects with `store-locked`, naming the pid. The returned function gives it back. */
+export async function lockDirectory(directory: string): Promise<() => void> {
   const file = lockFile(directory);
-  const content = `${process.pid} ${processStart()}\n`;
+  const content = `${process.pid} ${processStart()} ${processNamespace()}\n`;
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
     if (create(file, content)) {
       held.add(file);
-      return () => release(file, content);
+      const touching = setInterval(() => touch(file), touchEveryMs).unref();
+      return () => {
+        clearInterval(touching);
+        release(file, content);
+      };
     }
     const found = readLock(file);
     if (found === undefined) continue;
-    if (isAlive(file, found)) {
+    if (isElsewhere(found) ? await isTouched(file) : isAlive(file, found)) {
       throw new StoreFailure('store-locked', `${directory} is in use by process ${found.split(' ')[0]}`);
     }
     removeStale(file, found);
@@ -37,14 +57,16 @@ export function lockDirectory(directory: string): () => void {
 export function lockHolder(directory: string): string | undefined {
   const file = lockFile(directory);
   const found = readLock(file);
-  return found !== undefined && isAlive(file, found) ? found.split(' ')[0] : undefined;
+  if (found === undefined) return undefined;
+  const isHeld = isElsewhere(found) ? silentMs(file) < silenceMs : isAlive(file, found);
+  return isHeld ? found.split(' ')[0] : undefined;
 }
 
 /** True when the last owner ended without giving the lock back, and nobody has taken the directory since. */
 export function wasLeftLocked(directory: string): boolean {
   const file = lockFile(directory);
   const found = readLock(file);
-  return found !== undefined && !isAlive(file, found);
+  return found !== undefined && !isElsewhere(found) && !isAlive(file, found);
 }
 
 function lockFile(directory: string): string {
@@ -73,6 +95,38 @@ function readLock(file: string): string | undefined {
     if (isCode(error, 'ENOENT')) return undefined;
     throw error;
   }
+}
+
+/** Of this boot and another namespace (L1). Locks of earlier versions name none. */
+function isElsewhere(content: string): boolean {
+  const [, start = unknownStart, namespace] = content.trim().split(' ');
+  return namespace !== undefined && namespace !== processNamespace() && isOfThisBoot(start);
+}
+
+/** True at the first touch that is seen; false when the file is gone, or was not touched for long. */
+async function isTouched(file: string): Promise<boolean> {
+  const first = touchedAt(file);
+  for (let polls = 0; polls < silenceMs / pollMs && silentMs(file) < silenceMs; polls++) {
+    await pause(pollMs);
+    const last = touchedAt(file);
+    if (last !== first) return last !== never;
+  }
+  return false;
+}
+
+function silentMs(file: string): number {
+  return Date.now() - touchedAt(file);
+}
+
+/** By the machine's clock, which its containers share; `never` when there is no file. */
+function touchedAt(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? never;
+}
+
+function touch(file: string): void {
+  const now = new Date();
+  // A touch that fails is silence.
+  utimes(file, now, now, () => {});
 }
 
 function isAlive(file: string, content: string): boolean {

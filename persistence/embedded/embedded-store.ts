@@ -55,7 +55,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   }
   const isFirst = options.lock ?? true;
   if (isFirst) mkdirSync(directory, { recursive: true });
-  const unlock = isFirst ? lockDirectory(directory) : (): void => {};
+  const unlock = isFirst ? await lockDirectory(directory) : (): void => {};
   try {
     const manifest = readManifestFile(directory);
     if (manifest !== undefined) checkManifest(directory, manifest, partitionCount);

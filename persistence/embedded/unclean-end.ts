@@ -50,7 +50,7 @@ export async function settleUncleanEnd(directory: string): Promise<void> {
   if (!wasLeftLocked(directory) && !existsSync(path.join(directory, noteName))) return;
   let unlock: () => void;
   try {
-    unlock = lockDirectory(directory);
+    unlock = await lockDirectory(directory);
   } catch (error) {
     // An owner came in between and has done it; on a medium that takes no writes nobody can.
     if (error instanceof StoreFailure || isReadOnly(error)) return;

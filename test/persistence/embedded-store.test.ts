@@ -1,6 +1,14 @@
 /** What only the embedded store has: its directory, its lock, its guard against a full disk, its durable watermark. */
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  statfsSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
@@ -10,8 +18,10 @@ import { LogEnvironment } from '../../persistence/embedded/log-environment.js';
 import { noteFailedWrite } from '../../persistence/embedded/unclean-end.js';
 import { firstPosition } from '../../persistence/first-position.js';
 import { openStore, openStoreReader } from '../../persistence/open-store.js';
+import { processStart } from '../../persistence/process-life.js';
 import type { StoreClock } from '../../persistence/store-clock.js';
 import { LogWriter } from '../contracts/log-writer.js';
+import { until } from '../support/until.js';
 import { freeBytesMin, machineClock, temporaryDirectory } from './embedded-place.js';
 
 const partitionCount = 2;
@@ -63,6 +73,30 @@ t.test(
     writeFileSync(path.join(directory, 'LOCK'), '1 another-boot:17\n');
     const store = await openEmbeddedStore({ directory, partitionCount, clock, freeBytesMin });
     await store.close();
+  },
+);
+
+t.test(
+  'L1, L2: the lock of another container holds while that one touches it, and is not ended by a tool',
+  { skip: noProc() },
+  async (t) => {
+    const directory = directoryFor(t);
+    const lock = path.join(directory, 'LOCK');
+    const open = () => openEmbeddedStore({ directory, partitionCount, clock, freeBytesMin });
+    const longAgo = new Date(0);
+    const store = await open();
+    utimesSync(lock, longAgo, longAgo);
+    await until(() => statSync(lock).mtimeMs > 0);
+    await store.close();
+    writeFileSync(lock, `1 ${processStart()} pid:[1]\n`);
+    const living = setInterval(() => utimesSync(lock, new Date(), new Date()), 100);
+    await t.rejects(open(), { code: 'store-locked', message: /process 1$/ });
+    clearInterval(living);
+    utimesSync(lock, longAgo, longAgo);
+    await (await openStoreReader({ url: `embedded:${directory}` }, clock)).close();
+    t.match(readFileSync(lock, 'utf8'), 'pid:[1]');
+    await (await open()).close();
+    t.notOk(existsSync(lock));
   },
 );
 
