@@ -6,13 +6,17 @@ import { commandCall, queryCall } from '../../actors/model/call.js';
 import { defineContract, send } from '../../actors/model/contract.js';
 import { defineModule } from '../../actors/model/module.js';
 import { Type } from '../../actors/model/typebox.js';
+import { entryText } from '../../ops/tools/entry-text.js';
 import { actorHash } from '../../persistence/entry.js';
+import { readableEntry } from '../../runtime/inspect/readable-entry.js';
+import { SchemaCatalogue } from '../../runtime/schema-catalogue.js';
 import { counterContract, counterModule } from '../support/counter-module.js';
 import { scanJournal } from '../support/journal-scan.js';
 import { idsOn, TestSystem } from '../support/test-system.js';
 
 const add = (id: string, amount = 1) => commandCall(counterContract, id, 'add', { amount });
 const curse = (id: string) => commandCall(counterContract, id, 'curse', {});
+const none = new Uint8Array(0);
 const parked = { type: 'failure', code: 'actor-parked' };
 
 t.test('a throw in evolve refuses the command, and the actor is folded again without its half', async (t) => {
@@ -205,6 +209,14 @@ t.test('a reply that the code of its actor cannot take is given again once that 
   t.same((await system.counter('a')).heard.toSorted(), ['t1=reply', 't2=reply', 't3=reply']);
   t.same((await system.counter('b')).received, ['a:1', 'a:2', 'a:3']);
   scanJournal(system.disk);
+  const words = { catalogue: SchemaCatalogue.parse(await system.store.readManifest()), kinds: undefined };
+  const entries = Array.from({ length: system.disk.flushedPosition(0) }, (_, index) => {
+    return readableEntry(words, {
+      position: index + 1,
+      bytes: system.disk.entry(0, index + 1)?.bytes ?? none,
+    });
+  });
+  t.match(entries.map(entryText).join('\n'), /timer {4}reply m0\.\d+\.\d+ at \S+: reply to receive/);
   await system.stop();
 });
 
