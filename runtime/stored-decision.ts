@@ -74,6 +74,7 @@ export function storedTimer(kind: Kind, timer: TimerOrder, now: number): StoredT
   if (command === undefined) throw new TypeError(`No command "${timer.command}" for timer "${timer.name}".`);
   if (timer.type === 'perform') {
     const { port, activity, input, idempotencyKey, timeoutMs } = timer;
+    if (Number.isNaN(timeoutMs)) throw new TypeError(`Activity "${timer.name}" has no timeout.`);
     return [
       timer.name,
       now,
@@ -82,6 +83,7 @@ export function storedTimer(kind: Kind, timer: TimerOrder, now: number): StoredT
       1,
     ];
   }
+  if (!Number.isFinite(timer.dueAt)) throw new TypeError(`Timer "${timer.name}" has no time.`);
   return [timer.name, timer.dueAt, command.schemaId, detached(command.input.toFields(timer.payload))];
 }
 

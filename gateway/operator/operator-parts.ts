@@ -96,6 +96,9 @@ export function isRejected(value: unknown): value is Rejection {
   return typeof value === 'object' && value !== null && 'type' in value && value.type === 'rejection';
 }
 
+/** One beyond what a date can be (a deadline that is none) is shown as the last that can. */
 export function isoTime(at: number): string {
-  return new Date(at).toISOString();
+  return new Date(Math.min(at, lastDate)).toISOString();
 }
+
+const lastDate = 8.64e15;

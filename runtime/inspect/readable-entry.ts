@@ -205,6 +205,7 @@ function dataOf(
   return { type: name, schema_version: version, ...(known ?? { fields }) };
 }
 
+/** Looking must not fail on a time that is no date. */
 function timeText(ms: number): string {
-  return new Date(ms).toISOString();
+  return Number.isNaN(new Date(ms).getTime()) ? String(ms) : new Date(ms).toISOString();
 }

@@ -261,7 +261,7 @@ export class SagaDraft implements Move, Dispatch {
       if (step.when !== undefined && !step.when(context)) {
         return this.emit({ type: 'StepSkipped', data: { step: name } });
       }
-      if (step.sleepMs !== undefined) return begin(null, this.ctx.now + Math.max(0, step.sleepMs(context)));
+      if (step.sleepMs !== undefined) return begin(null, this.ctx.now + lengthOf(step.sleepMs(context)));
       const items = step.items?.(context) ?? null;
       const bound = pastBounds(step, items, this.messages.length);
       if (bound === undefined) return begin(items);
@@ -275,6 +275,12 @@ export class SagaDraft implements Move, Dispatch {
     // Attempt 0: a retry by a person asks again (see `resume` of the fold).
     this.#over(task, notSent(cause), 0, false, this.instance.stage > this.plan.pivot);
   }
+}
+
+/** Of a sleep. Throws on what is no number: its timer would never be due. */
+function lengthOf(sleepMs: number): number {
+  if (!Number.isFinite(sleepMs)) throw new TypeError('A delay is a number.');
+  return Math.max(0, sleepMs);
 }
 
 /** The definition's own events: its contract names them, the runtime's own does not. */

@@ -178,7 +178,8 @@ function begun(move: Move, plan: SagaPlan, now: number): Accepted {
   const { armedAt } = move;
   // It may be over at once, every step passed over.
   if (armedAt === undefined) return withTimers(move, noTimers);
-  return withTimers(move, [setWake(armedAt === 0 ? now + reminderMs : armedAt, plan.version)]);
+  const isTimed = armedAt > 0 && armedAt !== Number.POSITIVE_INFINITY;
+  return withTimers(move, [setWake(isTimed ? armedAt : now + reminderMs, plan.version)]);
 }
 
 /**

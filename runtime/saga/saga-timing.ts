@@ -41,7 +41,8 @@ export function dueAt(plan: SagaPlan, instance: SagaInstance): number {
 /** When the present wait of a task ends by itself. */
 export function waitEndsAt(step: PlannedStep, { waiting, since, until, attempt }: Task): number {
   if (waiting === 'answer' || waiting === 'signal') return since + step.timeoutMs;
-  if (waiting === 'sleep') return until;
+  // NaN: of before a delay that is no number failed its step.
+  if (waiting === 'sleep') return Number.isNaN(until) ? since : until;
   // Events of the first version did not name the time.
   if (waiting === 'retry') return until > 0 ? until : since + step.retryDelayMs * 2 ** (attempt - 1);
   return Number.POSITIVE_INFINITY;

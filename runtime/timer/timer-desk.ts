@@ -6,6 +6,7 @@
  * D2  A timer is gone once the record it fired is in a group; a crash before that fires it again, with the same cause.
  *     Between leaving the queue and that record it stands in `#firing`, and sweeps go on keeping its row.
  *     One that falls due with the outcome of an activity stands in `#ordered` from its order on (`activity-desk.ts`).
+ *     A time that is none (NaN, of before it was refused) is long past: in the queue it would hold up all others.
  * D3  A timer set and cancelled between two sweeps never reaches the table: nearly every saga's.
  */
 import type { TableDelete, TablePut } from '../../persistence/tables.js';
@@ -121,7 +122,8 @@ export class TimerDesk {
       markGone(partition, key, isStored);
       return undefined;
     }
-    const [name, dueAt, schema, fields] = timer;
+    const [name, storedDueAt, schema, fields] = timer;
+    const dueAt = timeOf(storedDueAt);
     const isActivity = timer[4] === 1;
     partition.dirtyTimers.set(key, isStored);
     return this.#add(key, {
@@ -216,7 +218,8 @@ export class TimerDesk {
   /** Takes a stored row back in at recovery. */
   load(partition: Partition, value: Uint8Array): void {
     const row = decodeRow(value) as TimerRow;
-    const [kindSchemaId, id, name, dueAt, schema, fields, trail = noTrail, isActivity = 0] = row;
+    const [kindSchemaId, id, name, storedDueAt, schema, fields, trail = noTrail, isActivity = 0] = row;
+    const dueAt = timeOf(storedDueAt);
     this.#add(keyOf(partition, kindSchemaId, id, name), {
       partition,
       kindSchemaId,
@@ -241,6 +244,10 @@ export class TimerDesk {
   #isStored(partition: Partition, key: string): boolean {
     return this.#standing(key)?.isStored ?? partition.dirtyTimers.get(key) ?? false;
   }
+}
+
+function timeOf(dueAt: number): number {
+  return Number.isNaN(dueAt) ? 0 : dueAt;
 }
 
 function markGone(partition: Partition, key: string, isStored: boolean): void {

@@ -115,3 +115,15 @@ t.test('a timer fires within a second when the wall clock is set to its time', a
   t.equal((await rangIn(system, 'a')).length, 1);
   await system.stop();
 });
+
+t.test('a timer without a time is refused, and holds up no other', async (t) => {
+  const system = await TestSystem.start({ partitionCount: 1 });
+  const now = system.clock.now();
+  for (const dueAt of [Number.NaN, Number.POSITIVE_INFINITY, undefined as never, '5' as never])
+    t.match(await system.ask(schedule('a', 'never', dueAt)), { type: 'failure', code: 'internal' });
+  await system.ask(schedule('b', 'one', now + 1_000));
+  await system.clock.advance(2_000);
+  t.equal((await rangIn(system, 'b')).length, 1);
+  t.equal((await system.metrics())[0]?.timers, 0);
+  await system.stop();
+});

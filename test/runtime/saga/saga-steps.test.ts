@@ -319,6 +319,23 @@ t.test('a sleep lasts as long as it says, across its own firings, and never less
   t.same(tagsOf(world), ['after']);
 });
 
+t.test('a delay that is no number fails its step, and the timer has a time', async (t) => {
+  for (const sleepMs of [Number.NaN, Number.POSITIVE_INFINITY, undefined as never]) {
+    const world = started([undoable('first'), { name: 'nap', sleepMs: () => sleepMs }]);
+    world.reply('first');
+    t.same(tagsOf(world), ['undo:first']);
+    t.match(world.status().errors, [/delay of step nap threw/]);
+    t.ok(Number.isFinite(world.timerAt));
+  }
+});
+
+t.test('a pivot that may take for ever has a timer that looks for it', async (t) => {
+  const world = started([{ ...plain('pivot'), pivot: true, timeoutMs: Number.POSITIVE_INFINITY } as never]);
+  t.ok(Number.isFinite(world.timerAt));
+  world.reply('pivot');
+  t.equal(world.state, 'completed');
+});
+
 t.test('a saga waits for a signal, takes one that came before, and no second one', async (t) => {
   const steps = [plain('a'), { name: 'approval', signal: 'approved' }, plain('b')];
   const waiting = started(steps);

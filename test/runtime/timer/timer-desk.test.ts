@@ -108,6 +108,19 @@ const action = fc.oneof(
   fc.record({ type: fc.constant('reopen' as const) }),
 );
 
+t.test('D2: a timer whose time is none, of an earlier program, is due at once', async (t) => {
+  const partition = await openPartition();
+  const table = new TimerTable();
+  const desk = new TimerDesk();
+  desk.apply(partition, kind, 's-1', ['wake', Number.NaN, schema, []], trail);
+  desk.apply(partition, kind, 's-2', ['wake', 20, schema, []], trail);
+  table.sweep(desk, partition);
+  for (const each of [desk, reopened(partition, table).desk]) {
+    t.equal(each.nextDueAt, 0);
+    t.same(dueNames(each), ['s-1@0', 's-2@20']);
+  }
+});
+
 t.test('D1: after any course, table and records together give the timers that were last set', async () => {
   const partition = await openPartition();
   fc.assert(
