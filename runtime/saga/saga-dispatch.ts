@@ -19,6 +19,7 @@ import type { SagaInstance } from './saga-instance.js';
 import { contextOf, isActivity, isChild, isFailure, ordered, tagged, undone } from './saga-order.js';
 import type { PlannedStep, SagaPlan } from './saga-plan.js';
 import { pathOf, stepOf, type Task } from './saga-task.js';
+import { wakeTimer } from './saga-timing.js';
 
 export interface Begun {
   readonly task: Task;
@@ -85,7 +86,7 @@ function performOrder(
 ): TimerOrder {
   return {
     type: 'perform',
-    name: what === 'do' ? path : `undo:${path}`,
+    name: what === 'do' ? timerOf(path) : `undo:${path}`,
     port,
     activity,
     input,
@@ -94,6 +95,16 @@ function performOrder(
     timeoutMs: step.timeoutMs,
     command: 'performed',
   };
+}
+
+/** An order stands under a timer's name, and one is taken. No step has a colon in its name. */
+function timerOf(path: string): string {
+  return path === wakeTimer ? `do:${path}` : path;
+}
+
+/** The step, or undo, whose activity stood under the name. */
+export function tagOfTimer(name: string): string {
+  return name === timerOf(wakeTimer) ? wakeTimer : name;
 }
 
 function childStart(

@@ -15,13 +15,14 @@ import type { Contract } from '../../actors/model/contract.js';
 import { type Rejection, reject, type TimerOrder } from '../../actors/model/message.js';
 import type { SagaDefinition, SagaSummary } from '../../actors/model/saga.js';
 import { contractOf, type OperatorVerb, type SagaContract } from './saga-contract.js';
+import { tagOfTimer } from './saga-dispatch.js';
 import type { Move } from './saga-draft.js';
 import { evolveSaga, type PlanOf } from './saga-evolve.js';
 import { initialInstance, isLive, isOpen, isStarted, type SagaInstance } from './saga-instance.js';
 import { SagaMoves } from './saga-moves.js';
 import { planVersions, type SagaPlan } from './saga-plan.js';
 import { snapshotOf } from './saga-snapshot.js';
-import { dueAt } from './saga-timing.js';
+import { dueAt, wakeTimer } from './saga-timing.js';
 import {
   activityAnswer,
   cancelled,
@@ -116,7 +117,7 @@ function behaviourOf(plan: SagaPlan, planOf: PlanOf): Behaviour {
         return move === undefined || 'type' in move ? { reply: null } : accepted(move, instance, null);
       },
       performed: (instance, { tag, ...outcome }, ctx) =>
-        accepted(moves.settle(instance, tag, activityAnswer(outcome), ctx), instance, null),
+        accepted(moves.settle(instance, tagOfTimer(tag), activityAnswer(outcome), ctx), instance, null),
       signal: (instance, input, ctx) => {
         const move = refusesCaller(instance, ctx) ?? signalled(moves, instance, input, ctx);
         return move !== undefined && 'type' in move ? move : accepted(move, instance, null);
@@ -147,8 +148,6 @@ function behaviourOf(plan: SagaPlan, planOf: PlanOf): Behaviour {
   };
 }
 
-/** The one timer of a live instance. */
-export const wakeTimer = 'wake';
 const noTimers: readonly TimerOrder[] = [];
 const cancelWake: readonly TimerOrder[] = [{ type: 'cancel', name: wakeTimer }];
 const noEffects: Accepted = { reply: undefined };

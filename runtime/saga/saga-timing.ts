@@ -13,6 +13,9 @@ import { firstOfStage, isOpen, type SagaInstance } from './saga-instance.js';
 import type { PlannedStep, SagaPlan } from './saga-plan.js';
 import { stepOf, type Task } from './saga-task.js';
 
+/** The one timer of a live instance. */
+export const wakeTimer = 'wake';
+
 /** Time of the next thing to do; `Infinity` when only an answer or a person can move the instance. */
 export function dueAt(plan: SagaPlan, instance: SagaInstance): number {
   if (!isOpen(instance)) return Number.POSITIVE_INFINITY;

@@ -5,7 +5,7 @@
 import { OperatingError } from '../../actors/model/errors.js';
 import type { KindTable } from '../kind-table.js';
 import type { LiveTimer } from '../timer/timer-desk.js';
-import { wakeTimer } from './saga-machine.js';
+import { wakeTimer } from './saga-timing.js';
 
 /** Ids named per version; a person needs an example, not a list of thousands. */
 const idsNamedMax = 10;

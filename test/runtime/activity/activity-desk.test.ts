@@ -289,6 +289,37 @@ t.test('a saga whose deadline passes waits for its activity before it undoes', a
   await system.stop();
 });
 
+t.test('an activity step that is called wake leaves its saga the timer', async (t) => {
+  const alarm = defineSaga({
+    name: 'alarm',
+    version: 1,
+    input: Type.Object({}),
+    deadlineMs: 5_000,
+    steps: [
+      { name: 'wake', activity: () => perform(bankPort, 'pack', {}) },
+      { name: 'answered', signal: 'answered' },
+    ],
+    events: {},
+  });
+  const desk = new Desk();
+  const alarms = [defineModule({ name: 'alarms', aggregates: [], sagas: [alarm], ports: [bankPort] })];
+  const system = await open(desk, { modules: alarms });
+  await system.ask({ type: 'command', kind: 'alarm', id: 'a1', command: 'start', payload: {} });
+  t.same(desk.keys, ['alarm/a1/wake/do']);
+  desk.result(0);
+  await system.clock.advance(10);
+  const step = async () => {
+    const answer = await system.ask({
+      ...{ type: 'query', kind: 'alarm', id: 'a1', query: 'status', payload: {} },
+    } as const);
+    return answer.type === 'reply' ? answer.reply : answer;
+  };
+  t.match(await step(), { state: 'running', current_step: 'answered' });
+  await system.clock.advance(10_000);
+  t.match(await step(), { state: 'compensated', errors: ['Saga timeout'] });
+  await system.stop();
+});
+
 t.test('a system without adapters fails the step, and stays up', async (t) => {
   const system = await TestSystem.start({ modules });
   await system.ask(start('e1'));
