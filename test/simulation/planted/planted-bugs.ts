@@ -420,7 +420,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'the gateway does not look at the body',
     breaks: 'I14: another request under the same key is answered',
     file: 'gateway/request-input',
-    find: 'settings.fingerprint.of(sent.body)',
+    find: 'settings.fingerprint.of(wordsOf(sent, route))',
     replace: 'settings.fingerprint.of(Buffer.alloc(0))',
   },
   {
