@@ -143,13 +143,13 @@ export class MessageDesk {
     } else if (activation.phase === 'parked') {
       this.#refusals.record(activation, failureOutcome('actor-parked', 'The actor is parked.'), origin);
     } else if (item[9] === 0) {
-      this.#runReply(activation, keptReply(item), origin);
+      this.#runReply(activation, tagOf(item), item[10] as StoredOutcome, origin);
     } else {
       this.#runStored(activation, item[9], item[10], origin);
     }
   }
 
-  #runReply(activation: Activation, [tag, stored]: KeptReply, origin: Origin): Executed {
+  #runReply(activation: Activation, tag: string, stored: StoredOutcome, origin: Origin): Executed {
     return this.#executor.reply(activation, this.#toReply(tag, stored), origin);
   }
 
@@ -237,7 +237,7 @@ export class MessageDesk {
     };
     const { outcome } =
       schema === 0
-        ? this.#runReply(activation, fields as KeptReply, origin)
+        ? this.#runReply(activation, ...(fields as KeptReply), origin)
         : this.#runStored(activation, schema, fields, origin);
     if (outcome[0] === outcomeFailure && activation.kind.isSaga && activation.phase === 'ready') {
       // A live saga is never without its timer, and no reply to it is lost.
@@ -279,13 +279,15 @@ class MessageOrigin implements Origin {
   }
 
   kept(dueAt: number): StoredTimer | undefined {
-    return this.#reply && [`reply ${this.commandId}`, dueAt, 0, keptReply(this.#reply)];
+    if (this.#reply === undefined) return undefined;
+    const reply: KeptReply = [tagOf(this.#reply), this.#reply[10] as StoredOutcome];
+    return [`reply ${this.commandId}`, dueAt, 0, reply];
   }
 }
 
-/** Of a message that is a reply. */
-function keptReply(item: MessageItem): KeptReply {
-  return [item[11] === 0 ? '' : item[11], item[10] as StoredOutcome];
+/** Of a reply. */
+function tagOf(item: MessageItem): string {
+  return item[11] === 0 ? '' : item[11];
 }
 
 const noRoles: readonly string[] = [];
