@@ -2,14 +2,16 @@
  * One answer of uWebSockets.js, from its request to its end.
  *
  * UE1  After the client has left the native response is never touched again.
- * UE2  One cork per answer: status, headers and body leave in one write.
+ * UE2  One cork per answer: status, headers and body leave in one write, unless the body is large (`uws-large-body.ts`).
+ * UE3  An exchange has ended when its answer is out: the server does not close before.
  */
 import { STATUS_CODES } from 'node:http';
 import type { TransportAnswer, TransportExchange, TransportStream } from './transport.js';
+import { type EndingResponse, endLargeBody, largeBodyFrom } from './uws-large-body.js';
 import { type ChunkedResponse, UwsStream } from './uws-stream.js';
 
 /** The part of uWS's response that is used here. */
-export interface AnswerResponse extends ChunkedResponse {
+export interface AnswerResponse extends ChunkedResponse, EndingResponse {
   writeStatus(status: string): unknown;
   writeHeader(name: string, value: string): unknown;
   endWithoutBody(reportedContentLength?: number, closeConnection?: boolean): unknown;
@@ -29,6 +31,8 @@ export class UwsExchange implements TransportExchange {
   readonly #transport: OpenExchanges;
   readonly #res: AnswerResponse;
   #done = false;
+  /** Answered, and a part of it is still here. */
+  #isGoingOut = false;
   #stream: UwsStream | undefined;
   aborted = false;
   isHead = false;
@@ -42,6 +46,7 @@ export class UwsExchange implements TransportExchange {
   abort(): void {
     this.aborted = true;
     this.#stream?.aborted();
+    if (this.#isGoingOut) this.#isOut();
     if (this.#done) return;
     this.#done = true;
     this.#transport.settle();
@@ -50,8 +55,8 @@ export class UwsExchange implements TransportExchange {
   send(answer: TransportAnswer): void {
     if (this.#done) return;
     this.#done = true;
+    this.#isGoingOut = true;
     this.#write(answer, this.#transport.isClosing);
-    this.#transport.settle();
   }
 
   stream({ status, headers }: Omit<TransportAnswer, 'body'>): TransportStream | undefined {
@@ -68,19 +73,29 @@ export class UwsExchange implements TransportExchange {
 
   sendAndClose(answer: TransportAnswer): void {
     this.#done = true;
+    this.#isGoingOut = true;
     this.#write(answer, true);
+  }
+
+  #isOut(): void {
+    this.#isGoingOut = false;
     this.#transport.settle();
   }
 
   #write({ status, headers, body }: TransportAnswer, close: boolean): void {
     const res = this.#res;
+    const isBodiless = this.isHead || status === 204 || status === 304;
+    const isLarge = !isBodiless && body.length >= largeBodyFrom;
     res.cork(() => {
       this.#writeHead(status, headers);
-      const isBodiless = this.isHead || status === 204 || status === 304;
-      if (!isBodiless) res.end(body, close);
+      // The client is told; the connection itself is closed with the server.
+      if (isLarge && close) res.writeHeader('connection', 'close');
+      if (isLarge) endLargeBody(res, Buffer.from(body), () => this.#isOut());
+      else if (!isBodiless) res.end(body, close);
       else if (close) res.endWithoutBody(0, true);
       else this.#endWithoutBody(status, body);
     });
+    if (!isLarge) this.#isOut();
   }
 
   #writeHead(status: number, headers: readonly string[]): void {

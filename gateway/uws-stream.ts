@@ -12,7 +12,7 @@ import type { TransportStream } from './transport.js';
 export interface ChunkedResponse {
   cork(run: () => void): unknown;
   write(chunk: string): boolean;
-  onWritable(handler: () => boolean): unknown;
+  onWritable(handler: (offset: number) => boolean): unknown;
   end(body: string, closeConnection: boolean): unknown;
   close(): unknown;
 }

@@ -1,4 +1,6 @@
 /** Health, metrics, the start and the stop of the gateway. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import t from 'tap';
 import { createUwsTransport, unavailable } from '../../gateway/uws-server.js';
 import { GatewayFixture } from './gateway-fixture.js';
@@ -76,6 +78,53 @@ t.test('a stop answers what is in flight, closes what is idle and accepts nothin
   await closing;
   await Promise.all([idle.closed(), busy.closed()]);
   await fixture.close();
+});
+
+t.test('a stop waits until a large answer is out, however slowly its client reads', async (t) => {
+  const fixture = await GatewayFixture.start();
+  // More than the sockets of both ends take.
+  const text = 'x'.repeat(32_000_000);
+  fixture.actors.nextAnswers.push({ type: 'reply', reply: { text }, version: 1, replayed: false });
+  const socket = connect(fixture.port, '127.0.0.1');
+  socket.pause();
+  const head = `GET /api/v1/jars/j1 HTTP/1.1\r\nHost: a\r\nAuthorization: ${await fixture.token()}\r\n\r\n`;
+  socket.write(head);
+  while (fixture.observed.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  const closing = fixture.close();
+  let received = 0;
+  socket.on('data', (bytes: Buffer) => (received += bytes.length));
+  socket.resume();
+  await once(socket, 'end');
+  await closing;
+  t.ok(received > text.length, `${received} bytes`);
+});
+
+t.test('a large answer is whole, and its connection goes on', async (t) => {
+  const fixture = await GatewayFixture.start();
+  t.teardown(() => fixture.close());
+  const connection = await fixture.open();
+  t.teardown(() => connection.destroy());
+  const headers = { authorization: await fixture.token() };
+  for (const characters of [16_383, 16_384, 1_000_000, 10]) {
+    const reply = { text: 'ü€x'.repeat(characters / 3) };
+    fixture.actors.nextAnswers.push({ type: 'reply', reply, version: 1, replayed: false });
+    const answer = await connection.send({ path: '/api/v1/jars/j1', headers });
+    t.ok(answer.body === JSON.stringify(reply), `${characters} characters`);
+  }
+});
+
+t.test('a client that leaves in the middle of a large answer holds no stop up', async (t) => {
+  const fixture = await GatewayFixture.start();
+  const text = 'x'.repeat(32_000_000);
+  fixture.actors.nextAnswers.push({ type: 'reply', reply: { text }, version: 1, replayed: false });
+  const socket = connect(fixture.port, '127.0.0.1');
+  socket.write(`GET /api/v1/jars/j1 HTTP/1.1\r\nHost: a\r\nAuthorization: ${await fixture.token()}\r\n\r\n`);
+  await once(socket, 'data');
+  socket.pause();
+  const closing = fixture.close();
+  socket.destroy();
+  await closing;
+  t.equal(fixture.gateway.inFlightCount, 0);
 });
 
 t.test('an address in use is refused with a code', async (t) => {
