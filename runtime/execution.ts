@@ -95,7 +95,38 @@ export class Executor {
       return this.#refusals.record(activation, rejected, naming(origin, command.schemaId), now);
     }
     if (expectedVersion >= 0 && expectedVersion !== activation.version) return conflictAt(activation.version);
-    return this.#accept(activation, decision as Accepted, command, origin, now);
+    const accepted = decision as Accepted;
+    if (command.unrecorded === undefined) return this.#accept(activation, accepted, command, origin, now);
+    const executed = this.#accept(activation, accepted, command, origin, now, true);
+    const { outcome } = executed;
+    if (outcome[0] !== outcomeFailure) return executed;
+    return this.#unrecorded(activation, command, fields, outcome, origin, now);
+  }
+
+  /** The command once more, told why what was decided on it at first is not recorded. */
+  #unrecorded(
+    activation: Activation,
+    command: CommandEntry,
+    fields: readonly unknown[],
+    failed: Extract<StoredOutcome, readonly [typeof outcomeFailure, ...unknown[]]>,
+    origin: Origin,
+    now: number,
+  ): Executed {
+    if (activation.phase !== 'ready') return this.#refusals.record(activation, failed, origin, now);
+    const [, code, detail] = failed;
+    let acceptance: Accepted | undefined;
+    try {
+      const ctx = new DecisionContext(activation, now, origin);
+      acceptance = command.unrecorded?.(activation.state, command.input.fromFields(fields), ctx, {
+        code,
+        detail,
+      });
+    } catch (cause) {
+      this.#thrown(activation, command.name, cause, origin);
+    }
+    return acceptance === undefined
+      ? this.#refusals.record(activation, failed, origin, now)
+      : this.#accept(activation, acceptance, command, origin, now);
   }
 
   /** Gives an actor the outcome of a message it sent. */

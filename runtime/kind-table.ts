@@ -32,6 +32,8 @@ export interface CommandEntry {
     input: unknown,
     ctx: DecideContext,
   ) => Decision<Contract, unknown, unknown>;
+  /** See `unrecorded` of the definition. */
+  readonly unrecorded: NonNullable<AggregateDefinition['unrecorded']>[string] | undefined;
 }
 
 export interface QueryEntry {
@@ -246,6 +248,7 @@ function compileKind(
       input,
       reply,
       decide: behaviour(definition.decide, name, command),
+      unrecorded: definition.unrecorded?.[command],
     };
   });
   const queries = Object.entries(contract.queries).map(

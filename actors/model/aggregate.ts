@@ -102,6 +102,18 @@ export interface AggregateDefinition<K extends Contract = Contract, State = unkn
     reply: TaggedReply,
     ctx: DecideContext,
   ) => Acceptance<K, undefined, State>;
+  /**
+   * For commands from inside that must not be lost: what was decided on one was past a bound and is not recorded, so it is
+   * decided once more, on that failure.
+   */
+  readonly unrecorded?: {
+    readonly [N in CommandName<K>]?: (
+      state: State,
+      input: CommandInput<K, N>,
+      ctx: DecideContext,
+      failure: { readonly code: string; readonly detail: string },
+    ) => Acceptance<K, CommandReply<K, N>, State>;
+  };
   readonly snapshot: SnapshotSpec<State>;
   /** True while the actor still has work of its own to do (an open saga); kept as a flag in its row. */
   readonly isOpen?: (state: State) => boolean;

@@ -160,10 +160,10 @@ export class SagaDraft implements Move, Dispatch {
   }
 
   /** From forward to backward. */
-  turnBack(refusal: SagaRefusal, reason: string): void {
+  turnBack(refusal: SagaRefusal, reason: string, withClosing = true): void {
     const { definition } = this.plan;
     const context = new StepContext(this.instance, this.ctx);
-    const closing = closed(() => definition.onCompensating?.(context, refusal));
+    const closing = closed(() => (withClosing ? definition.onCompensating?.(context, refusal) : undefined));
     // Giving back what was taken matters more than saying so.
     if (isCause(closing)) {
       const reasons = `${reason}; ${failureText(closing)}`;

@@ -18,6 +18,7 @@ import { contractOf, type OperatorVerb, type SagaContract } from './saga-contrac
 import { tagOfTimer } from './saga-dispatch.js';
 import type { Move } from './saga-draft.js';
 import { evolveSaga, type PlanOf } from './saga-evolve.js';
+import type { Cause } from './saga-failure.js';
 import { initialInstance, isLive, isOpen, isStarted, type SagaInstance } from './saga-instance.js';
 import { SagaMoves } from './saga-moves.js';
 import { planVersions, type SagaPlan } from './saga-plan.js';
@@ -73,6 +74,7 @@ export function compileSaga(definition: SagaDefinition): CompiledSaga {
 
 type Behaviour = Omit<AggregateDefinition<SagaContract, SagaInstance>, 'contract'>;
 type Accepted = Acceptance<SagaContract, undefined, SagaInstance>;
+type Woken = Acceptance<SagaContract, null, SagaInstance>;
 
 function behaviourOf(plan: SagaPlan, planOf: PlanOf): Behaviour {
   const moves = new SagaMoves(planOf);
@@ -85,6 +87,13 @@ function behaviourOf(plan: SagaPlan, planOf: PlanOf): Behaviour {
       const move = operated(moves, instance, verb, reason, ctx);
       return 'type' in move ? move : { ...effects(move, instance), reply: status(ctx.id) };
     };
+  const woken = (instance: SagaInstance, ctx: DecideContext, failure?: Cause): Woken => {
+    if (!isLive(instance)) return { reply: null };
+    const move = moves.look(instance, ctx, failure);
+    if (move === undefined) return { timers: [wakeAt(instance, planOf, ctx.now)], reply: null };
+    const timers = move.armedAt === undefined ? cancelWake : [wakeAt(move.instance, planOf, ctx.now)];
+    return { ...withTimers(move, timers), reply: null };
+  };
   return {
     type: 'aggregate',
     initial: initialInstance,
@@ -100,13 +109,7 @@ function behaviourOf(plan: SagaPlan, planOf: PlanOf): Behaviour {
         const move = moves.start(plan, input as Readonly<Record<string, unknown>>, ctx, linkOf(link));
         return { ...begun(move, plan, ctx.now), reply: null };
       },
-      wake: (instance, _input, ctx) => {
-        if (!isLive(instance)) return { reply: null };
-        const move = moves.look(instance, ctx);
-        if (move === undefined) return { timers: [wakeAt(instance, planOf, ctx.now)], reply: null };
-        const timers = move.armedAt === undefined ? cancelWake : [wakeAt(move.instance, planOf, ctx.now)];
-        return { ...withTimers(move, timers), reply: null };
-      },
+      wake: (instance, _input, ctx) => woken(instance, ctx),
       childEnded: (instance, ended, ctx) =>
         accepted(moves.settle(instance, ended.tag, childAnswer(ended), ctx), instance, null),
       cancelChild: (instance, by, ctx) => {
@@ -130,6 +133,13 @@ function behaviourOf(plan: SagaPlan, planOf: PlanOf): Behaviour {
       retry: operator('retry'),
       skip: operator('skip'),
       abort: operator('abort'),
+    },
+    unrecorded: {
+      wake: (instance, _input, ctx, failure) => woken(instance, ctx, failure),
+      childEnded: (instance, { tag, state }, ctx, failure) => {
+        const answer = { type: 'failure', ...failure, isUnsure: state !== 'compensated' } as const;
+        return accepted(moves.settle(instance, tag, answer, ctx), instance, null);
+      },
     },
     evolve: evolveSaga(planOf),
     read: {

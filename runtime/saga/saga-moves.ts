@@ -27,7 +27,16 @@ import type { SagaContract, SagaEvent } from './saga-contract.js';
 import { type Move, SagaDraft } from './saga-draft.js';
 import { attemptsText, sagaTimeoutText } from './saga-error-text.js';
 import { evolveSaga, type PlanOf } from './saga-evolve.js';
-import { exhausted, stepFailed, type TaskFailure, timedOut, unanswered, undoFailed } from './saga-failure.js';
+import {
+  type Cause,
+  exhausted,
+  notSent,
+  stepFailed,
+  type TaskFailure,
+  timedOut,
+  unanswered,
+  undoFailed,
+} from './saga-failure.js';
 import { currentStep, initialInstance, inputOf, isOpen, type SagaInstance, taskAt } from './saga-instance.js';
 import { isActivity, isChild, isFailure, ordered, StepContext, tagged } from './saga-order.js';
 import type { PlannedStep, SagaPlan } from './saga-plan.js';
@@ -125,29 +134,35 @@ export class SagaMoves {
     return draft.follow();
   }
 
-  /** What time alone leads to; undefined when nothing is due yet. */
-  look(instance: SagaInstance, ctx: DecideContext): SagaDraft | undefined {
+  /**
+   * What time alone leads to; undefined when nothing is due yet. `failure`: what it led to was past a bound, so that what
+   * would have begun fails, and the saga turns back without closing events.
+   */
+  look(instance: SagaInstance, ctx: DecideContext, failure?: Cause): SagaDraft | undefined {
     const plan = this.planOf(instance);
     if (!isOpen(instance) || ctx.now < dueAt(plan, instance)) return undefined;
     const draft = this.draft(instance, ctx);
     if (mayTurnBack(plan, instance) && ctx.now >= instance.deadlineAt) {
-      draft.turnBack(timedOut(currentStep(plan, instance)), sagaTimeoutText);
+      draft.turnBack(timedOut(currentStep(plan, instance)), sagaTimeoutText, failure === undefined);
       return draft.follow();
     }
     const { state, stage } = instance;
     for (const task of draft.stageTasks()) {
       // One of them may have turned the saga back, or ended the stage.
       if (draft.instance.state !== state || draft.instance.stage !== stage) break;
-      if (waitEndsAt(stepOf(plan, task), task) <= ctx.now) this.#waitOver(draft, task);
+      if (waitEndsAt(stepOf(plan, task), task) <= ctx.now) this.#waitOver(draft, task, failure);
     }
     return draft.follow();
   }
 
-  #waitOver(draft: SagaDraft, task: Task): void {
+  #waitOver(draft: SagaDraft, task: Task, failure: Cause | undefined): void {
     const step = stepOf(draft.plan, task);
     const path = pathOf(step, task);
     const isForward = draft.instance.state === 'running';
-    if (task.waiting === 'retry') {
+    if (failure !== undefined && (task.waiting === 'retry' || task.waiting === 'sleep')) {
+      if (isForward) draft.failed(task, notSent(failure));
+      else draft.undoFailed(task, failure);
+    } else if (task.waiting === 'retry') {
       draft.emit({ type: isForward ? 'StepRetried' : 'UndoRetried', data: { step: path } });
     } else if (task.waiting === 'sleep') {
       draft.emit({ type: 'StepCompleted', data: { step: path, result: null } });

@@ -9,6 +9,7 @@ import { defineReaction } from '../../../actors/model/reaction.js';
 import { defineSaga, type SagaStatus, signalSaga, startSaga } from '../../../actors/model/saga.js';
 import { forEach } from '../../../actors/model/saga-step.js';
 import { Type } from '../../../actors/model/typebox.js';
+import { defaultLimits } from '../../../runtime/limits.js';
 import {
   purseContract,
   shipmentContract,
@@ -114,6 +115,61 @@ const prepaid = defineSaga({
   events: {},
 });
 
+/** Results that fit an event one by one, and not together. */
+const heavy = defineSaga({
+  name: 'heavy',
+  version: 1,
+  input: Type.Object({}),
+  steps: [
+    { name: 'a', signal: 'a' },
+    { name: 'b', signal: 'b' },
+  ],
+  events: {},
+});
+const carrier = defineSaga({
+  name: 'carrier',
+  version: 1,
+  input: Type.Object({}),
+  steps: [
+    {
+      name: 'reserve',
+      call: ({ sagaId }) => send(stockContract, 'pen', 'reserve', { order: sagaId, count: 3 }),
+      undo: ({ sagaId }) => send(stockContract, 'pen', 'release', { order: sagaId }),
+    },
+    { name: 'load', saga: ({ sagaId }) => startSaga(heavy, `${sagaId}-load`, {}) },
+  ],
+  events: {},
+});
+
+/** What its timer leads to is past a bound: an order after its pivot, its closing event before it. */
+const sleeper = defineSaga({
+  name: 'sleeper',
+  version: 1,
+  input: Type.Object({ isLate: Type.Boolean() }),
+  deadlineMs: 60_000,
+  steps: [
+    {
+      name: 'reserve',
+      call: ({ sagaId }) => send(stockContract, 'pen', 'reserve', { order: sagaId, count: 3 }),
+      undo: ({ sagaId }) => send(stockContract, 'pen', 'release', { order: sagaId }),
+    },
+    { name: 'approval', signal: 'approved', when: ({ input }) => input.isLate },
+    {
+      name: 'pivot',
+      pivot: true,
+      call: () => send(stockContract, 'lamp', 'reserve', { order: 'x', count: 1 }),
+    },
+    { name: 'nap', sleepMs: 1_000 },
+    {
+      name: 'large',
+      call: () =>
+        send(stockContract, 'book', 'reserve', { order: 'x'.repeat(defaultLimits.entryBytesMax), count: 1 }),
+    },
+  ],
+  events: { Note: { version: 1, schema: Type.Object({ text: Type.String() }) } },
+  onCompensating: () => [{ type: 'Note', data: { text: 'x'.repeat(defaultLimits.eventBytesMax) } }],
+});
+
 /** An event is what the saga waits for: its purse is named like it. */
 const whenFilled = defineReaction(purseContract, 'Filled', 'tell-parcel', ({ amount }, { id }) =>
   signalSaga(parcel, id, 'filled', { amount }),
@@ -124,7 +180,7 @@ const modules = [
   defineModule({
     name: 'parcels',
     aggregates: [],
-    sagas: [pick, parcel, pair, prepaid],
+    sagas: [pick, parcel, pair, prepaid, heavy, carrier, sleeper],
     reactions: [whenFilled],
   }),
 ];
@@ -220,6 +276,42 @@ t.test('a saga that wanted ids of somebody else turns back, and theirs go on', a
   t.match(await status(system, 'pair', 'eve-1'), { state: 'compensated' });
   t.match(await status(system, 'pair', 'ann-1'), { state: 'completed' });
   t.same(await free(system), [9, 9, 10]);
+  await system.stop();
+});
+
+t.test('the end of a child that does not fit its parent fails its step, and is no dead letter', async (t) => {
+  const system = await open();
+  await system.ask({ type: 'command', kind: 'carrier', id: 'c1', command: 'start', payload: {} });
+  await system.clock.advance(1_000);
+  t.same(await free(system), [7, 10, 10]);
+  const text = 'x'.repeat(9_000);
+  for (const signal of ['a', 'b']) {
+    const payload = { signal, payload: text };
+    await system.ask({ type: 'command', kind: 'heavy', id: 'c1-load', command: 'signal', payload });
+  }
+  await system.clock.advance(1_000);
+  t.match(await status(system, 'heavy', 'c1-load'), { state: 'completed' });
+  t.match(await status(system, 'carrier', 'c1'), { state: 'compensated', errors: [/event-too-large/] });
+  t.same(await free(system), [10, 10, 10]);
+  t.equal(
+    (await system.metrics()).reduce((sum, { counters }) => sum + counters.lettersQueued, 0),
+    0,
+  );
+  await system.stop();
+});
+
+t.test('what a timer leads to that is past a bound parks the saga, or turns it back', async (t) => {
+  const system = await open();
+  for (const isLate of [false, true]) {
+    const payload = { isLate };
+    await system.ask({ type: 'command', kind: 'sleeper', id: `s-${isLate}`, command: 'start', payload });
+  }
+  await system.clock.advance(10_000);
+  t.match(await status(system, 'sleeper', 's-false'), { state: 'failed', parked_at: Number });
+  t.match(await status(system, 'sleeper', 's-true'), { state: 'running', current_step: 'approval' });
+  await system.clock.advance(60_000);
+  t.match(await status(system, 'sleeper', 's-true'), { state: 'compensated', errors: ['Saga timeout'] });
+  t.same(await free(system), [7, 10, 9]);
   await system.stop();
 });
 
