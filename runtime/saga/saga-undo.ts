@@ -1,7 +1,9 @@
 /**
  * The way back: stages from the busy one down, what may have taken effect in one stage at once, items of a for-each step
- * as many at a time as when they were done and the highest first (row 74, S4 of `saga.ts`).
+ * as many at a time as when they were done and the highest first (row 74, S4 of `saga.ts`),
+ * and of all of them, those that are settling included, no more than may send a message at once. Activities are none.
  */
+import { messagesAtOnceMax } from './saga-bounds.js';
 import type { SagaInstance } from './saga-instance.js';
 import type { PlannedStep, SagaPlan } from './saga-plan.js';
 import { canUndo, type OnBegun, stepOf, type Task, undoWaitingOf, wait } from './saga-task.js';
@@ -41,11 +43,13 @@ function undoStage(
   onBegun: OnBegun,
 ): boolean {
   let isBusy = false;
+  let room = messagesAtOnceMax;
   const underWay = new Map<PlannedStep, number>();
   for (const task of tasks) {
     if (task.waiting === 'nothing') continue;
     isBusy = true;
     const step = stepOf(plan, task);
+    if (step.kind !== 'activity') room--;
     if (task.waiting !== 'settling') underWay.set(step, (underWay.get(step) ?? 0) + 1);
   }
   for (const task of tasks.toReversed()) {
@@ -53,6 +57,7 @@ function undoStage(
     if (!canUndo(step, task)) continue;
     const count = underWay.get(step) ?? 0;
     if (count >= (instance.spreads[step.name]?.concurrency ?? 1)) continue;
+    if (step.kind !== 'activity' && room-- <= 0) continue;
     underWay.set(step, count + 1);
     isBusy = true;
     task.attempt = 0;

@@ -530,6 +530,44 @@ t.test('a saga is turned back by the one that started it, and by no other', asyn
   t.equal(inner.state, 'compensating', 'an earlier program did not say who it was');
 });
 
+t.test(
+  'what is told to turn back and what is undone are no more messages than one decision may send',
+  async (t) => {
+    const list = (name: string) =>
+      forEach({
+        name,
+        each: (_saga: Context) => Array.from({ length: 40 }, (_, index) => index),
+        step: {
+          saga: ({ index }) =>
+            startSaga(childSaga as SagaDefinition<string, never>, `${name}-${index}`, payload as never),
+          undo: () => ({ kind: 'account', id: 'a', command: 'undo child', payload: {} }),
+        },
+      });
+    const world = started([{ name: 'all', parallel: [list('a'), list('b'), list('c')] }]);
+    const ended = (tag: string, state: string) =>
+      world.tell('childEnded', { tag, state, detail: '', results: state }, runtimeCaller);
+    const begun = tagsOf(world).map((tag) => tag ?? '');
+    t.equal(begun.length, 48);
+    for (const tag of begun) {
+      world.reply(tag);
+      ended(tag, 'completed');
+    }
+    const underWay = tagsOf(world).map((tag) => tag ?? '');
+    for (const tag of underWay) world.reply(tag);
+    world.tell('cancel');
+    t.equal(world.told.length, 48);
+    t.equal(world.pending.length, messagesAtOnceMax - 48);
+    for (const tag of underWay) ended(tag, 'compensated');
+    let undone = 0;
+    while (world.state === 'compensating') {
+      for (const tag of tagsOf(world)) world.reply(tag ?? '');
+      undone = world.effects.filter((effect) => effect.startsWith('undo:')).length;
+    }
+    t.equal(world.state, 'compensated');
+    t.equal(undone, 48);
+  },
+);
+
 t.test('a child past the pivot that ended badly is tried again by a person as another one', async (t) => {
   const world = started([plain('pivot', { pivot: true }), child, plain('after')]);
   world.reply('pivot');
