@@ -5,6 +5,7 @@ import type { Caller, MessageOrder, Trail } from '../actors/model/message.js';
 import type { Activation } from './actor/activation.js';
 import type { EventEntry } from './kind-table.js';
 import { type Origin, trailOf } from './origin.js';
+import { synchronous } from './synchronous.js';
 
 /** The context of one decision; ids and trail are made only when looked at. */
 export class DecisionContext implements DecideContext {
@@ -52,7 +53,7 @@ export function reactionsTo(
   origin: Origin,
 ): MessageOrder[] {
   const ctx = { id: activation.id, now, trail: trailOf(origin) };
-  return entry.reactions.flatMap((reaction) => reaction.react(event.data as never, ctx) ?? []);
+  return entry.reactions.flatMap((reaction) => synchronous(reaction.react(event.data as never, ctx)) ?? []);
 }
 
 const noTrail: Trail = { correlationId: '', causationId: '', principal: '', traceparent: '' };

@@ -23,12 +23,12 @@ import type { RecordWriter } from './record-writer.js';
 import type { Refusals } from './refusals.js';
 import {
   checkDecision,
-  refusePromise,
   rejectionOutcome,
   sizeRefusal,
   storedMessages,
   storedTimer,
 } from './stored-decision.js';
+import { evolved, synchronous } from './synchronous.js';
 
 type Accepted = Acceptance<Contract, unknown, unknown>;
 type OnReply = NonNullable<AggregateDefinition<Contract, unknown>['onReply']>;
@@ -194,8 +194,7 @@ export class Executor {
       const ctx = queryContext(activation, caller, this.#domain.now);
       const answer = query.read(activation.state, query.input.fromFields(fields), ctx);
       if (isRejection(answer)) return rejectionOutcome(answer);
-      refusePromise(answer);
-      return [outcomeReply, 0, detached(query.reply.toFields(answer))];
+      return [outcomeReply, 0, detached(query.reply.toFields(synchronous(answer)))];
     } catch (cause) {
       return this.#thrown(activation, query.name, cause);
     }
@@ -261,11 +260,11 @@ export class Executor {
     try {
       // The state changes in place: a throw from here on breaks the activation (X3).
       for (let index = 0; index < eventCount; index++)
-        state = (entries[index] as EventEntry).evolve(state, events[index]?.data, now);
+        state = evolved((entries[index] as EventEntry).evolve(state, events[index]?.data, now));
       const version = activation.version + eventCount;
       const reply =
         typeof acceptance.reply === 'function' ? acceptance.reply(state, version) : acceptance.reply;
-      refusePromise(reply);
+      synchronous(reply);
       outcome =
         command === undefined
           ? noReply

@@ -7,6 +7,7 @@ import type { StoredMessage, StoredTimer } from './commit/record.js';
 import { detached } from './detached-fields.js';
 import type { Kind, KindTable } from './kind-table.js';
 import type { Limits } from './limits.js';
+import { synchronous } from './synchronous.js';
 
 /** Names are part of a table key: printable, and of bounded length. */
 const timerNamePattern = /^[\x20-\x7e]{1,256}$/;
@@ -24,13 +25,7 @@ export function checkDecision(decision: unknown): void {
   const { events, messages, timers } = decision as Readonly<Record<string, unknown>>;
   if (!isListOrNone(events) || !isListOrNone(messages) || !isListOrNone(timers))
     throw new TypeError('Events, messages and timers of a decision are lists.');
-  if (events === undefined && messages === undefined && timers === undefined) refusePromise(decision);
-}
-
-export function refusePromise(returned: unknown): void {
-  if (!(returned instanceof Promise)) return;
-  returned.catch(() => undefined);
-  throw new TypeError('It returned a promise: what an actor does is not asynchronous.');
+  if (events === undefined && messages === undefined && timers === undefined) synchronous(decision);
 }
 
 function isListOrNone(value: unknown): boolean {

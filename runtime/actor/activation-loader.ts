@@ -12,6 +12,7 @@ import type { Domain } from '../domain.js';
 import type { EntrySource } from '../entry-source.js';
 import { type PlacedRecord, walkBack } from '../history.js';
 import type { Partition } from '../partition.js';
+import { evolved } from '../synchronous.js';
 import type { Activation, ActorRow } from './activation.js';
 import { actorRowKey, actorTable, decodeActorRow, isCurrent } from './actor-row.js';
 
@@ -241,7 +242,7 @@ export function applyRecord(
       stored[index] as number,
       stored[index + 1] as readonly unknown[],
     );
-    activation.state = entry.evolve(activation.state, data, placed.at);
+    activation.state = evolved(entry.evolve(activation.state, data, placed.at));
     activation.version++;
   }
   activation.lastPosition = placed.position;

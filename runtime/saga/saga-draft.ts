@@ -11,6 +11,7 @@
 import type { DecideContext, Evolve } from '../../actors/model/aggregate.js';
 import type { MessageOrder, TimerOrder } from '../../actors/model/message.js';
 import type { ClosingEvent, SagaRefusal } from '../../actors/model/saga.js';
+import { synchronous } from '../synchronous.js';
 import { pastBounds } from './saga-bounds.js';
 import type { SagaContract, SagaEvent } from './saga-contract.js';
 import { type Begun, type Dispatch, dispatch } from './saga-dispatch.js';
@@ -258,11 +259,12 @@ export class SagaDraft implements Move, Dispatch {
       });
     let cause: Cause;
     try {
-      if (step.when !== undefined && !step.when(context)) {
+      if (step.when !== undefined && !synchronous(step.when(context))) {
         return this.emit({ type: 'StepSkipped', data: { step: name } });
       }
-      if (step.sleepMs !== undefined) return begin(null, this.ctx.now + lengthOf(step.sleepMs(context)));
-      const items = step.items?.(context) ?? null;
+      if (step.sleepMs !== undefined)
+        return begin(null, this.ctx.now + lengthOf(synchronous(step.sleepMs(context))));
+      const items = synchronous(step.items?.(context)) ?? null;
       const bound = pastBounds(step, items, this.messages.length);
       if (bound === undefined) return begin(items);
       cause = bound;
@@ -286,7 +288,7 @@ function lengthOf(sleepMs: number): number {
 /** The definition's own events: its contract names them, the runtime's own does not. */
 export function closed(make: () => readonly ClosingEvent[] | undefined): readonly SagaEvent[] | Cause {
   try {
-    return (make() ?? []) as unknown as readonly SagaEvent[];
+    return (synchronous(make()) ?? []) as unknown as readonly SagaEvent[];
   } catch {
     return threw('function for the closing events');
   }

@@ -23,6 +23,7 @@
  */
 import type { DecideContext, Evolve, TaggedReply } from '../../actors/model/aggregate.js';
 import type { MessageOrder } from '../../actors/model/message.js';
+import { synchronous } from '../synchronous.js';
 import type { SagaContract, SagaEvent } from './saga-contract.js';
 import { type Move, SagaDraft } from './saga-draft.js';
 import { attemptsText, sagaTimeoutText } from './saga-error-text.js';
@@ -81,7 +82,8 @@ export class SagaMoves {
     const started: SagaEvent = { type: 'SagaStarted', data };
     const first = plan.steps[0] as PlannedStep;
     if (plan.stages[0]?.isPlain === true && first.kind === 'command' && link === undefined) {
-      const order = first.order?.(new StepContext({ input, principal, results: {} }, ctx)) as MessageOrder;
+      const context = new StepContext({ input, principal, results: {} }, ctx);
+      const order = synchronous(first.order?.(context)) as MessageOrder;
       const armedAt = ctx.now + Math.min(first.timeoutMs, plan.pivot > 0 ? plan.deadlineMs : first.timeoutMs);
       return { events: [started], messages: [tagged(order, first.tag)], activities: none, armedAt };
     }
@@ -245,7 +247,7 @@ function isAwaited({ state }: SagaInstance, { waiting }: Task, isUndo: boolean):
 function closingOf({ definition }: SagaPlan, context: StepContext): readonly SagaEvent[] | undefined {
   try {
     // The definition's own events: its contract names them, the runtime's own does not.
-    return (definition.onCompleted?.(context) ?? none) as unknown as readonly SagaEvent[];
+    return (synchronous(definition.onCompleted?.(context)) ?? none) as unknown as readonly SagaEvent[];
   } catch {
     return undefined;
   }

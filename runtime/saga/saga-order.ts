@@ -5,6 +5,7 @@
 import type { ActivityOrder } from '../../actors/model/activity.js';
 import type { MessageOrder } from '../../actors/model/message.js';
 import type { ChildOrder } from '../../actors/model/saga-step.js';
+import { synchronous } from '../synchronous.js';
 import { type Cause, threw } from './saga-failure.js';
 import type { SagaInstance } from './saga-instance.js';
 import type { PlanContext, PlannedStep, StepOrder } from './saga-plan.js';
@@ -59,7 +60,7 @@ export function contextOf(
 /** What does the step, or the failure that a throw counts as. */
 export function ordered(step: PlannedStep, context: StepContext): StepOrder | Cause {
   try {
-    return step.order?.(context) ?? threw(`missing order of step ${step.name}`);
+    return synchronous(step.order?.(context)) ?? threw(`missing order of step ${step.name}`);
   } catch {
     return threw(`call of step ${step.name}`);
   }
@@ -68,7 +69,7 @@ export function ordered(step: PlannedStep, context: StepContext): StepOrder | Ca
 /** The same for what takes it back. */
 export function undone(step: PlannedStep, context: StepContext): MessageOrder | ActivityOrder | Cause {
   try {
-    return step.undo?.(context) ?? threw(`missing undo of step ${step.name}`);
+    return synchronous(step.undo?.(context)) ?? threw(`missing undo of step ${step.name}`);
   } catch {
     return threw(`undo of step ${step.name}`);
   }

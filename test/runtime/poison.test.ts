@@ -372,3 +372,53 @@ t.test('whatever an actor returns, the shard goes on, and nothing of it is in th
   t.same(next.fatal, []);
   await next.stop();
 });
+
+t.test('an evolve that gives no state, or only later, is one that throws, at a load too', async (t) => {
+  const nothing = Type.Object({});
+  const contract = defineContract({
+    kind: 'late',
+    events: {
+      Forgot: { version: 1, schema: nothing },
+      Promised: { version: 1, schema: nothing },
+    },
+    commands: {
+      forget: { version: 1, input: nothing, reply: Type.Null() },
+      promise: { version: 1, input: nothing, reply: Type.Null() },
+    },
+    queries: { count: { input: nothing, reply: Type.Integer() } },
+    rejections: {},
+  });
+  const modules = (isMended: boolean) => {
+    const late = defineAggregate(contract, {
+      initial: () => ({ count: 0 }),
+      decide: {
+        forget: () => ({ events: [{ type: 'Forgot', data: {} }], reply: null }),
+        promise: () => ({ events: [{ type: 'Promised', data: {} }], reply: null }),
+      },
+      evolve: {
+        Forgot: ({ count }) => (isMended ? { count: count + 1 } : (undefined as never)),
+        Promised: ({ count }) =>
+          isMended
+            ? { count: count + 1 }
+            : (Promise.reject(new Error('a promise was told to fail')) as never),
+      },
+      read: { count: ({ count }) => count },
+      snapshot: { version: 1 },
+    });
+    return [defineModule({ name: 'lates', aggregates: [late] })];
+  };
+  const count = (id: string) => queryCall(contract, id, 'count', {});
+  for (const command of ['forget', 'promise'] as const) {
+    let system = await TestSystem.start({ partitionCount: 1, modules: modules(false) });
+    t.match(await system.ask(commandCall(contract, 'a', command, {})), { code: 'internal' });
+    t.match(await system.ask(count('a')), { reply: 0, version: 0 });
+    system = await system.restart({ modules: modules(true) });
+    t.match(await system.ask(commandCall(contract, 'a', command, {})), { type: 'reply', version: 1 });
+    system = await system.crash({ modules: modules(false) });
+    t.match(await system.ask(count('a')), parked);
+    t.match(await system.ask(count('b')), { reply: 0 });
+    system = await system.crash({ modules: modules(true) });
+    t.match(await system.ask(count('a')), { reply: 1, version: 1 });
+    await system.stop();
+  }
+});

@@ -329,6 +329,23 @@ t.test('a delay that is no number fails its step, and the timer has a time', asy
   }
 });
 
+t.test('a function of a step that is async counts as one that threw', async (t) => {
+  const later = (): never => Promise.reject(new Error('a promise was told to fail')) as never;
+  const steps: readonly SagaStep<Input>[] = [
+    { name: 'odd', call: later },
+    { name: 'odd', sleepMs: later },
+    { ...plain('odd'), when: later },
+    forEach({ name: 'odd', each: later, step: { call: later } }),
+  ];
+  for (const step of steps) {
+    const world = started([undoable('first'), step]);
+    world.reply('first');
+    while (world.pending.length === 0) world.wait();
+    t.same(tagsOf(world), ['undo:first']);
+    t.match(world.status().errors.join(), /of step odd threw/);
+  }
+});
+
 t.test('a pivot that may take for ever has a timer that looks for it', async (t) => {
   const world = started([{ ...plain('pivot'), pivot: true, timeoutMs: Number.POSITIVE_INFINITY } as never]);
   t.ok(Number.isFinite(world.timerAt));
