@@ -250,7 +250,10 @@ function waitOf({ waitMs }: WaitOptions): { readonly waitMs?: number } {
   return waitMs === undefined ? {} : { waitMs };
 }
 
-/** Equal for equal inputs; bigints, which JSON has no form for, are marked so that `1n` is not `"1"`. */
+/**
+ * Equal for inputs that are made alike, their keys in the same order: over HTTP too it is the text that counts. Bigints,
+ * which JSON has no form for, are marked so that `1n` is not `"1"`.
+ */
 function asText(input: unknown): string {
   return (
     JSON.stringify(input, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value)) ?? ''
