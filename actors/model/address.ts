@@ -3,8 +3,9 @@
  *
  * A1  A partition is a pure function of an id and the store's partition count; the kind takes no part in it, so actors
  *     of different kinds that share an id (an account and its risk record) are neighbours.
- * A2  A generated id ends in `~` and eight hex digits: the placement hash of the actor it belongs to. An id chosen by a
- *     client holds no `~`, so nobody outside can choose a placement.
+ * A2  A generated id ends in `~` and eight hex digits: the placement hash of the actor it belongs to. A path may name any
+ *     id. Where a new actor's placement shall not be a client's choice, its module refuses ids that hold a `~`
+ *     (`isClientChosenId`), as accounts do; who can try many ids chooses a partition in any case.
  */
 
 /** A kind and an id. Two addresses are the same actor when both are equal. */
