@@ -50,12 +50,14 @@ function decoded(text: string): string | undefined {
 
 const credentialName =
   /(?:^|&)(?:access_token|id_token|token|jwt|bearer|authorization|api[_-]?key|password|secret)=/i;
-/** Every JWT begins like this: `{"` in base64. */
+/** Every JWT begins like this: `{"` in base64. Names do too (`eyJulia`), and are ids like others. */
 const tokenStart = 'eyJ';
+/** Header, payload and signature, or the five parts of an encrypted one; no header is as short as a name. */
+const token = /[/=]eyJ[\w-]{13,}(?:\.|%2e)[\w-]*(?:\.|%2e)[\w-]/i;
 
 /** True when a URL seems to carry a token or a key. */
 export function holdsCredentials(path: string, query: string): boolean {
-  if (path.includes(`/${tokenStart}`)) return true;
+  if (path.includes(`/${tokenStart}`) && token.test(path)) return true;
   if (query === '') return false;
-  return query.includes(`=${tokenStart}`) || credentialName.test(query);
+  return credentialName.test(query) || (query.includes(`=${tokenStart}`) && token.test(query));
 }

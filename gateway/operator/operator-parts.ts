@@ -68,7 +68,7 @@ export function dryRunOf(text: string | undefined): boolean | Rejection<'query-i
   return switchOf('dry_run', text);
 }
 
-/** A cursor holds what the next page goes on from; to clients it is opaque. A list: text that begins like an object looks like a token (`holdsCredentials`). */
+/** A cursor holds what the next page goes on from; to clients it is opaque. */
 export function cursorText(value: readonly unknown[]): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url');
 }

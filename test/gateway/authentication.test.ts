@@ -81,6 +81,7 @@ t.test('row 48: a token or key in the URL is refused wherever it goes', async (t
   for (const url of [
     ...queries.map((query) => `${path}?${query}`),
     `/api/v1/jars/${secret}`,
+    `/api/v1/jars/${secret.replaceAll('.', '%2E')}`,
     `/nowhere?token=${secret}`,
   ]) {
     const answer = await fixture.send({ path: url });
@@ -88,6 +89,11 @@ t.test('row 48: a token or key in the URL is refused wherever it goes', async (t
     t.notMatch(answer.body, secret);
   }
   t.same(fixture.reported, []);
+  const authorization = `Bearer ${secret}`;
+  for (const name of ['eyJulia', 'eyJulia.from.the.accounts.department']) {
+    const answer = await fixture.send({ path: `/api/v1/jars/${name}`, headers: { authorization } });
+    t.equal(answer.status, 200, `${name} is a name`);
+  }
 });
 
 t.test('row 49: no algorithm, or none that is allowed, is refused', async (t) => {
