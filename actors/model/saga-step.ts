@@ -106,7 +106,7 @@ export type ItemStep<Context> =
 
 export interface ForEachStep<Input, Item, Results = SagaResults>
   extends Omit<Named<SagaContext<Input, Results>>, 'optional'> {
-  /** Recorded when the step's turn comes; at most `itemsMax`. */
+  /** Recorded in one event when the step's turn comes: at most `itemsMax`, and 16 KB. More fail the step. */
   readonly each: (saga: SagaContext<Input, Results>) => readonly Item[];
   readonly step: ItemStep<ItemContext<Input, Item, Results>>;
   /** Items under way at a time, doing and undoing. Default 16; 1: one after the other. */
