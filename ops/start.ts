@@ -257,7 +257,8 @@ async function stopNode({ gateway, opened, clock, report, deadlineMs }: Stopping
   // Half of the time for the answers under way; the system settles the rest in the other half.
   await within(answered, remaining() / 2);
   const isStopped = await within(opened.stop(), remaining());
-  const isAnswered = await within(answered, remaining());
+  // With an answer for every request the stop is in order, though a client reads the last one more slowly than there is time.
+  const isAnswered = (await within(answered, remaining())) || gateway.inFlightCount === 0;
   report(isStopped && isAnswered ? 'info' : 'error', 'stopped', { in_flight: gateway.inFlightCount });
   return isStopped && isAnswered;
 }
