@@ -29,6 +29,8 @@ const expectedFailures: ReadonlySet<string> = new Set([
   'mailbox-full',
   'deadline-passed',
   'version-conflict',
+  // Of a node that has noticed it and is about to end.
+  'store-went-back',
 ]);
 
 interface Asked {
