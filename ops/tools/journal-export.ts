@@ -7,7 +7,7 @@
  *     are made of the logs.
  * E2  It is whole and flushed when it has its name, which it never takes from another; until then it is `FILE.PID.part`.
  */
-import { existsSync, linkSync } from 'node:fs';
+import { closeSync, existsSync, linkSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { machineGround } from '../../persistence/archive/archive-ground.js';
 import { JournalFileWriter, partSuffix } from '../../persistence/archive/journal-file-writer.js';
@@ -85,12 +85,20 @@ export async function exportJournal(
 function nameIt(part: string, file: string): void {
   try {
     linkSync(part, file);
+    machineGround.remove(part);
   } catch (error) {
-    throw error instanceof Error && 'code' in error && error.code === 'EEXIST' ? thereAlready(file) : error;
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (code === 'EEXIST') throw thereAlready(file);
+    if (!withoutLinks.has(code)) throw error;
+    // An empty file keeps the name until it is that of the whole one.
+    closeSync(openSync(file, 'wx'));
+    machineGround.rename(part, file);
   }
-  machineGround.remove(part);
   machineGround.flushFolder(path.dirname(file));
 }
+
+/** How file systems say that they have no links: those of sticks and of some network shares. */
+const withoutLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
 function thereAlready(file: string): RangeError {
   return new RangeError(`${file} is there already`);

@@ -13,7 +13,7 @@
  * K4  The archive comes whole, wherever it is kept, up to where the log copied before it ends. A segment packed after that would reach
  *     past that log; its entries up to there are in the log.
  */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, statSync } from 'node:fs';
 import { copyFile, cp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { segmentOfFile } from '../archive/archive.js';
@@ -46,7 +46,8 @@ export async function copyEmbeddedStore(
     for (const folder of ['tables', 'log']) await copyEnvironment(directory, target, folder);
     await copyArchive(archive, target, await headsIn(target, manifest.partitionCount));
     for (const entry of readdirSync(directory, { withFileTypes: true })) {
-      if (entry.isFile() && !notCopied.test(entry.name)) await copyPresent(entry.name, directory, target);
+      if (!entry.isDirectory() && !notCopied.test(entry.name))
+        await copyPresent(entry.name, directory, target);
     }
     flushTree(target);
     writeManifestFile(target, manifest);
@@ -117,10 +118,11 @@ async function copyArchive(archive: string, target: string, heads: readonly numb
   });
 }
 
-/** A draft that has got its name since the directory was read is not there any more. */
+/** Of a link the file that it names. A draft that has got its name since the directory was read is not there any more. */
 async function copyPresent(name: string, directory: string, target: string): Promise<void> {
+  const file = path.join(directory, name);
   try {
-    await copyFile(path.join(directory, name), path.join(target, name));
+    if (statSync(file).isFile()) await copyFile(file, path.join(target, name));
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
   }

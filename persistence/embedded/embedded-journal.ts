@@ -250,7 +250,7 @@ export class EmbeddedJournal implements Journal {
         for (const { entry, state } of shares) this.#ledger.drop(entry.partition, state);
         return this.#fencedBy(shares) ?? refused('conflict', 'a head moved, or the group before was refused');
       case 'unknown':
-        this.#door.fail();
+        this.#door.fail(fate.isLate);
         return fate;
     }
   }
@@ -264,7 +264,7 @@ export class EmbeddedJournal implements Journal {
   }
 
   #broken(fate: BlockFate & { readonly type: 'unknown' }): StoreFailure {
-    this.#door.fail();
+    this.#door.fail(fate.isLate);
     return new StoreFailure('store-broken', 'the epoch could not be raised', { cause: fate.cause });
   }
 }

@@ -101,7 +101,7 @@ export class EmbeddedTables implements Tables {
       });
       const fate = await this.#door.enter(fateOf(block, this.#clock, () => false));
       if (fate.type === 'unknown') {
-        this.#door.fail();
+        this.#door.fail(fate.isLate);
         throw new StoreFailure('store-broken', 'the token of the tables could not be raised', {
           cause: fate.cause,
         });
@@ -173,7 +173,7 @@ export class EmbeddedTables implements Tables {
           this.#fencedBy(commit) ?? refused('conflict', `the checkpoint of partition ${partition} moved`)
         );
       case 'unknown':
-        this.#door.fail();
+        this.#door.fail(fate.isLate);
         return fate;
     }
   }

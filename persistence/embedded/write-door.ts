@@ -33,10 +33,10 @@ export class WriteDoor {
     this.#closed ??= reason;
   }
 
-  /** After a write whose fate is unknown. */
-  fail(): void {
+  /** After a write whose fate is unknown. One that is only late has failed nowhere: the machine has all that was written. */
+  fail(isLate = false): void {
     this.shut('a write failed; the process must be restarted');
-    this.#onFailure();
+    if (!isLate) this.#onFailure();
   }
 
   /** Remembers a write under way, for `idle`. */

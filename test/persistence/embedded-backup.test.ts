@@ -2,6 +2,7 @@
 import {
   cpSync,
   existsSync,
+  lstatSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -157,3 +158,15 @@ function noteOfFlushed(file: Buffer): Buffer {
 
 /** Behind the header of the page, and magic, version, address and map size of the description; the first database begins with it. */
 const pageSizeAt = 24 + 4 + 4 + 8 + 8;
+
+t.test('a small file that is a link is in the copy as a file', async (t) => {
+  const place = new Place(t);
+  await place.append(1);
+  const secret = path.join(place.data, '..', 'mounted.key');
+  writeFileSync(secret, 'a secret');
+  symlinkSync(secret, path.join(place.data, 'signing.key'));
+  await place.copied();
+  const copied = path.join(place.copy, 'signing.key');
+  t.equal(readFileSync(copied, 'utf8'), 'a secret');
+  t.ok(lstatSync(copied).isFile());
+});

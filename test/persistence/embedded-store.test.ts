@@ -264,7 +264,12 @@ t.test('a trim that was not flushed in time is tried again, and hinders no other
   let isStalled = false;
   const stalling: StoreClock = {
     ...clock,
-    after: (ms, run) => clock.after(isStalled && ms === flushDeadlineMs ? 0 : ms, run),
+    after(ms, run) {
+      if (!isStalled || ms !== flushDeadlineMs) return clock.after(ms, run);
+      // Before any flush can be done.
+      queueMicrotask(run);
+      return () => undefined;
+    },
   };
   const store = await openEmbeddedStore({ directory, partitionCount, clock: stalling, freeBytesMin });
   const writer = await LogWriter.take(store, [0]);
@@ -276,5 +281,13 @@ t.test('a trim that was not flushed in time is tried again, and hinders no other
   await trim();
   t.ok((await firstPosition(store.journal, 0)) > 200);
   await writer.append([0]);
+  isStalled = true;
+  t.match(await store.journal.append(writer.group([0])), { type: 'unknown' });
+  t.match(
+    await store.journal.append(writer.group([0])),
+    { type: 'refused' },
+    'an append that is late ends the writing',
+  );
+  t.notOk(existsSync(path.join(directory, 'LOCK.write-failed')), 'but nothing has failed');
   await store.close();
 });
