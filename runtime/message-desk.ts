@@ -93,8 +93,8 @@ export class MessageDesk {
     const kind = this.#domain.kinds.numbered(item[7]);
     const activation = kind === undefined ? undefined : this.#activations.obtain(kind, item[8]);
     if (kind === undefined || activation === undefined) {
-      // Opening refuses a journal that names unknown kinds, so this is a message from a newer node.
-      this.#domain.report('error', 'message-for-unknown-kind', { kind: item[7] });
+      // Opening refuses what its own partitions sent each other (B4): the journal of another shard, or a newer node.
+      this.#domain.report('error', 'message-for-unknown-kind', { kind: item[7], id: item[8] });
       return this.#hub.hold(channel);
     }
     if (activation.phase === 'loading') {

@@ -1,17 +1,17 @@
 /**
  * Opens the partitions of a shard: at its start, and again after a reset.
  *
- * B4  Every actor that the tail changes, a timer stands for or a message is on its way to is of a kind that the modules
- *     define, else nothing is opened: such a timer would never fire, such a message stop its channel for ever.
+ * B4  Every actor that the tail changes, a timer stands for or a message from within the shard is on its way to is of a
+ *     kind that the modules define, else nothing is opened: such a timer would never fire, such a message stop its
+ *     channel for ever. What other shards have consumed is not known yet: a message to one of theirs is reported there.
  */
-import { partitionOf } from '../actors/model/address.js';
 import type { FilterGenerations } from './deduplication/filter-generations.js';
 import { readOutbox } from './derive/outbox-reader.js';
 import { recoverPartition } from './derive/recovery.js';
 import type { Domain } from './domain.js';
 import type { EntrySource } from './entry-source.js';
 import type { ChannelHub } from './link/channel-hub.js';
-import { itemOpened, type MessageItem, type OpenedItem } from './link/link-protocol.js';
+import { itemOpened, type OpenedItem } from './link/link-protocol.js';
 import { beforeAll, noteConsumed, type Partition, type Place } from './partition.js';
 import type { TimerDesk } from './timer/timer-desk.js';
 
@@ -80,23 +80,16 @@ export class PartitionOpener {
         noteConsumed(source, destination.number, place);
         consumed.set(destination.number, place);
       }
-      // What goes elsewhere is only looked at: it is given once its destination says what it has consumed.
-      for (const [destination, outbox] of source.outboxes)
-        if (this.#domain.partitions[destination] === undefined) consumed.set(destination, outbox.consumed);
       await readOutbox(this.#entries, source, this.#domain.partitionCount, consumed, {
         give: (item) => {
           this.#refuseMissing(item[7], `a message to actor ${item[8]}`);
-          if (this.#isOwned(item)) this.#hub.deliver(item);
+          this.#hub.deliver(item);
           return 'on';
         },
         atEnd: () => undefined,
       });
     }
     for (const partition of this.#domain.owned()) this.#announce(partition);
-  }
-
-  #isOwned(item: MessageItem): boolean {
-    return this.#domain.partitions[partitionOf(item[8], this.#domain.partitionCount)] !== undefined;
   }
 
   /** Tells the filter what the stored segments hold, while the shard serves. */
