@@ -1,16 +1,16 @@
 /**
  * On which server a store in another process is, and on which one each partition was taken.
  *
- * A server that took over from another, or was started again, may hold the whole log and lack rows of the tables that were written last.
- * Nothing of the tables says so: what an owner counts as written is just not there. So whoever has a partition takes it again,
- * and reads it again from the checkpoint and the log that are there.
+ * A server that took over from another, was started again, or followed another for a while, may hold the whole log and lack rows of
+ * the tables that were written last. Nothing of the tables says so: what an owner counts as written is just not there. So whoever has a
+ * partition takes it again, and reads it again from the checkpoint and the log that are there.
  *
  * B1  All connections of one holder are on one server, as soon as they may be used.
  * B2  A partition's log is written, and its tables are read and written, only on the server on which it was taken.
  */
 import { OperatingError } from '../actors/model/errors.js';
 
-/** Tells one run of one server from any other. */
+/** Tells one run of one server from any other, and from itself before it took over the data of another. */
 export type ServerRun = string;
 
 export class ServerBinding {

@@ -33,9 +33,11 @@ export function redisOwnership(parts: {
   readonly keys: RedisKeys;
   readonly heads: AcknowledgedHeads;
   readonly binding: ServerBinding;
+  /** Moves the binding when the server has changed under its connections. */
+  readonly lookAtServer: () => Promise<void>;
   readonly partitionCount: number;
 }): Ownership {
-  const { connection, journal, keys, heads, binding, partitionCount } = parts;
+  const { connection, journal, keys, heads, binding, lookAtServer, partitionCount } = parts;
 
   const holder = holderOfProcess();
 
@@ -68,6 +70,11 @@ export function redisOwnership(parts: {
     assertPartition(partition, partitionCount);
     const stored = await journal.storedFence(partition);
     if (!sameFence(stored?.fence, fence)) return 'lost';
+    try {
+      await lookAtServer();
+    } catch (error) {
+      throw storageUnavailable(error);
+    }
     return binding.isElsewhere(partition) ? 'elsewhere' : 'held';
   };
 

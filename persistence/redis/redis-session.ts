@@ -4,6 +4,8 @@
  *
  * S1  A connection is ready only on the server on which the other one is, when that is ready: whichever finds another server takes the
  *     other one along, by cutting it off. What was taken before counts no more from then on (`server-binding.ts`).
+ * S2  A server that changes under a connection, as a switch to its replica and back does, is found by `lookAtServer`: both connections
+ *     are made anew, and verified.
  */
 import { randomBytes } from 'node:crypto';
 import { ServerBinding, type ServerRun } from '../server-binding.js';
@@ -20,7 +22,7 @@ import { parseRedisUrl, type RedisTlsFiles } from './redis-address.js';
 import { RedisConnection, type SendCommand } from './redis-connection.js';
 import { accessFailure } from './reply-error.js';
 import { checkWitness, keepInMind, type RollbackWitness, readWitness } from './rollback-witness.js';
-import { askServer, assertServer, describeServer } from './server-check.js';
+import { askServer, askServerRun, assertServer, describeServer, serverRun } from './server-check.js';
 import { openPlace } from './store-place.js';
 import { WitnessKeeper } from './witness-keeper.js';
 
@@ -61,6 +63,7 @@ export class RedisSession {
   #log: RedisConnection | undefined;
   #lease: NodeLease | undefined;
   #keeper: WitnessKeeper | undefined;
+  #look: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(options: RedisSessionOptions) {
@@ -103,6 +106,14 @@ export class RedisSession {
   /** For appends. */
   get log(): RedisConnection {
     return this.#log as RedisConnection;
+  }
+
+  /** S2. Whoever asks while a look is under way shares it. Rejects without a connection. */
+  lookAtServer(): Promise<void> {
+    this.#look ??= this.#lookAtServer().finally(() => {
+      this.#look = undefined;
+    });
+    return this.#look;
   }
 
   close(): Promise<void> {
@@ -152,7 +163,7 @@ export class RedisSession {
       this.server = `${describeServer(facts)} at ${address.shown}`;
       await loadLibrary(send);
       await checkHeads(send, this.keys, this.heads);
-      const found = facts.info.get('run_id') ?? '';
+      const found = serverRun(facts.info);
       if (found !== this.binding.server) this.#moveTo(found, before, sister());
     };
     const name = `${this.prefix}-${purpose}`;
@@ -171,6 +182,15 @@ export class RedisSession {
     if (server === undefined) return;
     this.report('warn', 'redis-server-changed', { server: found, before: server });
     sister?.leave('Redis is another server now');
+  }
+
+  async #lookAtServer(): Promise<void> {
+    const before = this.binding.server;
+    const found = await askServerRun(this.connection.send);
+    // Else the other connection was made anew meanwhile, and has found what holds now.
+    if (found === before || this.binding.server !== before) return;
+    this.#moveTo(found, before, this.connection);
+    this.log.leave('Redis is another server now');
   }
 
   async #close(): Promise<void> {

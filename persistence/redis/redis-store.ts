@@ -40,7 +40,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
   return {
     journal,
     tables: new RedisTables({ ...parts, pointTables }),
-    ownership: redisOwnership({ ...parts, journal }),
+    ownership: redisOwnership({ ...parts, journal, lookAtServer: () => session.lookAtServer() }),
     partitionCount,
     durability,
     description: `${session.server}, prefix ${prefix}`,

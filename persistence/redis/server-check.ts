@@ -1,6 +1,7 @@
 /**
  * Whether a Redis server will keep what it acknowledges. Pure decisions over INFO and CONFIG GET; the shell is `askServer`.
  */
+import type { ServerRun } from '../server-binding.js';
 import type { Durability } from '../store.js';
 import { StoreFailure } from '../store-failure.js';
 import type { SendCommand } from './redis-connection.js';
@@ -41,6 +42,19 @@ export async function askServer(send: SendCommand, shown: string): Promise<Serve
     if (!(error instanceof Error && error.message.startsWith('NOPERM'))) throw error;
   }
   return { info, settings };
+}
+
+/**
+ * A server that was demoted, took over the data of another and was promoted again has the `run_id` of before and data that may lack
+ * rows; each promotion gives it a new `master_replid`. So do its first replica and the end of its backlog, which costs a needless taking.
+ */
+export function serverRun(info: ServerFacts['info']): ServerRun {
+  return `${info.get('run_id')} ${info.get('master_replid')}`;
+}
+
+/** Asks only for what `serverRun` needs. */
+export async function askServerRun(send: SendCommand): Promise<ServerRun> {
+  return serverRun(parseInfo(String(await send('INFO', ['server', 'replication']))));
 }
 
 /** Throws `store-incompatible` or `store-unsafe` with what a person has to change. */

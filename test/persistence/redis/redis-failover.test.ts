@@ -123,6 +123,56 @@ if (hasRedis('a failover')) {
     },
   );
 
+  void t.test('a switch to the replica and back is found without a new connection or a write', async (t) => {
+    const { open, replicated, cutOff, switchAndBack, events } = await scene(t);
+    await open({ clock: machineClock, report: () => {} });
+    // A quiet shard thread: no lease to renew, and nothing to write.
+    const store = await open({ lock: false });
+    const owner = await LogWriter.take(store, [0, 1]);
+    await owner.append([0, 1]);
+    t.same(await store.tables.commit(rowOf(owner, start, 'old')), { type: 'committed' });
+    const older = await store.tables.checkpoint(0);
+    await owner.append([0, 1]);
+    await replicated();
+    cutOff();
+    t.same(await store.tables.commit(rowOf(owner, older, 'new')), { type: 'committed' });
+    t.equal(await store.ownership.renew(0, owner.fence(0)), 'held');
+    await switchAndBack();
+
+    t.same(
+      await Promise.all([0, 1].map((partition) => store.ownership.renew(partition, owner.fence(partition)))),
+      ['elsewhere', 'elsewhere'],
+    );
+    await t.rejects(store.tables.get(0, 'rows', ['k']), { code: 'storage-unavailable' });
+    await moved(store, events);
+    await t.rejects(store.tables.get(0, 'rows', ['k']), { code: 'storage-unavailable' });
+    t.match(await store.journal.append(owner.group([1])), { type: 'refused', reason: 'conflict' });
+    const next = await LogWriter.take(store, [0, 1], 'owner-next');
+    t.equal(await store.ownership.renew(0, next.fence(0)), 'held');
+    t.equal((await store.tables.checkpoint(0)).position, 1, 'the owner begins at the older checkpoint');
+    t.same((await store.tables.get(0, 'rows', ['k'])).map(String), ['old']);
+    await next.append([0, 1]);
+    t.equal(events.filter((event) => event === 'redis-server-changed').length, 1);
+  });
+
+  void t.test('a switch to the replica and back is found by one new connection', async (t) => {
+    for (const choice of [logOnly, tablesOnly]) {
+      const { open, replicated, switchAndBack, address, events } = await scene(t);
+      await open({ clock: machineClock, report: () => {} });
+      const store = await open({ lock: false });
+      const owner = await LogWriter.take(store, [0, 1]);
+      await owner.append([0, 1]);
+      await replicated();
+      await switchAndBack();
+      address.reset(choice);
+      await moved(store, events);
+      await t.rejects(store.tables.checkpoint(0), { code: 'storage-unavailable' });
+      t.equal(await store.ownership.renew(0, owner.fence(0)), 'elsewhere');
+      const next = await LogWriter.take(store, [0, 1], 'owner-next');
+      await next.append([0, 1]);
+    }
+  });
+
   void t.test('one connection that finds another server takes the other one along', async (t) => {
     for (const choice of [logOnly, tablesOnly]) {
       const { open, replicated, promote, address, primary, replica, events } = await scene(t);

@@ -34,7 +34,7 @@ interface Scene {
   config(name: string, value: string): Promise<unknown>;
   /** An append is refused with these words, and its partition stays as it was. */
   refusedWith(words: RegExp): Promise<void>;
-  /** The partitions have the same owner on the server that was started again. */
+  /** The partitions have the same owner on the server that was started again, or promoted. */
   takenAgain(): Promise<void>;
   /** The next append is in. */
   goesOn(): Promise<void>;
@@ -149,7 +149,7 @@ if (hasRedis('what real servers refuse')) {
   });
 
   void t.test('READONLY: the primary became the replica of another', async (t) => {
-    const { redis, store, owner, goesOn } = await scene(t);
+    const { redis, store, owner, events, takenAgain, goesOn } = await scene(t);
     const head = owner.head(0);
     const other = await RedisServer.start();
     t.teardown(() => other.stop());
@@ -159,6 +159,9 @@ if (hasRedis('what real servers refuse')) {
     t.match(await store.journal.append(owner.group([0])), { type: 'refused', detail: /READONLY/ });
     owner.rewind(0, head);
     await withClient(redis.url, (client) => client.replicaof('NO', 'ONE'));
+    // Meanwhile it may have taken over the data of the other.
+    await until(() => events.includes('redis-server-changed') && store.outage?.() === undefined);
+    await takenAgain();
     await goesOn();
   });
 

@@ -1,5 +1,6 @@
 /** A primary and its replica, with an address that leads to the one or the other. */
 import type { Test } from 'tap';
+import { parseInfo } from '../../../persistence/redis/server-info.js';
 import { FaultProxy } from '../../support/fault-proxy.js';
 import { RedisServer } from '../../support/redis-server.js';
 import { until } from '../../support/until.js';
@@ -18,16 +19,19 @@ export interface ReplicatedPair {
   reconnect(): void;
   /** The replica is one no more, and the address leads new connections to it. */
   promote(): Promise<void>;
+  /** A planned switch to the replica and back: the primary has the data of the replica then, and is the same process on the same connections. */
+  switchAndBack(): Promise<void>;
   /** The primary dies, and the replica takes over. */
   failOver(): Promise<void>;
 }
 
 export async function replicatedPair(t: Test): Promise<ReplicatedPair> {
   // Otherwise a primary waits five seconds for more replicas.
-  const primary = await RedisServer.start({ args: ['--repl-diskless-sync-delay', '0'] });
+  const prompt = ['--repl-diskless-sync-delay', '0'];
+  const primary = await RedisServer.start({ args: prompt });
   const address = await FaultProxy.start(primary.port);
   const link = await FaultProxy.start(primary.port);
-  const replica = await RedisServer.start({ args: ['--replicaof', `127.0.0.1 ${link.port}`] });
+  const replica = await RedisServer.start({ args: [...prompt, '--replicaof', `127.0.0.1 ${link.port}`] });
   t.teardown(async () => {
     for (const each of [address, link, primary, replica]) await each.stop();
   });
@@ -36,6 +40,13 @@ export async function replicatedPair(t: Test): Promise<ReplicatedPair> {
       server.url,
       async (client) => new RegExp(`${field}:(\\d+)`).exec(await client.info('replication'))?.[1],
     );
+  const follows = (server: RedisServer): Promise<boolean> =>
+    withClient(server.url, async (client) => {
+      const facts = parseInfo(await client.info('replication'));
+      return facts.get('role') === 'slave' && facts.get('master_link_status') === 'up';
+    });
+  // The first replica gives the primary a new replication id.
+  await until(() => follows(replica));
   const promote = async (): Promise<void> => {
     await withClient(replica.url, (client) => client.replicaof('NO', 'ONE'));
     address.targetPort = replica.port;
@@ -50,6 +61,14 @@ export async function replicatedPair(t: Test): Promise<ReplicatedPair> {
       }),
     cutOff: () => link.hold('down'),
     reconnect: () => link.release('down'),
+    async switchAndBack() {
+      await withClient(replica.url, (client) => client.replicaof('NO', 'ONE'));
+      await withClient(primary.url, async (client) => {
+        await client.replicaof('127.0.0.1', replica.port);
+        await until(() => follows(primary));
+        await client.replicaof('NO', 'ONE');
+      });
+    },
     async failOver() {
       await primary.kill();
       await promote();
