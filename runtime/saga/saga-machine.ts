@@ -102,12 +102,15 @@ function behaviourOf(plan: SagaPlan, planOf: PlanOf): Behaviour {
         if (isStarted(instance)) return exists(ctx.id);
         // The input was checked against the definition's schema, an object's.
         const move = moves.start(plan, input as Readonly<Record<string, unknown>>, ctx);
-        return { ...begun(move, plan, ctx.now), reply: (state) => startedStatus(plan, state, ctx.id) };
+        return {
+          ...begun(move, plan.version, ctx.now),
+          reply: (state) => startedStatus(plan, state, ctx.id),
+        };
       },
       startChild: (instance, { input, ...link }, ctx) => {
         if (isStarted(instance)) return exists(ctx.id);
         const move = moves.start(plan, input as Readonly<Record<string, unknown>>, ctx, linkOf(link));
-        return { ...begun(move, plan, ctx.now), reply: null };
+        return { ...begun(move, plan.version, ctx.now), reply: null };
       },
       wake: (instance, _input, ctx) => woken(instance, ctx),
       childEnded: (instance, ended, ctx) =>
@@ -119,8 +122,13 @@ function behaviourOf(plan: SagaPlan, planOf: PlanOf): Behaviour {
         // One that can no longer be turned back goes on, and tells its end.
         return move === undefined || 'type' in move ? { reply: null } : accepted(move, instance, null);
       },
-      performed: (instance, { tag, ...outcome }, ctx) =>
-        accepted(moves.settle(instance, tagOfTimer(tag), activityAnswer(outcome), ctx), instance, null),
+      performed: (instance, { tag, ...outcome }, ctx) => {
+        const move = moves.settle(instance, tagOfTimer(tag), activityAnswer(outcome), ctx);
+        if (tag !== wakeTimer) return accepted(move, instance, null);
+        // An order of an earlier program, which had taken the timer's place: whatever was decided, it is set (M4).
+        if (move === undefined) return woken(instance, ctx);
+        return { ...begun(move, instance.definitionVersion, ctx.now), reply: null };
+      },
       signal: (instance, input, ctx) => {
         const move = refusesCaller(instance, ctx) ?? signalled(moves, instance, input, ctx);
         return move !== undefined && 'type' in move ? move : accepted(move, instance, null);
@@ -183,12 +191,13 @@ function accepted<Reply>(
   return move === undefined ? { reply } : { ...effects(move, instance), reply };
 }
 
-function begun(move: Move, plan: SagaPlan, now: number): Accepted {
+/** Of a saga that has no timer yet. */
+function begun(move: Move, definitionVersion: number, now: number): Accepted {
   const { armedAt } = move;
   // It may be over at once, every step passed over.
   if (armedAt === undefined) return withTimers(move, noTimers);
   const isTimed = armedAt > 0 && armedAt !== Number.POSITIVE_INFINITY;
-  return withTimers(move, [setWake(isTimed ? armedAt : now + reminderMs, plan.version)]);
+  return withTimers(move, [setWake(isTimed ? armedAt : now + reminderMs, definitionVersion)]);
 }
 
 /**

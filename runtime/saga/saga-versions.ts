@@ -16,7 +16,9 @@ export function refuseMissingVersions(kinds: KindTable, timers: Iterable<LiveTim
   for (const timer of timers) {
     const kind = kinds.numbered(timer.kindSchemaId);
     const versions = kind?.saga?.versions;
-    if (kind === undefined || versions === undefined || timer.name !== wakeTimer) continue;
+    // An activity stood under that name too, before `saga-dispatch.ts` kept them apart; it names no version.
+    if (kind === undefined || versions === undefined || timer.name !== wakeTimer || timer.isActivity)
+      continue;
     const { entry, fields } = kinds.command(kind, timer.schema, timer.fields);
     // The wake command's input, as `saga-contract.ts` declares it.
     const { definition_version: version } = entry.input.fromFields(fields) as { definition_version: number };

@@ -3,11 +3,12 @@
 import t from 'tap';
 import { type ActivityOutcome, definePort, perform } from '../../../actors/model/activity.js';
 import { placementHash } from '../../../actors/model/address.js';
-import { defineModule } from '../../../actors/model/module.js';
+import { defineModule, type Module } from '../../../actors/model/module.js';
 import { defineSaga, type SagaStatus } from '../../../actors/model/saga.js';
 import { Type } from '../../../actors/model/typebox.js';
 import { actorHash } from '../../../persistence/entry.js';
 import type { Activities, ActivityRequest } from '../../../runtime/activity/activities.js';
+import { compileSaga } from '../../../runtime/saga/saga-machine.js';
 import { TestSystem, type TestSystemOptions } from '../../support/test-system.js';
 
 const bankPort = definePort({
@@ -289,36 +290,77 @@ t.test('a saga whose deadline passes waits for its activity before it undoes', a
   await system.stop();
 });
 
+const alarm = defineSaga({
+  name: 'alarm',
+  version: 1,
+  input: Type.Object({}),
+  deadlineMs: 5_000,
+  steps: [
+    { name: 'wake', activity: () => perform(bankPort, 'pack', {}) },
+    { name: 'answered', signal: 'answered' },
+  ],
+  events: {},
+});
+const alarms = [defineModule({ name: 'alarms', aggregates: [], sagas: [alarm], ports: [bankPort] })];
+const startAlarm = { type: 'command', kind: 'alarm', id: 'a1', command: 'start', payload: {} } as const;
+
+async function alarmStatus(system: TestSystem): Promise<unknown> {
+  const query = { type: 'query', kind: 'alarm', id: 'a1', query: 'status', payload: {} } as const;
+  const answer = await system.ask(query);
+  return answer.type === 'reply' ? answer.reply : answer;
+}
+
 t.test('an activity step that is called wake leaves its saga the timer', async (t) => {
-  const alarm = defineSaga({
-    name: 'alarm',
-    version: 1,
-    input: Type.Object({}),
-    deadlineMs: 5_000,
-    steps: [
-      { name: 'wake', activity: () => perform(bankPort, 'pack', {}) },
-      { name: 'answered', signal: 'answered' },
-    ],
-    events: {},
-  });
   const desk = new Desk();
-  const alarms = [defineModule({ name: 'alarms', aggregates: [], sagas: [alarm], ports: [bankPort] })];
   const system = await open(desk, { modules: alarms });
-  await system.ask({ type: 'command', kind: 'alarm', id: 'a1', command: 'start', payload: {} });
+  await system.ask(startAlarm);
   t.same(desk.keys, ['alarm/a1/wake/do']);
   desk.result(0);
   await system.clock.advance(10);
-  const step = async () => {
-    const answer = await system.ask({
-      ...{ type: 'query', kind: 'alarm', id: 'a1', query: 'status', payload: {} },
-    } as const);
-    return answer.type === 'reply' ? answer.reply : answer;
-  };
-  t.match(await step(), { state: 'running', current_step: 'answered' });
+  t.match(await alarmStatus(system), { state: 'running', current_step: 'answered' });
   await system.clock.advance(10_000);
-  t.match(await step(), { state: 'compensated', errors: ['Saga timeout'] });
+  t.match(await alarmStatus(system), { state: 'compensated', errors: ['Saga timeout'] });
   await system.stop();
 });
+
+t.test(
+  'one whose order took the timer under an earlier program gives it back with its outcome',
+  async (t) => {
+    for (const isSwept of [false, true]) {
+      const desk = new Desk();
+      let system = await open(desk, { modules: earlierAlarms() });
+      await system.ask(startAlarm);
+      if (isSwept) await system.swept();
+      system = await system.crash({ modules: alarms });
+      t.same(desk.keys, ['alarm/a1/wake/do', 'alarm/a1/wake/do'], 'begun again');
+      desk.result(1);
+      await system.clock.advance(10);
+      t.match(await alarmStatus(system), { state: 'running', current_step: 'answered' });
+      await system.clock.advance(10_000);
+      t.match(await alarmStatus(system), { state: 'compensated', errors: ['Saga timeout'] });
+      await system.stop();
+    }
+  },
+);
+
+/** The same saga as programs ran it that ordered its activity under the timer's name. */
+function earlierAlarms(): Module[] {
+  const saga = compileSaga(alarm);
+  const decideStart = saga.decide.start as NonNullable<typeof saga.decide.start>;
+  const earlier: typeof saga = {
+    ...saga,
+    decide: {
+      ...saga.decide,
+      start: (instance, input, ctx) => {
+        const decision = decideStart(instance, input, ctx);
+        if ('type' in decision) return decision;
+        const timers = decision.timers?.map((timer) => ({ ...timer, name: 'wake' }));
+        return { ...decision, ...(timers === undefined ? {} : { timers }) };
+      },
+    },
+  };
+  return [defineModule({ name: 'alarms', aggregates: [earlier], ports: [bankPort] })];
+}
 
 t.test('a system without adapters fails the step, and stays up', async (t) => {
   const system = await TestSystem.start({ modules });
