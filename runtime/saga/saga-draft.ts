@@ -51,16 +51,20 @@ export class SagaDraft implements Move, Dispatch {
   readonly activities: TimerOrder[] = [];
   readonly #evolve: SagaEvolve;
   readonly #begun: Begun[] = [];
+  readonly #isSecond: boolean;
 
+  /** `isSecond`: what was decided first was past a bound. Whatever that was, closing events are not tried again. */
   constructor(
     instance: SagaInstance,
     plan: SagaPlan,
     ctx: DecideContext,
     evolveWith: (onBegun: OnBegun) => SagaEvolve,
+    isSecond = false,
   ) {
     this.instance = copyInstance(instance);
     this.plan = plan;
     this.ctx = ctx;
+    this.#isSecond = isSecond;
     this.#evolve = evolveWith((task, what) => this.#begun.push({ task, what }));
   }
 
@@ -161,10 +165,12 @@ export class SagaDraft implements Move, Dispatch {
   }
 
   /** From forward to backward. */
-  turnBack(refusal: SagaRefusal, reason: string, withClosing = true): void {
+  turnBack(refusal: SagaRefusal, reason: string): void {
     const { definition } = this.plan;
     const context = new StepContext(this.instance, this.ctx);
-    const closing = closed(() => (withClosing ? definition.onCompensating?.(context, refusal) : undefined));
+    const closing = closed(() =>
+      this.#isSecond ? undefined : definition.onCompensating?.(context, refusal),
+    );
     // Giving back what was taken matters more than saying so.
     if (isCause(closing)) {
       const reasons = `${reason}; ${failureText(closing)}`;

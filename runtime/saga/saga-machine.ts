@@ -123,7 +123,8 @@ function behaviourOf(plan: SagaPlan, planOf: PlanOf): Behaviour {
         return move === undefined || 'type' in move ? { reply: null } : accepted(move, instance, null);
       },
       performed: (instance, { tag, ...outcome }, ctx) => {
-        const move = moves.settle(instance, tagOfTimer(tag), activityAnswer(outcome), ctx);
+        const isSecond = outcome.type === 'unrecorded';
+        const move = moves.settle(instance, tagOfTimer(tag), activityAnswer(outcome), ctx, isSecond);
         if (tag !== wakeTimer) return accepted(move, instance, null);
         // An order of an earlier program, which had taken the timer's place: whatever was decided, it is set (M4).
         if (move === undefined) return woken(instance, ctx);
@@ -146,7 +147,7 @@ function behaviourOf(plan: SagaPlan, planOf: PlanOf): Behaviour {
       wake: (instance, _input, ctx, failure) => woken(instance, ctx, failure),
       childEnded: (instance, { tag, state }, ctx, failure) => {
         const answer = { type: 'failure', ...failure, isUnsure: state !== 'compensated' } as const;
-        return accepted(moves.settle(instance, tag, answer, ctx), instance, null);
+        return accepted(moves.settle(instance, tag, answer, ctx, true), instance, null);
       },
     },
     evolve: evolveSaga(planOf),

@@ -65,8 +65,9 @@ export class SagaMoves {
     };
   }
 
-  draft(instance: SagaInstance, ctx: DecideContext): SagaDraft {
-    return new SagaDraft(instance, this.planOf(instance), ctx, this.#evolveWith);
+  /** `isSecond`: see `SagaDraft`. */
+  draft(instance: SagaInstance, ctx: DecideContext, isSecond = false): SagaDraft {
+    return new SagaDraft(instance, this.planOf(instance), ctx, this.#evolveWith, isSecond);
   }
 
   /** The first move of an instance that has not been started. `link`: the saga that waits for it. */
@@ -109,11 +110,18 @@ export class SagaMoves {
       if (isChildStart(this.planOf(instance), instance, tag)) return undefined;
       return this.settle(instance, tag, outcome, ctx);
     }
-    return this.settle(instance, tag, { ...outcome, isUnsure: isUnrecorded === true }, ctx);
+    const isSecond = isUnrecorded === true;
+    return this.settle(instance, tag, { ...outcome, isUnsure: isSecond }, ctx, isSecond);
   }
 
-  /** The same for an answer from wherever. */
-  settle(instance: SagaInstance, tag: string, answer: TaskAnswer, ctx: DecideContext): Move | undefined {
+  /** The same for an answer from wherever. `isSecond`: it is the failure of what was decided on the real one. */
+  settle(
+    instance: SagaInstance,
+    tag: string,
+    answer: TaskAnswer,
+    ctx: DecideContext,
+    isSecond = false,
+  ): Move | undefined {
     if (!isOpen(instance)) return undefined;
     const plan = this.planOf(instance);
     const isUndo = tag.startsWith(undoMark);
@@ -123,7 +131,7 @@ export class SagaMoves {
       const fast = this.#fastAnswer(instance, plan, found, answer.reply, ctx);
       if (fast !== undefined) return fast;
     }
-    const draft = this.draft(instance, ctx);
+    const draft = this.draft(instance, ctx, isSecond);
     const step = stepOf(plan, found);
     const path = pathOf(step, found);
     // The copy has the task in the same place.
@@ -143,9 +151,9 @@ export class SagaMoves {
   look(instance: SagaInstance, ctx: DecideContext, failure?: Cause): SagaDraft | undefined {
     const plan = this.planOf(instance);
     if (!isOpen(instance) || ctx.now < dueAt(plan, instance)) return undefined;
-    const draft = this.draft(instance, ctx);
+    const draft = this.draft(instance, ctx, failure !== undefined);
     if (mayTurnBack(plan, instance) && ctx.now >= instance.deadlineAt) {
-      draft.turnBack(timedOut(currentStep(plan, instance)), sagaTimeoutText, failure === undefined);
+      draft.turnBack(timedOut(currentStep(plan, instance)), sagaTimeoutText);
       return draft.follow();
     }
     const { state, stage } = instance;

@@ -170,6 +170,30 @@ const sleeper = defineSaga({
   onCompensating: () => [{ type: 'Note', data: { text: 'x'.repeat(defaultLimits.eventBytesMax) } }],
 });
 
+/** Waits for a signal that does not come, or for an answer that is a refusal; its closing event does not fit. */
+const impatient = defineSaga({
+  name: 'impatient',
+  version: 1,
+  input: Type.Object({ for: Type.String() }),
+  deadlineMs: 86_400_000,
+  steps: [
+    {
+      name: 'reserve',
+      call: ({ sagaId }) => send(stockContract, 'pen', 'reserve', { order: sagaId, count: 3 }),
+      undo: ({ sagaId }) => send(stockContract, 'pen', 'release', { order: sagaId }),
+    },
+    { name: 'go', signal: 'go', timeoutMs: 10_000, when: ({ input }) => input.for === 'signal' },
+    {
+      name: 'answer',
+      call: ({ sagaId }) => send(stockContract, 'lamp', 'reserve', { order: sagaId, count: 1_000 }),
+      when: ({ input }) => input.for === 'answer',
+    },
+    { name: 'last', signal: 'last' },
+  ],
+  events: { Note: { version: 1, schema: Type.Object({ text: Type.String() }) } },
+  onCompensating: () => [{ type: 'Note', data: { text: 'x'.repeat(defaultLimits.eventBytesMax) } }],
+});
+
 /** An event is what the saga waits for: its purse is named like it. */
 const whenFilled = defineReaction(purseContract, 'Filled', 'tell-parcel', ({ amount }, { id }) =>
   signalSaga(parcel, id, 'filled', { amount }),
@@ -180,7 +204,7 @@ const modules = [
   defineModule({
     name: 'parcels',
     aggregates: [],
-    sagas: [pick, parcel, pair, prepaid, heavy, carrier, sleeper],
+    sagas: [pick, parcel, pair, prepaid, heavy, carrier, sleeper, impatient],
     reactions: [whenFilled],
   }),
 ];
@@ -312,6 +336,18 @@ t.test('what a timer leads to that is past a bound parks the saga, or turns it b
   await system.clock.advance(60_000);
   t.match(await status(system, 'sleeper', 's-true'), { state: 'compensated', errors: ['Saga timeout'] });
   t.same(await free(system), [7, 10, 9]);
+  await system.stop();
+});
+
+t.test('closing events that do not fit hold up no saga that a signal or an answer fails', async (t) => {
+  const system = await open();
+  for (const what of ['signal', 'answer']) {
+    const payload = { for: what };
+    await system.ask({ type: 'command', kind: 'impatient', id: `i-${what}`, command: 'start', payload });
+    await system.clock.advance(120_000);
+    t.match(await status(system, 'impatient', `i-${what}`), { state: 'compensated' }, what);
+    t.same(await free(system), [10, 10, 10], what);
+  }
   await system.stop();
 });
 

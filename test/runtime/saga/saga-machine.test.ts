@@ -292,6 +292,23 @@ t.test('closing events that cannot be made hold no compensation up, but park a c
   });
 });
 
+t.test('a second decision leaves the closing events out, for a step without an answer too', async (t) => {
+  const onCompensating = () => [{ type: 'Note', data: {} }];
+  const steps = [undoable('a'), plain('b', { attemptsMax: 1, timeoutMs: 50 })];
+  const saga = { ...sagaOf(steps, 10_000), onCompensating };
+  const world = started(saga);
+  world.reply('a');
+  world.pause(50);
+  const { decide, unrecorded } = world.saga;
+  const failure = { code: 'event-too-large', detail: 'An event is too large.' };
+  const instance = () => structuredClone(world.instance);
+  const first = decide.wake?.(instance(), {}, world.context());
+  const second = unrecorded?.wake?.(instance(), {}, world.context(), failure);
+  t.match(first, { events: [{ type: 'StepFailed' }, { type: 'SagaCompensating' }, { type: 'Note' }] });
+  t.match(second, { events: [{ type: 'StepFailed' }, { type: 'SagaCompensating' }] });
+  t.equal(second?.events?.length, 2);
+});
+
 t.test('a start whose first call throws has not happened', async (t) => {
   const world = new SagaWorld(sagaOf([plain('a', { call: throws })]));
   t.throws(() => world.start(payload));
