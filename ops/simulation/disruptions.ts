@@ -275,9 +275,10 @@ export class Disruptions {
    * gone, so the run ends there. When it lacks rows or tokens only, the log has all of it, and everything must go on.
    */
   async #failOver(): Promise<void> {
-    const { disk, scenario, node, world } = this.#simulation;
+    const { disk, draw, scenario, node, world } = this.#simulation;
     if (scenario.replicaLag === undefined) return this.#outage();
     this.#happens('failover to a replica');
+    if (draw.below(2) === 0) disk.replicateLog();
     const positions = () =>
       Array.from({ length: disk.partitionCount }, (_, partition) => disk.flushedPosition(partition));
     const before = positions();

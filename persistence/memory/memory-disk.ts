@@ -44,6 +44,7 @@ interface Change {
   readonly undo: () => void;
   /** Number of the append, commit or taking it belongs to. */
   readonly unit: number;
+  readonly isOfTables: boolean;
   written: boolean;
 }
 
@@ -135,7 +136,7 @@ export class MemoryDisk {
     partition.checkpoint = commit.to;
     this.#changed(() => {
       partition.checkpoint = checkpoint;
-    });
+    }, true);
     for (const { table, key, value } of commit.puts) this.#put(partition, table, key, value.slice());
     for (const { table, key } of commit.deletes) this.#put(partition, table, key, undefined);
     return undefined;
@@ -256,6 +257,12 @@ export class MemoryDisk {
     this.#unreplicated = this.#unreplicated?.filter(({ unit }) => unit > this.#unit - unitsBehind);
   }
 
+  /** The replica has the log and the tokens; of the tables it may lack what was committed after the newest of either. */
+  replicateLog(): void {
+    const newest = this.#unreplicated?.findLast(({ isOfTables }) => !isOfTables)?.unit ?? 0;
+    this.#unreplicated = this.#unreplicated?.filter(({ unit }) => unit > newest);
+  }
+
   /** The server stops answering, and may come back; a crash belongs to it. */
   goDown(): void {
     this.#isDown = true;
@@ -337,11 +344,11 @@ export class MemoryDisk {
     const target = rows;
     const before = target.get(key);
     target.set(key, value);
-    this.#changed(() => target.set(key, before));
+    this.#changed(() => target.set(key, before), true);
   }
 
-  #changed(undo: () => void): void {
-    this.#unflushed.push({ undo, unit: this.#unit, written: false });
+  #changed(undo: () => void, isOfTables = false): void {
+    this.#unflushed.push({ undo, unit: this.#unit, isOfTables, written: false });
   }
 
   #partition(partition: number): Partition {

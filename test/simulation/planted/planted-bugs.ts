@@ -375,13 +375,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: 'false',
   },
   {
-    name: 'a trim believes the server before',
-    breaks: 'P1: the one that took over lacks the checkpoint, and loses the entries after its own',
-    file: 'persistence/memory/memory-store',
-    find: 'this.#isServer ? Math.min(below, disk.checkpoint(partition).position) : below',
-    replace: 'below',
-  },
-  {
     name: 'a segment is not flushed',
     breaks: 'W1: a power loss takes what was trimmed',
     file: 'persistence/archive/journal-file-writer',
