@@ -24,7 +24,7 @@ export interface Ownership {
   take(partition: number, nonce: string): Promise<Taken>;
   /** Tells the store that this owner is alive, and how it stands with the partition. Throws `store-went-back`. */
   renew(partition: number, fence: Fence): Promise<Standing>;
-  /** Gives the partition back; a no-op when the token is stale. Asks the store nothing, so that a stop does not hang on it. */
+  /** Gives the partition back; a no-op when the token is stale. Waits for nobody, so that a stop does not hang on it. */
   release(partition: number, fence: Fence): Promise<void>;
   observe(partition: number): Promise<Fence | undefined>;
 }
