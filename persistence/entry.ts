@@ -1,7 +1,7 @@
 /**
  * The bytes of a journal entry: one partition's share of a group. Pure; knows no store and nothing of what a record says.
  *
- *     0  u8   format (2)            32 f64  time, Unix ms             64 u32  checksum (CRC-32) of all the other bytes
+ *     0  u8   format (3)            32 f64  time, Unix ms             64 u32  checksum (CRC-32) of all the other bytes
  *     1  u8   reserved              40 u32  records                    68 siblings    (u32 partition, f64 position) each
  *     2  u16  partition             44 u32  siblings                   … watermarks  (u32 source, u32 ordinal, f64 position)
  *     4  u32  epoch                 48 u32  watermarks                 … directory   (u32 placement, u32 actor, u32 offset)
@@ -22,7 +22,7 @@ import { crc32 } from 'node:zlib';
 import { hash32 } from '../actors/model/address.js';
 import type { EntryHash } from './journal.js';
 
-export const entryFormat = 2;
+export const entryFormat = 3;
 export const entryHashBytes = 16;
 /** The hash "before" position 1. */
 export const noHash: EntryHash = new Uint8Array(entryHashBytes);

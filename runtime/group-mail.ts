@@ -9,26 +9,21 @@
  * G3  A chain of messages that follow from each other is cut after `hopsMax`, or when the group has no room: the next one
  *     takes the ordinary way, on which other work has its turn.
  */
-import { partitionOf } from '../actors/model/address.js';
 import type { Activation } from './actor/activation.js';
-import type { StoredMessage } from './commit/record.js';
 import type { Domain } from './domain.js';
-import type { MessageItem } from './link/link-protocol.js';
+import type { Mail } from './mail.js';
 import { beforeAll, isBefore, type Partition } from './partition.js';
 
-/** A transfer takes eight. */
+/** A transfer takes ten. */
 const hopsMax = 64;
-
-export interface Mail {
-  readonly to: Activation;
-  readonly item: MessageItem;
-}
 
 export class GroupMail {
   readonly #domain: Domain;
   readonly #resident: (kindSchemaId: number, id: string) => Activation | undefined;
   readonly #hasRoom: () => boolean;
-  #posted: Mail[] = [];
+  /** Posted since the mail was empty. Those taken are gone from it, so that it keeps nothing alive. */
+  readonly #posted = new Array<Mail | undefined>(hopsMax).fill(undefined);
+  #count = 0;
   #next = 0;
 
   constructor(
@@ -43,29 +38,42 @@ export class GroupMail {
     this.#hasRoom = hasRoom;
   }
 
-  /** Who would take the message within this group; undefined when it must go the ordinary way. */
-  target(from: Partition, message: StoredMessage): Activation | undefined {
-    if (this.#posted.length >= hopsMax || !this.#hasRoom()) return undefined;
-    const destination = partitionOf(message[1], this.#domain.partitionCount);
-    const partition = this.#domain.partitions[destination];
-    if (partition === undefined || hasOutstanding(from, partition)) return undefined;
-    const to = this.#resident(message[0], message[1]);
-    return to?.phase === 'ready' && to.waiting.length === 0 ? to : undefined;
+  /** Who would take a message within this group; undefined when it must go the ordinary way. */
+  target(from: Partition, kindSchemaId: number, id: string): Activation | undefined {
+    if (this.#count >= hopsMax || !this.#hasRoom()) return undefined;
+    const to = this.#resident(kindSchemaId, id);
+    return to !== undefined && this.#isOpenTo(from, to) ? to : undefined;
   }
 
-  post(to: Activation, item: MessageItem): void {
-    this.#posted.push({ to, item });
+  /** True when an activation that is known already would take it. */
+  reaches(from: Partition, to: Activation): boolean {
+    return to.isResident && this.#count < hopsMax && this.#hasRoom() && this.#isOpenTo(from, to);
+  }
+
+  post(mail: Mail): void {
+    this.#posted[this.#count++] = mail;
   }
 
   /** The oldest message posted; undefined when all are taken. */
   take(): Mail | undefined {
-    const mail = this.#posted[this.#next];
-    if (mail !== undefined) this.#next++;
-    else if (this.#next > 0) {
-      this.#posted = [];
+    if (this.#next === this.#count) {
       this.#next = 0;
+      this.#count = 0;
+      return undefined;
     }
+    const mail = this.#posted[this.#next];
+    this.#posted[this.#next++] = undefined;
     return mail;
+  }
+
+  #isOpenTo(from: Partition, to: Activation): boolean {
+    const { partition } = to;
+    return (
+      to.phase === 'ready' &&
+      to.waiting.length === 0 &&
+      this.#domain.partitions[partition.number] === partition &&
+      !hasOutstanding(from, partition)
+    );
   }
 }
 

@@ -5,10 +5,10 @@
 
 import { placementHash } from '../actors/model/address.js';
 import type { RecordedEvent } from '../actors/model/call.js';
-import { unpack } from '../actors/model/codec.js';
 import { OperatingError } from '../actors/model/errors.js';
 import { actorHash, type EntryReader } from '../persistence/entry.js';
-import { causeCommand, causeTimer, eventCount, type StoredRecord } from './commit/record.js';
+import { causeId, eventCount, type StoredRecord } from './commit/record.js';
+import { readRecord } from './commit/record-reader.js';
 import { type EntrySource, fetchBytesMax } from './entry-source.js';
 import type { Kind, KindTable } from './kind-table.js';
 
@@ -35,7 +35,7 @@ export function recordsOf(reader: EntryReader, actor: ActorName): PlacedRecord[]
   const records: PlacedRecord[] = [];
   for (let index = 0; index < reader.recordCount; index++) {
     if (!reader.isOf(index, placement, hash)) continue;
-    const record = unpack(reader.record(index)) as StoredRecord;
+    const record = readRecord(reader, index);
     if (record[0] !== actor.kind.schemaId || record[1] !== actor.id || record[8] === 0) continue;
     records.push({ record, position: reader.position, index, at: reader.time + record[4] });
   }
@@ -117,16 +117,4 @@ export function recordedEvent(
     at,
     position: place,
   };
-}
-
-/** The id of what caused a record, as trails name it. */
-export function causeId(record: StoredRecord): string {
-  const cause = record[5];
-  if (cause[0] === causeCommand) return cause[1];
-  if (cause[0] === causeTimer) return `timer.${record[1]}.${cause[1]}.${cause[2]}`;
-  return messageId(cause[1], cause[2], cause[3]);
-}
-
-export function messageId(source: number, position: number, ordinal: number): string {
-  return `m${source}.${position}.${ordinal}`;
 }

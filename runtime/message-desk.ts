@@ -15,10 +15,10 @@ import {
   type StoredOutcome,
 } from './commit/outcome.js';
 import {
-  causeGroupMail,
   causeMessage,
   causeTimer,
   type KeptReply,
+  messageId,
   type StoredTimer,
   type StoredTrail,
 } from './commit/record.js';
@@ -26,10 +26,11 @@ import type { Domain } from './domain.js';
 import type { Executed } from './executed.js';
 import type { Executor } from './execution.js';
 import type { GroupMail } from './group-mail.js';
-import { messageId } from './history.js';
 import type { KindTable } from './kind-table.js';
+import type { LetterBox } from './letters/letter-box.js';
 import type { Channel, ChannelHub } from './link/channel-hub.js';
 import type { MessageItem } from './link/link-protocol.js';
+import type { Mail } from './mail.js';
 import type { Origin } from './origin.js';
 import type { Refusals } from './refusals.js';
 import { readReply, unreadableReply } from './stored-reply.js';
@@ -108,7 +109,7 @@ export class MessageDesk {
     }
     activation.isAwaited = false;
     this.#domain.counters.messages++;
-    this.#runMessage(activation, item, causeMessage);
+    this.#runMessage(activation, item);
     this.#hub.taken(channel);
     this.#host.changed(activation);
   }
@@ -121,31 +122,40 @@ export class MessageDesk {
     let count = 0;
     for (let mail = this.#mail.take(); mail !== undefined; mail = this.#mail.take()) {
       this.#domain.counters.messages++;
-      this.#runMessage(mail.to, mail.item, causeGroupMail);
+      this.#runMail(mail);
       this.#host.changed(mail.to);
       count++;
     }
     return count;
   }
 
-  #runMessage(
-    activation: Activation,
-    item: MessageItem,
-    cause: typeof causeMessage | typeof causeGroupMail,
-  ): void {
-    const tag = item[11];
-    const origin = new MessageOrigin(item, cause);
-    if (activation.phase === 'loading') {
+  #runMail(mail: Mail): void {
+    const { to, tag, schema, content } = mail;
+    if (to.phase === 'loading') {
       // Broken since the message was posted. It cannot wait: the log does not hold it. What is a reply is kept.
-      this.#refusals.record(activation, broken, origin);
-    } else if (tag === 0 && item[9] !== 0 && activation.partition.letters.blocks(item)) {
+      this.#refusals.record(to, broken, mail);
+    } else if (to.partition.letters.size > 0 && blocks(to.partition.letters, mail)) {
+      this.#refusals.record(to, letterAhead, mail);
+    } else if (to.phase === 'parked') {
+      this.#refusals.record(to, parked, mail);
+    } else if (schema === 0) {
+      this.#runReply(to, tag === 0 ? '' : tag, content as StoredOutcome, mail);
+    } else {
+      this.#runStored(to, schema, content, mail);
+    }
+  }
+
+  #runMessage(activation: Activation, item: MessageItem): void {
+    const [, , , , , , , , , schema, content, tag] = item;
+    const origin = new MessageOrigin(item);
+    if (origin.letter !== undefined && activation.partition.letters.blocks(item)) {
       this.#refusals.record(activation, letterAhead, origin);
     } else if (activation.phase === 'parked') {
-      this.#refusals.record(activation, failureOutcome('actor-parked', 'The actor is parked.'), origin);
-    } else if (item[9] === 0) {
-      this.#runReply(activation, tagOf(item), item[10] as StoredOutcome, origin);
+      this.#refusals.record(activation, parked, origin);
+    } else if (schema === 0) {
+      this.#runReply(activation, tag === 0 ? '' : tag, content as StoredOutcome, origin);
     } else {
-      this.#runStored(activation, item[9], item[10], origin);
+      this.#runStored(activation, schema, content, origin);
     }
   }
 
@@ -249,7 +259,7 @@ export class MessageDesk {
   }
 }
 
-/** A message as the origin of what it asks; its id is put together only where somebody names it. */
+/** A message of a channel as the origin of what it asks; its id is put together only where somebody names it. */
 class MessageOrigin implements Origin {
   readonly cause: Origin['cause'];
   readonly time: number;
@@ -261,9 +271,9 @@ class MessageOrigin implements Origin {
   readonly #reply: MessageItem | undefined;
   #commandId: string | undefined;
 
-  constructor(item: MessageItem, cause: typeof causeMessage | typeof causeGroupMail) {
+  constructor(item: MessageItem) {
     const tag = item[11];
-    this.cause = [cause, item[1], item[2], item[3]];
+    this.cause = [causeMessage, item[1], item[2], item[3]];
     this.time = item[4];
     this.trail = item[12];
     this.caller = { principal: item[12][2], roles: noRoles, internal: true };
@@ -280,19 +290,20 @@ class MessageOrigin implements Origin {
 
   kept(dueAt: number): StoredTimer | undefined {
     if (this.#reply === undefined) return undefined;
-    const reply: KeptReply = [tagOf(this.#reply), this.#reply[10] as StoredOutcome];
+    const tag = this.#reply[11];
+    const reply: KeptReply = [tag === 0 ? '' : tag, this.#reply[10] as StoredOutcome];
     return [`reply ${this.commandId}`, dueAt, 0, reply];
   }
 }
 
-/** Of a reply. */
-function tagOf(item: MessageItem): string {
-  return item[11] === 0 ? '' : item[11];
+function blocks(letters: LetterBox, { letter }: Mail): boolean {
+  return letter !== undefined && letters.blocks(letter);
 }
 
 const noRoles: readonly string[] = [];
 const toReplyOutcome = (reply: unknown): Outcome => ({ type: 'reply', reply });
 const unreadable = failureOutcome('internal', 'An upcaster of the command threw.');
+const parked = failureOutcome('actor-parked', 'The actor is parked.');
 const broken = failureOutcome('internal', 'The actor failed.');
 const letterAhead = failureOutcome(
   'dead-letter-ahead',

@@ -9,6 +9,7 @@ import type { Committer } from './commit/committer.js';
 import type { StoredOutcome } from './commit/outcome.js';
 import {
   causeCommand,
+  causeGroupMail,
   causeMessage,
   onwardTrail,
   type StoredLetter,
@@ -19,8 +20,9 @@ import {
 import type { Domain } from './domain.js';
 import type { GroupMail } from './group-mail.js';
 import { itemMessage, type MessageItem } from './link/link-protocol.js';
+import { Exchange, Mail } from './mail.js';
 import type { Origin } from './origin.js';
-import { noteSent, type Partition } from './partition.js';
+import { noteSent, type Partition, type Share } from './partition.js';
 import type { LiveTimer, TimerDesk } from './timer/timer-desk.js';
 
 interface RecordWriterParts {
@@ -67,62 +69,37 @@ export class RecordWriter {
     const group = this.#committer().open;
     if (partition.share === undefined) group.partitions.push(partition);
     const share = partition.join(now);
-    const { replyTo } = origin;
-    const reply: StoredMessage | undefined =
-      replyTo === undefined ? undefined : [replyTo.kindSchemaId, replyTo.id, 0, outcome, replyTo.tag];
-    const sent = allOf(messages, reply);
-    // Who sends nothing on and sets no timer needs no name for it.
-    const isCause = sent.length > 0 || timers.some((timer) => timer.length !== 1);
-    const trail = isCause ? onwardTrail(origin.trail, origin.commandId) : origin.trail;
+    const sentCount = messages.length + (wantsReply(origin) ? 1 : 0);
+    const posted = sentCount === 0 ? 0 : this.#post(activation, origin, now, share, messages, outcome);
     // Once one goes the ordinary way, so do those after it: the mail would overtake it.
-    let posted = 0;
-    for (; posted < sent.length; posted++) {
-      const message = sent[posted] as StoredMessage;
-      const to = this.#mail.target(partition, message);
-      if (to === undefined) break;
-      this.#mail.post(
-        to,
-        toItem(activation, share.position, share.messageCount + posted, now, message, trail),
-      );
-    }
+    const left = posted === sentCount ? none : leftOf(messages, origin, outcome, posted);
     const firstOrdinal = share.messageCount + posted;
-    const fields: unknown[] = [
-      activation.kind.schemaId,
-      activation.id,
-      activation.version,
-      activation.lastPosition,
-      now - share.time,
-      origin.cause,
-      origin.trail,
-      // A reply message carries the outcome already; a message without a tag has nobody to tell.
-      origin.cause[0] === causeCommand || letter !== undefined ? outcome : 0,
-      events,
-      withOrdinal(firstOrdinal, sent, posted),
-      timers.length === 0 ? 0 : timers,
-    ];
-    if (letter !== undefined) {
-      fields.push(letter);
-      if (letter.length === 4)
-        partition.letters.remove({ source: letter[0], position: letter[1], ordinal: letter[2] });
-    }
-    const record = pack(fields);
+    // Who sends nothing on and sets no timer needs no name for it.
+    const isCause = left.length > 0 || (timers.length > 0 && timers.some((timer) => timer.length !== 1));
+    const trail = isCause ? onwardTrail(origin.trail, origin.commandId) : noTrail;
+    frame[0] = activation.kind.schemaId;
+    frame[1] = idIn(share, activation);
+    frame[2] = activation.version;
+    frame[3] = activation.lastPosition;
+    frame[4] = now - share.time;
+    setCause(origin, partition);
+    // A reply message carries the outcome already; a message without a tag has nobody to tell.
+    frame[7] = letter !== undefined || isCommand(origin) ? outcome : 0;
+    frame[8] = events;
+    frame[9] = left.length === 0 ? 0 : [firstOrdinal, ...left];
+    frame[10] = timers.length === 0 ? 0 : timers;
+    const record = pack(letter === undefined ? frame : [...frame, letter]);
     partition.writer.add(activation.placement, activation.hash, record);
-    share.messageCount += sent.length;
+    share.messageCount += sentCount;
     group.byteCount += record.length;
     group.commandCount++;
     if (events !== 0) group.eventCount += events.length / 2;
-    if (origin.cause[0] === causeCommand && origin.cause[2] !== 0) {
-      group.keyed.push({ partition, commandId: origin.commandId, position: share.position });
-    }
-    if (origin.cause[0] === causeMessage) {
-      partition.consume(origin.cause[1], origin.cause[2], origin.cause[3]);
-    }
-    for (let index = posted; index < sent.length; index++) {
-      const ordinal = firstOrdinal + index - posted;
-      this.#send(
-        toItem(activation, share.position, ordinal, now, sent[index] as StoredMessage, trail),
-        partition,
-      );
+    if (letter?.length === 4)
+      partition.letters.remove({ source: letter[0], position: letter[1], ordinal: letter[2] });
+    if (!(origin instanceof Mail)) this.#note(origin, partition, share.position);
+    for (let index = 0; index < left.length; index++) {
+      const message = left[index] as StoredMessage;
+      this.#send(toItem(activation, share.position, firstOrdinal + index, now, message, trail), partition);
     }
     for (const timer of timers) {
       const { kind, id } = activation;
@@ -130,6 +107,52 @@ export class RecordWriter {
       if (activity !== undefined)
         group.afterDurable.push({ run: () => this.#beginActivity(activity), refuse: () => undefined });
     }
+  }
+
+  /** Posts what the open group itself consumes, the reply last. Gives how many, before the first that it does not. */
+  #post(
+    from: Activation,
+    origin: Origin,
+    now: number,
+    share: Share,
+    messages: readonly StoredMessage[],
+    outcome: StoredOutcome,
+  ): number {
+    const { partition } = from;
+    const { position, messageCount } = share;
+    let exchange = origin instanceof Mail ? origin.exchange : undefined;
+    let posted = 0;
+    for (; posted < messages.length; posted++) {
+      const [kind, id, schema, content, tag] = messages[posted] as StoredMessage;
+      const to = this.#mail.target(partition, kind, id);
+      if (to === undefined) return posted;
+      exchange ??= new Exchange(origin, partition);
+      const ordinal = messageCount + posted;
+      this.#mail.post(new Mail(to, from, position, ordinal, now, schema, content, tag, origin, exchange));
+    }
+    if (!wantsReply(origin)) return posted;
+    const to = this.#asker(origin, partition);
+    if (to === undefined) return posted;
+    exchange ??= new Exchange(origin, partition);
+    const tag = (origin instanceof Mail ? origin.tag : origin.replyTo?.tag) ?? 0;
+    const ordinal = messageCount + posted;
+    this.#mail.post(new Mail(to, from, position, ordinal, now, 0, outcome, tag, origin, exchange));
+    return posted + 1;
+  }
+
+  /** Who takes the reply within this group. Who asked by mail is known without a look. */
+  #asker(origin: Origin, from: Partition): Activation | undefined {
+    if (origin instanceof Mail) return this.#mail.reaches(from, origin.from) ? origin.from : undefined;
+    const { replyTo } = origin;
+    return replyTo === undefined ? undefined : this.#mail.target(from, replyTo.kindSchemaId, replyTo.id);
+  }
+
+  /** What the partition remembers of a command from outside, or of a message that came the ordinary way. */
+  #note(origin: Origin, partition: Partition, position: number): void {
+    const { cause } = origin;
+    if (cause[0] === causeCommand && cause[2] !== 0)
+      this.#committer().open.keyed.push({ partition, commandId: origin.commandId, position });
+    if (cause[0] === causeMessage) partition.consume(cause[1], cause[2], cause[3]);
   }
 
   #send(item: MessageItem, from: Partition): void {
@@ -140,23 +163,80 @@ export class RecordWriter {
   }
 }
 
-/** The messages of a record in their order, the reply last. */
-function allOf(
-  messages: readonly StoredMessage[],
-  reply: StoredMessage | undefined,
-): readonly StoredMessage[] {
-  if (reply === undefined) return messages;
-  return messages.length === 0 ? [reply] : [...messages, reply];
+/** Shared and never written to. */
+const none: readonly StoredMessage[] = [];
+/** Of a cancelled timer, which nothing follows from. */
+const noTrail: StoredTrail = [0, 0, '', 0];
+
+/** One record is packed at a time: the arrays that frame it are written over by the next. */
+const frame: unknown[] = new Array<unknown>(11).fill(0);
+const shortCause: number[] = [causeGroupMail, 0, 0, 0];
+const longCause: number[] = [causeGroupMail, 0, 0, 0, 0, 0, 0];
+
+function isCommand(origin: Origin): boolean {
+  return !(origin instanceof Mail) && origin.cause[0] === causeCommand;
 }
 
-/** The part of a record for the messages from `first` on. */
-function withOrdinal(
-  firstOrdinal: number,
+function wantsReply(origin: Origin): boolean {
+  return origin instanceof Mail ? origin.wantsReply : origin.replyTo !== undefined;
+}
+
+/** The id of an actor, or where the entry has it already. */
+function idIn(share: Share, activation: Activation): string | number {
+  if (activation.namedAt === share.position) return activation.namedAs;
+  activation.namedAt = share.position;
+  activation.namedAs = activation.partition.writer.recordCount;
+  return activation.id;
+}
+
+/** What the record follows from: in full, or by the record of its entry that has the same trail (`record.ts`). */
+function setCause(origin: Origin, partition: Partition): void {
+  frame[5] = origin instanceof Mail ? shortCauseOf(origin) : origin.cause;
+  if (origin instanceof Mail) {
+    const { exchange, sender } = origin;
+    const first = exchange.recordIn(partition.number);
+    if (first >= 0 && sender instanceof Mail) {
+      frame[5] = longCauseOf(origin, sender);
+      frame[6] = first;
+      return;
+    }
+    if (first >= 0 && exchange.isNamedIn(partition.number)) {
+      frame[6] = first;
+      return;
+    }
+    if (first < 0) exchange.note(partition);
+  }
+  frame[6] = origin.trail;
+}
+
+function shortCauseOf({ from, position, ordinal }: Mail): readonly number[] {
+  shortCause[1] = from.partition.number;
+  shortCause[2] = position;
+  shortCause[3] = ordinal;
+  return shortCause;
+}
+
+function longCauseOf({ from, position, ordinal }: Mail, sender: Mail): readonly number[] {
+  longCause[1] = from.partition.number;
+  longCause[2] = position;
+  longCause[3] = ordinal;
+  longCause[4] = sender.from.partition.number;
+  longCause[5] = sender.position;
+  longCause[6] = sender.ordinal;
+  return longCause;
+}
+
+/** The messages from `first` on, the reply last. */
+function leftOf(
   messages: readonly StoredMessage[],
+  origin: Origin,
+  outcome: StoredOutcome,
   first: number,
-): readonly [number, ...StoredMessage[]] | 0 {
-  if (first === messages.length) return 0;
-  return [firstOrdinal, ...(first === 0 ? messages : messages.slice(first))];
+): readonly StoredMessage[] {
+  const { replyTo } = origin;
+  if (replyTo === undefined) return first === 0 ? messages : messages.slice(first);
+  const { kindSchemaId, id, tag } = replyTo;
+  return [...messages.slice(first), [kindSchemaId, id, 0, outcome, tag]];
 }
 
 function toItem(
@@ -167,19 +247,6 @@ function toItem(
   message: StoredMessage,
   trail: StoredTrail,
 ): MessageItem {
-  return [
-    itemMessage,
-    from.partition.number,
-    position,
-    ordinal,
-    now,
-    from.kind.schemaId,
-    from.id,
-    message[0],
-    message[1],
-    message[2],
-    message[3],
-    message[4],
-    trail,
-  ];
+  const { partition, kind, id } = from;
+  return [itemMessage, partition.number, position, ordinal, now, kind.schemaId, id, ...message, trail];
 }

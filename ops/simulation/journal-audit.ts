@@ -23,6 +23,7 @@ import {
   forEachMessage,
   type StoredRecord,
 } from '../../runtime/commit/record.js';
+import { readRecords } from '../../runtime/commit/record-reader.js';
 import type { Kind, KindTable } from '../../runtime/kind-table.js';
 import type { SagaInstance } from '../../runtime/saga/saga-instance.js';
 import { ChannelAudit } from './channel-audit.js';
@@ -107,8 +108,7 @@ export class JournalAudit {
     for (const [partition, log] of this.#logs.entries()) {
       for (const last = this.#disk.flushedPosition(partition); log.position < last; ) {
         const reader = this.#nextEntry(partition, log);
-        for (let index = 0; index < reader.recordCount; index++) {
-          const record = unpack(reader.record(index)) as StoredRecord;
+        for (const record of readRecords(reader)) {
           records.push({ record, partition, reader });
           this.#noteSent(partition, reader.position, record);
         }

@@ -6,7 +6,7 @@ import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } f
 import path from 'node:path';
 import { StoreFailure } from '../store-failure.js';
 
-export const embeddedFormat = 2;
+export const embeddedFormat = 3;
 /** Of a backup that is being written; also programs that do not know it refuse it. */
 export const unfinishedCopyFormat = 0;
 const manifestName = 'manifest.json';

@@ -8,7 +8,7 @@ import type { SendCommand } from './redis-connection.js';
 import { anotherStore, type RollbackWitness } from './rollback-witness.js';
 
 /** Raised when the meaning of keys or texts changes. */
-export const redisFormat = 2;
+export const redisFormat = 3;
 
 export interface StorePlace {
   /** Drawn when the store was created: a store that was emptied and made again has another one. */

@@ -55,11 +55,12 @@ export class ActivationTable {
 
   /** True while this very incarnation is in the table. */
   holds(activation: Activation): boolean {
-    return this.get(activation.kind, activation.id) === activation;
+    return activation.isResident;
   }
 
   add(activation: Activation): void {
     this.#byKind[activation.kind.index]?.set(activation.id, activation);
+    activation.isResident = true;
     this.#count++;
     this.#added++;
     this.#weigh(activation, weightOf(activation));
@@ -76,6 +77,7 @@ export class ActivationTable {
   }
 
   clear(): void {
+    for (const activation of this.values()) activation.isResident = false;
     for (const activations of this.#byKind) activations.clear();
     this.#count = 0;
     this.#bytes = 0;
@@ -122,6 +124,7 @@ export class ActivationTable {
 
   #drop(activation: Activation): void {
     this.#byKind[activation.kind.index]?.delete(activation.id);
+    activation.isResident = false;
     this.#count--;
     this.#weigh(activation, 0);
   }

@@ -37,6 +37,11 @@ export class Activation {
   /** Position of the newest entry with events of this actor; 0 when it has none. */
   lastPosition = 0;
   touchedGroup = 0;
+  /** Position of the newest entry that names the actor, and the index of its record there. */
+  namedAt = 0;
+  namedAs = 0;
+  /** This very incarnation is in the table of its shard. */
+  isResident = false;
   /** Has events that its row lacks; the actor then stands in a dirty bucket of its partition. */
   dirty = false;
   /** Of a saga: the table of open sagas may hold a row of it. */

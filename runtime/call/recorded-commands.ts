@@ -2,9 +2,9 @@
  * Commands that ran before, as the log holds them: found through the ledger of their partition, compared by their whole
  * id.
  */
-import { unpack } from '../../actors/model/codec.js';
 import { outcomeReply, type StoredOutcome } from '../commit/outcome.js';
 import { causeCommand, type StoredRecord } from '../commit/record.js';
+import { readRecords } from '../commit/record-reader.js';
 import { detached } from '../detached-fields.js';
 import type { Domain } from '../domain.js';
 import type { EntrySource } from '../entry-source.js';
@@ -20,10 +20,8 @@ export async function findRecorded(
 ): Promise<StoredRecord | undefined> {
   for (const position of await partition.ledger.candidates(commandId)) {
     const reader = await entries.read(partition.number, position);
-    for (let index = 0; index < reader.recordCount; index++) {
-      const record = unpack(reader.record(index)) as StoredRecord;
+    for (const record of readRecords(reader))
       if (record[5][0] === causeCommand && record[5][1] === commandId) return record;
-    }
   }
   return undefined;
 }

@@ -8,6 +8,10 @@
  * `previousPosition` is the position of the entry with the actor's events before these (0: none): history walks back
  * along it. `timeOffset` is `ctx.now` − the entry's time. Everything after `trail` is 0 when empty. A twelfth field stands
  * only in the few records that queue or take a dead letter.
+ *
+ * What an earlier record of the same entry says already is not written again (`WrittenRecord`): a transfer is eleven records,
+ * nearly all of actors and of a trail that stand just before. `record-reader.ts` fills it in; everybody else sees whole
+ * records.
  */
 import type { StoredOutcome } from './outcome.js';
 
@@ -84,6 +88,33 @@ export type StoredLetter =
   | readonly [fromKind: number, fromId: string, sentAt: number, schema: number, fields: readonly unknown[]]
   | readonly [source: number, position: number, ordinal: number, operator: string];
 
+/**
+ * As it stands in an entry. An id that is a number is the index of an earlier record of the actor. A trail that is a
+ * number is the index of an earlier record with the same correlation, principal and traceparent; the cause, which is mail
+ * then, ends with the place of the message that caused it, or with nothing where that was the command of the earlier record.
+ */
+export type WrittenRecord = readonly [
+  kind: number,
+  id: string | number,
+  versionBefore: number,
+  previousPosition: number,
+  timeOffset: number,
+  cause: Cause | MailCause,
+  trail: StoredTrail | number,
+  ...rest: readonly unknown[],
+];
+
+/** The place of the message, and of the one whose command sent it. */
+export type MailCause = readonly [
+  type: typeof causeGroupMail,
+  source: number,
+  position: number,
+  ordinal: number,
+  causeSource: number,
+  causePosition: number,
+  causeOrdinal: number,
+];
+
 /** The kind of a packed record, without decoding the rest: an array's header of one byte, then a whole number. */
 export function recordKind(bytes: Uint8Array): number {
   const first = bytes[1] ?? 0;
@@ -111,4 +142,16 @@ export function forEachMessage(
   if (messages === 0) return;
   const [firstOrdinal, ...stored] = messages;
   for (const [index, message] of stored.entries()) visit(firstOrdinal + index, message);
+}
+
+/** The id of what caused a record, as trails name it. */
+export function causeId(record: StoredRecord): string {
+  const cause = record[5];
+  if (cause[0] === causeCommand) return cause[1];
+  if (cause[0] === causeTimer) return `timer.${record[1]}.${cause[1]}.${cause[2]}`;
+  return messageId(cause[1], cause[2], cause[3]);
+}
+
+export function messageId(source: number, position: number, ordinal: number): string {
+  return `m${source}.${position}.${ordinal}`;
 }

@@ -3,11 +3,16 @@
  * destination was reopened elsewhere, and for what did not fit into memory.
  */
 import { partitionOf } from '../../actors/model/address.js';
-import { unpack } from '../../actors/model/codec.js';
 import type { EntryReader } from '../../persistence/entry.js';
-import { forEachMessage, onwardTrail, type StoredMessage, type StoredRecord } from '../commit/record.js';
+import {
+  causeId,
+  forEachMessage,
+  onwardTrail,
+  type StoredMessage,
+  type StoredRecord,
+} from '../commit/record.js';
+import { readRecord } from '../commit/record-reader.js';
 import type { EntrySource } from '../entry-source.js';
-import { causeId } from '../history.js';
 import { itemMessage, type MessageItem } from '../link/link-protocol.js';
 import { isBefore, type Partition, type Place } from '../partition.js';
 
@@ -33,7 +38,7 @@ export async function readOutbox(
   for (; position <= partition.durable && !isStopped; position++) {
     const reader = await entries.read(partition.number, position);
     for (let index = 0; index < reader.recordCount && !isStopped; index++) {
-      const record = unpack(reader.record(index)) as StoredRecord;
+      const record = readRecord(reader, index);
       forEachMessage(record, (ordinal, message) => {
         const place = consumed.get(partitionOf(message[1], partitionCount));
         if (isStopped || place === undefined || !isBefore(place, { position, ordinal })) return;

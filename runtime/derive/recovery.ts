@@ -9,22 +9,15 @@
  */
 
 import { partitionOf } from '../../actors/model/address.js';
-import { unpack } from '../../actors/model/codec.js';
 import { OperatingError } from '../../actors/model/errors.js';
 import { EntryReader, hashEntry, noHash, sameHash } from '../../persistence/entry.js';
 import type { EntryHash, Fence } from '../../persistence/journal.js';
-import {
-  causeCommand,
-  causeTimer,
-  forEachMessage,
-  onwardTrail,
-  type StoredRecord,
-} from '../commit/record.js';
+import { causeCommand, causeId, causeTimer, forEachMessage, onwardTrail } from '../commit/record.js';
+import { readRecords } from '../commit/record-reader.js';
 import type { FilterGenerations } from '../deduplication/filter-generations.js';
 import { OutcomeLedger } from '../deduplication/outcome-ledger.js';
 import type { Domain } from '../domain.js';
 import type { EntrySource } from '../entry-source.js';
-import { causeId } from '../history.js';
 import { letterTable } from '../letters/letter-box.js';
 import { foldLetter } from '../letters/letter-record.js';
 import { noteSent, Partition } from '../partition.js';
@@ -138,8 +131,7 @@ function replay(
     for (const { source, position, ordinal } of reader.watermarks())
       partition.consumed.set(source, { position, ordinal });
   }
-  for (let index = 0; index < reader.recordCount; index++) {
-    const record = unpack(reader.record(index)) as StoredRecord;
+  for (const record of readRecords(reader)) {
     const at = reader.time + record[4];
     forEachMessage(record, (ordinal, message) => {
       noteSent(partition, partitionOf(message[1], domain.partitionCount), reader.position, ordinal);

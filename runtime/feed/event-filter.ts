@@ -4,8 +4,7 @@
  */
 import { type Address, partitionOf } from '../../actors/model/address.js';
 import { OperatingError } from '../../actors/model/errors.js';
-import type { StoredRecord } from '../commit/record.js';
-import { causeId } from '../history.js';
+import { causeId, type StoredRecord } from '../commit/record.js';
 import type { KindTable } from '../kind-table.js';
 import type { SchemaEntry } from '../schema-catalogue.js';
 

@@ -5,9 +5,9 @@
  * Events of an entry are numbered from 0 in the order of its records, wanted or not: that number is what a position holds.
  */
 import type { RecordedEvent } from '../../actors/model/call.js';
-import { unpack } from '../../actors/model/codec.js';
 import { EntryReader } from '../../persistence/entry.js';
 import { eventCount, type StoredRecord } from '../commit/record.js';
+import { readRecords } from '../commit/record-reader.js';
 import { recordedEvent } from '../history.js';
 import type { KindTable } from '../kind-table.js';
 import type { EventFilter } from './event-filter.js';
@@ -39,10 +39,7 @@ export class OpenedEntry {
   }
 
   get records(): readonly StoredRecord[] {
-    this.#records ??= Array.from(
-      { length: this.#reader.recordCount },
-      (_, index) => unpack(this.#reader.record(index)) as StoredRecord,
-    );
+    this.#records ??= readRecords(this.#reader);
     return this.#records;
   }
 

@@ -2,12 +2,12 @@
  * Journal entries as people and other programs read them: names in place of numbers, fields by name where the actors' modules
  * are at hand, as stored where they are not. Keys are snake_case, as everywhere outside.
  */
-import { unpack } from '../../actors/model/codec.js';
 import { EntryReader } from '../../persistence/entry.js';
 import type { StoredEntry } from '../../persistence/journal.js';
 import { outcomeReply, type StoredOutcome } from '../commit/outcome.js';
 import {
   causeCommand,
+  causeId,
   causeTimer,
   forEachMessage,
   type KeptReply,
@@ -15,7 +15,7 @@ import {
   type StoredRecord,
   type StoredTimer,
 } from '../commit/record.js';
-import { causeId } from '../history.js';
+import { readRecords } from '../commit/record-reader.js';
 import type { KindTable } from '../kind-table.js';
 import type { SchemaCatalogue, SchemaName } from '../schema-catalogue.js';
 
@@ -95,10 +95,7 @@ export interface Vocabulary {
 /** Throws `EntryDamaged`, `bytes-damaged` or `schema-unknown` on what is no entry of this store. */
 export function readableEntry(words: Vocabulary, { bytes }: StoredEntry): ReadableEntry {
   const reader = new EntryReader(bytes);
-  const records: ReadableRecord[] = [];
-  for (let index = 0; index < reader.recordCount; index++) {
-    records.push(readableRecord(words, reader, unpack(reader.record(index)) as StoredRecord));
-  }
+  const records = readRecords(reader).map((record) => readableRecord(words, reader, record));
   return {
     partition: reader.partition,
     position: reader.position,

@@ -6,7 +6,6 @@
  * B2  Messages go out in the order of the log, each with the trail of its event. Bounded per operation; the next one goes
  *     on where it ended.
  */
-import { unpack } from '../../actors/model/codec.js';
 import { OperatingError } from '../../actors/model/errors.js';
 import type { MessageOrder, Trail } from '../../actors/model/message.js';
 import { EntryReader } from '../../persistence/entry.js';
@@ -14,13 +13,14 @@ import type { Activation } from '../actor/activation.js';
 import { outcomeReply } from '../commit/outcome.js';
 import {
   causeCommand,
+  causeId,
   eventCount,
   forEachMessage,
   onwardTrail,
   recordKind,
   type StoredRecord,
 } from '../commit/record.js';
-import { causeId } from '../history.js';
+import { readRecord } from '../commit/record-reader.js';
 import type { Kind, KindTable } from '../kind-table.js';
 import type { Partition } from '../partition.js';
 import { type BackfillState, backfillId, backfillKind } from './backfill-actor.js';
@@ -109,10 +109,9 @@ function reactingKinds({ domain }: OperationGround, name: string): ReadonlyMap<n
 function missingIn(ground: OperationGround, source: Source, reader: EntryReader): Missing[] {
   const missing: Missing[] = [];
   for (let index = 0; index < reader.recordCount; index++) {
-    const stored = reader.record(index);
-    const kind = source.kinds.get(recordKind(stored));
+    const kind = source.kinds.get(recordKind(reader.record(index)));
     if (kind === undefined) continue;
-    const record = unpack(stored) as StoredRecord;
+    const record = readRecord(reader, index);
     const place = { position: reader.position, index, at: reader.time + record[4] };
     missing.push(...missingOf(ground, source.name, kind, record, place));
   }

@@ -7,8 +7,7 @@
  */
 import { OperatingError } from '../../actors/model/errors.js';
 import { failureOutcome, outcomeReply, type StoredOutcome } from '../commit/outcome.js';
-import { causeCommand } from '../commit/record.js';
-import { messageId } from '../history.js';
+import { causeCommand, messageId } from '../commit/record.js';
 import type { Kind } from '../kind-table.js';
 import { bySending, type Letter, type LetterPlace, type SentPlace } from '../letters/letter-box.js';
 import type { Origin } from '../origin.js';

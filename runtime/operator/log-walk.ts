@@ -4,11 +4,11 @@
  * Bounded per walk by records and entries; where it stopped is where the next one goes on. Reads durable entries only,
  * and lets other work in between two chunks.
  */
-import { unpack } from '../../actors/model/codec.js';
 import { isOperatingError } from '../../actors/model/errors.js';
 import { EntryReader } from '../../persistence/entry.js';
 import type { StoredEntry } from '../../persistence/journal.js';
 import { recordKind, type StoredRecord } from '../commit/record.js';
+import { readRecord } from '../commit/record-reader.js';
 import type { Domain } from '../domain.js';
 import type { Partition } from '../partition.js';
 
@@ -62,10 +62,9 @@ export async function walkLog(
       const below =
         position === place.position ? Math.min(place.index, reader.recordCount) : reader.recordCount;
       for (let index = below - 1; index >= 0; index--) {
-        const stored = reader.record(index);
         records++;
-        if (!visitor.admits(recordKind(stored))) continue;
-        const record = unpack(stored) as StoredRecord;
+        if (!visitor.admits(recordKind(reader.record(index)))) continue;
+        const record = readRecord(reader, index);
         const walked = { record, position, index, at: reader.time + record[4] };
         const said = visitor.visit(walked);
         if (said === 'end') return { next: null, reachedAt: 0 };

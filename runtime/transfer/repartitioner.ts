@@ -16,7 +16,7 @@
  *     anything new is sent.
  */
 import { partitionOf, placementHash } from '../../actors/model/address.js';
-import { pack, unpack } from '../../actors/model/codec.js';
+import { pack } from '../../actors/model/codec.js';
 import {
   actorHash,
   type EntryReader,
@@ -28,12 +28,13 @@ import {
 import type { EntryAppend, Fence, GroupAppend, Head } from '../../persistence/journal.js';
 import {
   causeCommand,
+  causeId,
   eventCount,
   forEachMessage,
   type StoredMessage,
   type StoredRecord,
 } from '../commit/record.js';
-import { causeId } from '../history.js';
+import { readRecords } from '../commit/record-reader.js';
 import { isBefore, type Place } from '../partition.js';
 import type { SchemaCatalogue } from '../schema-catalogue.js';
 
@@ -87,8 +88,7 @@ export class Repartitioner {
   convert(reader: EntryReader): GroupAppend {
     this.#time = Math.max(this.#time, reader.time);
     const touched = new Set<number>();
-    for (let index = 0; index < reader.recordCount; index++) {
-      const record = unpack(reader.record(index)) as StoredRecord;
+    for (const record of readRecords(reader)) {
       const partition = partitionOf(record[1], this.#heads.length);
       touched.add(partition);
       this.#noteUnderWay(reader, record);

@@ -141,10 +141,10 @@ t.test('a store is opened only with the partition count and format it was made w
     message: /created with 2 partitions, not 3/,
   });
   const manifest = path.join(directory, 'manifest.json');
-  writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('"format": 2', '"format": 3'));
+  writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('"format": 3', '"format": 4'));
   await t.rejects(openEmbeddedStore({ directory, partitionCount, clock, freeBytesMin }), {
     code: 'store-incompatible',
-    message: /store format 3/,
+    message: /store format 4/,
   });
   writeFileSync(manifest, '{');
   await t.rejects(openEmbeddedStore({ directory, partitionCount, clock, freeBytesMin }), {

@@ -2,11 +2,21 @@
 import t from 'tap';
 import { partitionOf } from '../../actors/model/address.js';
 import { commandCall } from '../../actors/model/call.js';
+import { pack, unpack } from '../../actors/model/codec.js';
+import { EntryReader, EntryWriter, noHash } from '../../persistence/entry.js';
 import type { Activation } from '../../runtime/actor/activation.js';
-import { causeGroupMail, causeMessage, type StoredMessage } from '../../runtime/commit/record.js';
+import {
+  causeCommand,
+  causeGroupMail,
+  causeId,
+  causeMessage,
+  type StoredRecord,
+  type WrittenRecord,
+} from '../../runtime/commit/record.js';
+import { readRecord, readRecords } from '../../runtime/commit/record-reader.js';
 import type { Domain } from '../../runtime/domain.js';
 import { GroupMail } from '../../runtime/group-mail.js';
-import type { MessageItem } from '../../runtime/link/link-protocol.js';
+import type { Mail } from '../../runtime/mail.js';
 import type { Partition } from '../../runtime/partition.js';
 import { counterContract } from '../support/counter-module.js';
 import { scanJournal } from '../support/journal-scan.js';
@@ -15,6 +25,17 @@ import { idsOn, TestSystem } from '../support/test-system.js';
 const add = (id: string, amount: number) => commandCall(counterContract, id, 'add', { amount });
 const tell = (from: string, to: string, first: number, count: number, tag?: string) =>
   commandCall(counterContract, from, 'tell', { to, first, count, ...(tag === undefined ? {} : { tag }) });
+
+/** The entries of the newest group. */
+function newestEntries({ disk }: TestSystem): EntryReader[] {
+  const newest = Array.from({ length: disk.partitionCount }, (_, partition) => {
+    const entry = disk.entry(partition, disk.flushedPosition(partition));
+    if (entry === undefined) throw new Error('an empty log');
+    return new EntryReader(entry.bytes);
+  });
+  const last = Math.max(...newest.map(({ group }) => group));
+  return newest.filter(({ group }) => group === last);
+}
 
 const causes = (system: TestSystem) => scanJournal(system.disk).map(({ record }) => record[5][0]);
 const messagesStored = (system: TestSystem) =>
@@ -39,6 +60,54 @@ t.test('a message to an actor in memory, and its answer, stand in no entry', asy
   );
   t.same((await crashed.counter(near)).heard, ['t1=reply', 't2=reply', 't3=reply']);
   await crashed.stop();
+});
+
+t.test('an entry names an actor and a trail once; who reads it sees whole records', async (t) => {
+  const system = await TestSystem.start({ partitionCount: 2 });
+  const [near, far] = idsOn(2);
+  await system.ask(add(near, 1));
+  await system.ask(add(far, 1));
+  await system.ask(tell(near, far, 1, 3, 't'));
+  await system.clock.advance(10);
+  const records = scanJournal(system.disk).map(({ record }) => record);
+  const told = records.filter(({ 5: cause }) => cause[0] === causeGroupMail);
+  const command = records.findLast(
+    ({ 1: actor, 5: cause }) => actor === near && cause[0] === causeCommand,
+  ) as StoredRecord;
+  const id = causeId(command);
+  t.same(
+    told.filter(({ 1: actor }) => actor === far).map(({ 6: trail }) => trail),
+    new Array(3).fill([id, id, command[6][2], 0]),
+    'the three messages follow from the command',
+  );
+  const answered = told.filter(({ 1: actor }) => actor === near);
+  t.same(
+    answered.map(({ 6: trail }) => trail[1]),
+    told.filter(({ 1: actor }) => actor === far).map(causeId),
+    'each answer follows from its message',
+  );
+  t.ok(answered.every(({ 5: cause, 6: trail }) => cause.length === 4 && trail[0] === id));
+  const written = newestEntries(system).flatMap((reader) =>
+    Array.from({ length: reader.recordCount }, (_, at) => unpack(reader.record(at)) as WrittenRecord),
+  );
+  t.equal(written.filter(({ 1: name }) => name === near).length, 1);
+  t.equal(written.filter(({ 1: name }) => name === far).length, 1);
+  t.same(
+    written.flatMap(({ 6: trail }) => (typeof trail === 'number' ? [trail] : [])),
+    [0, 0, 0],
+    'the answers have the trail of the command, which stands in their entry',
+  );
+  await system.stop();
+});
+
+t.test('a record that names itself is no record', (t) => {
+  const writer = new EntryWriter();
+  writer.add(1, 1, pack([1, 0, 0, 0, 0, [causeGroupMail, 0, 1, 0], 0, 0, 0, 0, 0]));
+  const header = { partition: 0, epoch: 1, position: 1, previousHash: noHash, time: 1, group: 1 };
+  const reader = new EntryReader(writer.finish({ ...header, siblings: [], watermarks: [] }));
+  t.throws(() => readRecord(reader, 0), { code: 'journal-damaged' });
+  t.throws(() => readRecords(reader), { code: 'journal-damaged' });
+  t.end();
 });
 
 t.test('a message to an actor that is not in memory waits in the log', async (t) => {
@@ -79,25 +148,24 @@ t.test('nothing overtakes a message that waits in the log', async (t) => {
 t.test('after 64 messages in a row the next takes the ordinary way, until the mail is empty', (t) => {
   const partition = { number: 0, outboxes: new Map(), consumed: new Map() } as unknown as Partition;
   const domain = { partitionCount: 1, partitions: [partition] } as unknown as Domain;
-  const actor = { phase: 'ready', waiting: [] } as unknown as Activation;
+  const actor = { phase: 'ready', waiting: [], partition } as unknown as Activation;
   let hasRoom = true;
   const mail = new GroupMail(
     domain,
     () => actor,
     () => hasRoom,
   );
-  const message: StoredMessage = [1, 'a', 1, [], 0];
-  const item = [] as unknown as MessageItem;
+  const item = {} as Mail;
   for (let count = 0; count < 64; count++) {
-    t.equal(mail.target(partition, message), actor);
-    mail.post(actor, item);
+    t.equal(mail.target(partition, 1, 'a'), actor);
+    mail.post(item);
     if (count % 2 === 0) t.ok(mail.take());
   }
-  t.equal(mail.target(partition, message), undefined);
+  t.equal(mail.target(partition, 1, 'a'), undefined);
   while (mail.take() !== undefined);
-  t.equal(mail.target(partition, message), actor);
+  t.equal(mail.target(partition, 1, 'a'), actor);
   hasRoom = false;
-  t.equal(mail.target(partition, message), undefined, 'nor does a full group take any');
+  t.equal(mail.target(partition, 1, 'a'), undefined, 'nor does a full group take any');
   t.end();
 });
 

@@ -2,7 +2,6 @@
  * Reads a whole journal as an auditor would, from position 1, and proves what must hold of every log (I3, I4): contiguous
  * positions, each entry behind the hash of the one before, epochs that never fall, and each actor's versions without a gap.
  */
-import { unpack } from '../../actors/model/codec.js';
 import { EntryReader, hashEntry, noHash, sameHash } from '../../persistence/entry.js';
 import type { MemoryDisk } from '../../persistence/memory/memory-disk.js';
 import {
@@ -12,6 +11,7 @@ import {
   eventCount,
   type StoredRecord,
 } from '../../runtime/commit/record.js';
+import { readRecord } from '../../runtime/commit/record-reader.js';
 
 export interface ScannedRecord {
   readonly partition: number;
@@ -47,7 +47,7 @@ function scanPartition(disk: MemoryDisk, partition: number): ScannedRecord[] {
     epoch = reader.epoch;
     previousHash = hashEntry(entry.bytes);
     for (let index = 0; index < reader.recordCount; index++) {
-      const record = unpack(reader.record(index)) as StoredRecord;
+      const record = readRecord(reader, index);
       const actor = `${record[0]}/${record[1]}`;
       if (record[2] !== (versions.get(actor) ?? 0)) {
         throw new Error(`${where}: ${actor} at version ${record[2]} after ${versions.get(actor) ?? 0}`);

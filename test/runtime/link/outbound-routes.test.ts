@@ -2,11 +2,11 @@
 import t from 'tap';
 import { partitionOf } from '../../../actors/model/address.js';
 import { commandCall } from '../../../actors/model/call.js';
-import { unpack } from '../../../actors/model/codec.js';
 import { EntryReader, noHash } from '../../../persistence/entry.js';
 import { gate } from '../../../persistence/memory/memory-faults.js';
 import { createMemoryStore } from '../../../persistence/memory/memory-store.js';
-import { forEachMessage, type StoredRecord } from '../../../runtime/commit/record.js';
+import { forEachMessage } from '../../../runtime/commit/record.js';
+import { readRecord } from '../../../runtime/commit/record-reader.js';
 import type { OutcomeLedger } from '../../../runtime/deduplication/outcome-ledger.js';
 import type { Domain } from '../../../runtime/domain.js';
 import { EntrySource } from '../../../runtime/entry-source.js';
@@ -32,7 +32,7 @@ t.test('what a destination is heard to have consumed while the log is read is no
   for (let position = 1; position <= head.position; position++) {
     const reader = new EntryReader(disk.entry(source, position)?.bytes as Uint8Array);
     for (let index = 0; index < reader.recordCount; index++) {
-      forEachMessage(unpack(reader.record(index)) as StoredRecord, (ordinal) => {
+      forEachMessage(readRecord(reader, index), (ordinal) => {
         noteSent(partition, destination, position, ordinal);
         places.push({ position, ordinal });
       });
