@@ -54,8 +54,24 @@ export interface AmountRules {
   readonly admitsZero?: boolean;
 }
 
+/** The amount read last. The steps of a transfer follow each other, and read one text five times. */
+let lastText = '0';
+let lastCurrency = 'USD';
+let lastMinor = 0n;
+
 /** Minor units of a decimal text, or what is wrong with it. In this order: currency, form, sign, size, scale. */
 export function parseAmount(text: string, currency: string, rules: AmountRules = {}): bigint | MoneyProblem {
+  const minor = text === lastText && currency === lastCurrency ? lastMinor : minorOf(text, currency);
+  if (typeof minor !== 'bigint') return minor;
+  if (minor === 0n && rules.admitsZero !== true)
+    return problem('amount-not-positive', 'Amount must be positive');
+  lastText = text;
+  lastCurrency = currency;
+  lastMinor = minor;
+  return minor;
+}
+
+function minorOf(text: string, currency: string): bigint | MoneyProblem {
   const decimals = currencyDecimals(currency);
   if (decimals === undefined) return problem('currency', 'Currency must be an upper-case ISO 4217 code');
   const match = plainDecimal.exec(text);
@@ -70,10 +86,7 @@ export function parseAmount(text: string, currency: string, rules: AmountRules =
     return problem('amount-scale', `${currency} amounts have at most ${decimals} decimals`);
   }
   const minor = BigInt(whole + fraction.padEnd(decimals, '0'));
-  if (minor > amountMinorMax) return problem('amount-overflow', 'Amount is too large');
-  if (minor === 0n && rules.admitsZero !== true)
-    return problem('amount-not-positive', 'Amount must be positive');
-  return minor;
+  return minor > amountMinorMax ? problem('amount-overflow', 'Amount is too large') : minor;
 }
 
 /** Tells a problem from an amount. */

@@ -58,6 +58,19 @@ t.test('parsing agrees with a slow reference on texts that look like amounts', a
   );
 });
 
+t.test(
+  'a text read before means another amount in another currency, and zero is asked about each time',
+  async (t) => {
+    t.equal(parseAmount('7', 'USD'), 700n);
+    t.equal(parseAmount('7', 'JPY'), 7n);
+    t.equal(parsed('7', 'usd'), 'currency');
+    t.equal(parseAmount('7', 'USD'), 700n);
+    t.equal(parseAmount('0', 'USD', { admitsZero: true }), 0n);
+    t.equal(parsed('0', 'USD'), 'amount-not-positive');
+    t.equal(parsed('', ''), 'currency');
+  },
+);
+
 t.test('what is formatted parses to itself, with the full decimals of the currency', async () => {
   fc.assert(
     fc.property(fc.bigInt({ min: 1n, max: 10n ** 15n }), currencies, (minor, currency) => {
