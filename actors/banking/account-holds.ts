@@ -10,7 +10,7 @@ import { formatSigned } from '../model/money.js';
 import { strangerTo } from './account-access.js';
 import type { AccountContract } from './account-contract.js';
 import { earlierHold, holdable } from './account-rules.js';
-import { type AccountState, utcDay } from './account-state.js';
+import { type AccountState, type Hold, utcDay } from './account-state.js';
 
 /** A week: as long as a card authorisation usually stands. */
 const holdLifetimeSeconds = 604_800;
@@ -70,7 +70,7 @@ export const holdDecisions: Pick<Decide<AccountContract, AccountState>, HoldComm
       hold_id: input.hold_id,
       state: 'released',
     };
-    const hold = state.holds.get(input.hold_id);
+    const hold = state.holds?.get(input.hold_id);
     // When it is due is the timer's to say: an operator may have moved it.
     if (hold === undefined || hold.expiresAt === 0) return { reply };
     return {
@@ -85,22 +85,20 @@ function endHold(state: AccountState, holdId: string, ctx: DecideContext, end: '
   const stranger = strangerTo(state, ctx);
   if (stranger !== undefined) return stranger;
   const reply = { account_id: ctx.id, hold_id: holdId, state: end };
-  const hold = state.holds.get(holdId);
+  const hold = state.holds?.get(holdId);
   const ended = end === 'captured' ? state.captured : state.cancelled;
   if (hold === undefined && ended.includes(holdId)) return { reply };
   // A4: a saga's hold does not exist for a client.
   if (hold === undefined || hold.expiresAt === 0)
     return reject('hold-not-found', `Hold not found: ${holdId}`);
   return {
-    events: end === 'captured' ? captured(state, holdId) : released(holdId, 'released'),
+    events: end === 'captured' ? captured(state, holdId, hold) : released(holdId, 'released'),
     timers: [cancelExpiry(holdId)],
     reply,
   };
 }
 
-/** Of a hold that is open. */
-export function captured(state: AccountState, holdId: string) {
-  const hold = state.holds.get(holdId)!;
+export function captured(state: AccountState, holdId: string, hold: Hold) {
   return [
     {
       type: 'HoldCaptured',

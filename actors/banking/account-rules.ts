@@ -91,7 +91,7 @@ export function spendable(state: AccountState, sent: SentAmount, day: string | u
 export function holdable(state: AccountState, sent: SentAmount, day: string | undefined): bigint | Refusal {
   const amount = spendable(state, sent, day);
   if (typeof amount !== 'bigint') return amount;
-  if (state.holds.size >= openHoldsMax || state.holdBytes >= holdBytesMax) {
+  if (state.holds !== undefined && (state.holds.size >= openHoldsMax || state.holdBytes >= holdBytesMax)) {
     return reject('holds-too-many', 'Account has too many open holds');
   }
   return amount;
@@ -99,7 +99,7 @@ export function holdable(state: AccountState, sent: SentAmount, day: string | un
 
 /** What this hold id already did: nothing (undefined), the very same, or something that forbids it. */
 export function earlierHold(state: AccountState, id: string, amount: string): 'repeat' | Refusal | undefined {
-  const hold = state.holds.get(id);
+  const hold = state.holds?.get(id);
   if (hold !== undefined) {
     return hold.text === amount
       ? 'repeat'

@@ -16,6 +16,7 @@ import type { EventData } from '../model/contract.js';
 import { currencyDecimals } from '../model/currency.js';
 import { amountMinorMax, formatAmount, formatSigned, parseAmount } from '../model/money.js';
 import type { AccountContract, AccountType, AccountView } from './account-contract.js';
+import { withNewest } from './newest.js';
 
 /** Minor units (`reliability.md` §3, row 31): what one amount may be, a balance may be. */
 export const balanceMax = amountMinorMax;
@@ -58,12 +59,16 @@ export interface AccountState {
   /** Withdrawn on `withdrawnOn`; stale as soon as another day has begun. */
   withdrawn: bigint;
   withdrawnOn: string;
-  holds: Map<string, Hold>;
+  /** Absent while there are none, as nearly always: an empty Map of each account's own is memory to fetch for every transfer. */
+  holds: Map<string, Hold> | undefined;
   /** Sum over `holds`. */
   holdBytes: number;
   cancelled: string[];
   captured: string[];
 }
+
+/** Shared and never written to. */
+const none: string[] = [];
 
 export function initialAccount(): AccountState {
   return {
@@ -76,10 +81,10 @@ export function initialAccount(): AccountState {
     limit: 0n,
     withdrawn: 0n,
     withdrawnOn: '',
-    holds: new Map(),
+    holds: undefined,
     holdBytes: 0,
-    cancelled: [],
-    captured: [],
+    cancelled: none,
+    captured: none,
   };
 }
 
@@ -178,6 +183,7 @@ export const evolveAccount: Evolve<AccountContract, AccountState> = {
   },
   FundsHeld(state, data) {
     const hold = holdOf(data, state.currency);
+    state.holds ??= new Map();
     state.holds.set(data.hold_id, hold);
     state.held += hold.amount;
     state.holdBytes += hold.bytes;
@@ -187,18 +193,18 @@ export const evolveAccount: Evolve<AccountContract, AccountState> = {
   HoldCaptured(state, data) {
     const hold = endHold(state, data.hold_id);
     state.balance -= hold.amount;
-    remember(state.captured, data.hold_id, capturedHoldsMax);
+    state.captured = withNewest(state.captured, data.hold_id, capturedHoldsMax);
     return state;
   },
   HoldReleased(state, data) {
     const hold = endHold(state, data.hold_id);
     // A day that has passed by is not counted any more; an old hold gives nothing back to today.
     if (hold.day !== '' && hold.day === state.withdrawnOn) state.withdrawn -= hold.amount;
-    remember(state.cancelled, data.hold_id, cancelledHoldsMax);
+    state.cancelled = withNewest(state.cancelled, data.hold_id, cancelledHoldsMax);
     return state;
   },
   HoldCancelled(state, data) {
-    remember(state.cancelled, data.hold_id, cancelledHoldsMax);
+    state.cancelled = withNewest(state.cancelled, data.hold_id, cancelledHoldsMax);
     return state;
   },
   TransferReceived(state, data) {
@@ -270,7 +276,7 @@ export const accountSnapshot: SnapshotSpec<AccountState> = {
       limit: BigInt(limit),
       withdrawn: BigInt(withdrawn),
       withdrawnOn: day,
-      holds,
+      holds: holds.size === 0 ? undefined : holds,
       holdBytes,
       cancelled: [...cancelled],
       captured: [...captured],
@@ -278,8 +284,8 @@ export const accountSnapshot: SnapshotSpec<AccountState> = {
   },
 };
 
-function storedHolds(holds: ReadonlyMap<string, Hold>): readonly StoredHold[] {
-  if (holds.size === 0) return [];
+function storedHolds(holds: ReadonlyMap<string, Hold> | undefined): readonly StoredHold[] {
+  if (holds === undefined) return [];
   return Array.from(
     holds,
     ([id, hold]): StoredHold => [
@@ -316,9 +322,11 @@ function bytesOf(id: string, text: string, counterparty: string, description: st
 }
 
 function endHold(state: AccountState, id: string): Hold {
-  const hold = state.holds.get(id);
-  if (hold === undefined) throw new Error(`hold ${id} ends and was never made`);
-  state.holds.delete(id);
+  const { holds } = state;
+  const hold = holds?.get(id);
+  if (holds === undefined || hold === undefined) throw new Error(`hold ${id} ends and was never made`);
+  if (holds.size > 1) holds.delete(id);
+  else state.holds = undefined;
   state.held -= hold.amount;
   state.holdBytes -= hold.bytes;
   return hold;
@@ -327,11 +335,6 @@ function endHold(state: AccountState, id: string): Hold {
 function countWithdrawal(state: AccountState, amount: bigint, day: string): void {
   state.withdrawn = withdrawnOn(state, day) + amount;
   state.withdrawnOn = day;
-}
-
-function remember(ids: string[], id: string, idsMax: number): void {
-  ids.push(id);
-  if (ids.length > idsMax) ids.shift();
 }
 
 const zeroToo = { admitsZero: true } as const;

@@ -43,7 +43,8 @@ export const transferDecisions: Pick<Decide<AccountContract, AccountState>, Tran
   capture(state, input, ctx) {
     if (state.status === 'none') return notFound(ctx);
     const reply = { captured: true };
-    if (state.holds.has(input.hold_id)) return { events: captured(state, input.hold_id), reply };
+    const hold = state.holds?.get(input.hold_id);
+    if (hold !== undefined) return { events: captured(state, input.hold_id, hold), reply };
     if (state.captured.includes(input.hold_id)) return { reply };
     return reject('hold-not-found', `Hold not found: ${input.hold_id}`);
   },
@@ -52,7 +53,7 @@ export const transferDecisions: Pick<Decide<AccountContract, AccountState>, Tran
     const reply = { released: true };
     // Nothing was ever held here, and a late do finds no account.
     if (state.status === 'none') return { reply };
-    if (state.holds.has(input.hold_id)) return { events: released(input.hold_id, 'released'), reply };
+    if (state.holds?.has(input.hold_id)) return { events: released(input.hold_id, 'released'), reply };
     if (state.captured.includes(input.hold_id)) {
       return reject('hold-captured', `Hold already captured: ${input.hold_id}`);
     }

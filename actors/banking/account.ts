@@ -162,7 +162,7 @@ export const account = defineAggregate(accountContract, {
       if (stranger !== undefined) return stranger;
       if (state.status === 'frozen') return reject('account-frozen', 'Account is frozen');
       if (state.status === 'closed') return reject('account-closed', 'Account already closed');
-      if (state.holds.size > 0) return reject('holds-open', 'Cannot close account with open holds');
+      if (state.holds !== undefined) return reject('holds-open', 'Cannot close account with open holds');
       if (state.balance !== 0n) {
         const balance = formatSigned(state.balance, state.currency);
         return reject('balance-not-zero', `Cannot close account with balance ${balance}`);
