@@ -9,6 +9,7 @@ import { defineAggregate } from '../model/aggregate.js';
 import { send } from '../model/contract.js';
 import { type MessageOrder, reject } from '../model/message.js';
 import type { Static } from '../model/typebox.js';
+import { withNewest } from './newest.js';
 import { type DeliveryStatus, type Notice, notificationContract } from './notification-contract.js';
 
 /**
@@ -19,12 +20,15 @@ export const noticesMax = 3;
 
 type Status = Static<typeof DeliveryStatus>;
 
-/** Transfer id, template, counterparty, amount, currency, time (Unix ms): a row, because it is stored as it stands. */
-type NoticeRow = readonly [string, string, string, string, string, number];
+/** Transfer id, template, counterparty, amount, currency, time (Unix ms). */
+type NoticeFields = readonly [string, string, string, string, string, number];
 
 export interface NotificationState {
-  /** Oldest first. */
-  notices: NoticeRow[];
+  /**
+   * `NoticeFields` as JSON, oldest first. They are stored far more often than read: three texts are written into a row in
+   * a third of the time of fifteen, which lie strewn over the memory of all actors.
+   */
+  notices: string[];
   /** By transfer id, of the notices above that have one. Empty where notices are not delivered. */
   deliveries: [string, Status][];
 }
@@ -53,12 +57,12 @@ export function notificationAggregate(deliver: Deliver | undefined) {
     evolve: {
       TransferNotified(state, data, at) {
         const { transfer_id, template, counterparty, amount, currency } = data;
-        state.notices.push([transfer_id, template, counterparty, amount, currency, at]);
-        if (state.notices.length > noticesMax) state.notices.shift();
+        const fields: NoticeFields = [transfer_id, template, counterparty, amount, currency, at];
+        state.notices = withNewest(state.notices, JSON.stringify(fields), noticesMax);
         return state;
       },
       DeliveryRecorded(state, { transfer_id, status }) {
-        const kept = new Set(state.notices.map(([id]) => id));
+        const kept = new Set(state.notices.map((notice) => fieldsOf(notice)[0]));
         // One that comes after its notice has gone from the list is in the journal alone.
         state.deliveries = state.deliveries.filter(([id]) => kept.has(id) && id !== transfer_id);
         if (kept.has(transfer_id)) state.deliveries.push([transfer_id, status]);
@@ -75,7 +79,8 @@ export function notificationAggregate(deliver: Deliver | undefined) {
         const unrecorded: Status = deliver === undefined ? 'none' : 'pending';
         return {
           items: state.notices
-            .toReversed()
+            .map(fieldsOf)
+            .reverse()
             .map(([transfer_id, template, counterparty, amount, currency, at]) => ({
               ...{ transfer_id, template, counterparty, amount, currency },
               at: new Date(at).toISOString(),
@@ -85,11 +90,16 @@ export function notificationAggregate(deliver: Deliver | undefined) {
       },
     },
 
-    snapshot: { version: 2 },
+    snapshot: { version: 3 },
   });
 }
 
 export const notification = notificationAggregate(undefined);
+
+function fieldsOf(notice: string): NoticeFields {
+  // What `TransferNotified` wrote.
+  return JSON.parse(notice) as NoticeFields;
+}
 
 /** The record of what became of a delivery. */
 export function recordDelivery(
