@@ -3,19 +3,20 @@
  * message needs neither a place in the log nor a watermark: the record that it leads to stands in the same group as the
  * one that sent it. Most steps of a saga and their answers are of this kind.
  *
- * G1  What is posted is taken before the open group is sealed: the shard empties the mail before it looks at anything else.
+ * G1  What is posted is taken before the open group is sealed: the shard empties the mail before it sends a group or ends a
+ *     turn.
  * G2  The order between two partitions holds. A message is posted only while everything sent before it from one to the
- *     other is consumed, and the mail is first in, first out.
- * G3  A chain of messages that follow from each other is cut after `hopsMax`, or when the group has no room: the next one
- *     takes the ordinary way, on which other work has its turn.
+ *     other is consumed, the mail is first in, first out, and the shard empties it before it takes what came the ordinary way.
+ * G3  After `hopsMax` messages since the mail was empty, or when the group has no room, the next one takes the ordinary way,
+ *     on which other work has its turn: a chain of messages that follow from each other may have no end.
  */
 import type { Activation } from './actor/activation.js';
 import type { Domain } from './domain.js';
 import type { Mail } from './mail.js';
 import { beforeAll, isBefore, type Partition } from './partition.js';
 
-/** A transfer takes ten. */
-const hopsMax = 64;
+/** A transfer takes ten, and sixteen calls are begun before their mail is run. */
+const hopsMax = 256;
 
 export class GroupMail {
   readonly #domain: Domain;

@@ -145,7 +145,7 @@ t.test('nothing overtakes a message that waits in the log', async (t) => {
   await system.stop();
 });
 
-t.test('after 64 messages in a row the next takes the ordinary way, until the mail is empty', (t) => {
+t.test('after 256 messages in a row the next takes the ordinary way, until the mail is empty', (t) => {
   const partition = { number: 0, outboxes: new Map(), consumed: new Map() } as unknown as Partition;
   const domain = { partitionCount: 1, partitions: [partition] } as unknown as Domain;
   const actor = { phase: 'ready', waiting: [], partition } as unknown as Activation;
@@ -156,7 +156,7 @@ t.test('after 64 messages in a row the next takes the ordinary way, until the ma
     () => hasRoom,
   );
   const item = {} as Mail;
-  for (let count = 0; count < 64; count++) {
+  for (let count = 0; count < 256; count++) {
     t.equal(mail.target(partition, 1, 'a'), actor);
     mail.post(item);
     if (count % 2 === 0) t.ok(mail.take());
