@@ -56,7 +56,7 @@ export class ActivationDesk {
     this.#host = host;
     this.#strikes = new StrikeBook(struck);
     const { activationsMax, activationBytesMax } = domain.limits;
-    this.#table = new ActivationTable(domain.kinds.kinds.length, activationsMax, activationBytesMax);
+    this.#table = new ActivationTable(activationsMax, activationBytesMax);
     this.#loader = new ActivationLoader({
       domain,
       entries,

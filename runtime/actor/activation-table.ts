@@ -1,5 +1,7 @@
 /**
- * The activations of a shard, bounded by number and by weight. One map per kind: a look needs no key made of two parts.
+ * The activations of a shard, bounded by number and by weight. One map by id, in which actors of several kinds with one id (an
+ * account, its risk record, its notices) are a chain: a look needs no key made of two parts, and what works together is found
+ * with one.
  *
  * T1  The weight of an activation is an estimate from the bytes of its row, brought up to date when the row is read or
  *     written: what it costs nothing to know.
@@ -25,17 +27,17 @@ export function weightOf({ stateBytes }: { readonly stateBytes: number }): numbe
 }
 
 export class ActivationTable {
-  readonly #byKind: Map<string, Activation>[];
+  readonly #byId = new Map<string, Activation>();
   readonly #max: number;
   readonly #bytesMax: number;
   #count = 0;
   #bytes = 0;
   #added = 0;
-  #handKind = 0;
+  /** Chains yet to be passed over, and what is left of the one under it. */
   #hand: IterableIterator<Activation> | undefined;
+  #underHand: Activation | undefined;
 
-  constructor(kindCount: number, max: number, bytesMax: number) {
-    this.#byKind = Array.from({ length: kindCount }, () => new Map());
+  constructor(max: number, bytesMax: number) {
     this.#max = max;
     this.#bytesMax = bytesMax;
   }
@@ -50,7 +52,9 @@ export class ActivationTable {
   }
 
   get(kind: Kind, id: string): Activation | undefined {
-    return this.#byKind[kind.index]?.get(id);
+    let activation = this.#byId.get(id);
+    while (activation !== undefined && activation.kind !== kind) activation = activation.nextOfId;
+    return activation;
   }
 
   /** True while this very incarnation is in the table. */
@@ -59,7 +63,13 @@ export class ActivationTable {
   }
 
   add(activation: Activation): void {
-    this.#byKind[activation.kind.index]?.set(activation.id, activation);
+    const first = this.#byId.get(activation.id);
+    if (first === undefined) {
+      this.#byId.set(activation.id, activation);
+    } else {
+      activation.nextOfId = first.nextOfId;
+      first.nextOfId = activation;
+    }
     activation.isResident = true;
     this.#count++;
     this.#added++;
@@ -78,19 +88,28 @@ export class ActivationTable {
 
   clear(): void {
     for (const activation of this.values()) activation.isResident = false;
-    for (const activations of this.#byKind) activations.clear();
+    this.#byId.clear();
     this.#count = 0;
     this.#bytes = 0;
     this.#hand = undefined;
+    this.#underHand = undefined;
   }
 
   /** Those of one kind. */
-  ofKind(kind: Kind): Iterable<Activation> {
-    return this.#byKind[kind.index]?.values() ?? [];
+  *ofKind(kind: Kind): IterableIterator<Activation> {
+    for (const activation of this.values()) if (activation.kind === kind) yield activation;
   }
 
   *values(): IterableIterator<Activation> {
-    for (const activations of this.#byKind) yield* activations.values();
+    for (const first of this.#byId.values()) {
+      let next: Activation | undefined = first;
+      while (next !== undefined) {
+        const activation: Activation = next;
+        // Whoever looks through them may drop this one.
+        next = activation.nextOfId;
+        yield activation;
+      }
+    }
   }
 
   /**
@@ -110,20 +129,30 @@ export class ActivationTable {
   }
 
   #step(): void {
-    this.#hand ??= (this.#byKind[this.#handKind] as Map<string, Activation>).values();
-    const next = this.#hand.next();
-    if (next.done === true) {
-      this.#hand = undefined;
-      this.#handKind = (this.#handKind + 1) % this.#byKind.length;
-      return;
-    }
-    const activation = next.value;
+    const activation = this.#underHand ?? this.#nextChain();
+    // What is passed over may have been dropped since the hand came to it; it is the end of its chain then.
+    this.#underHand = activation?.nextOfId;
+    if (activation === undefined) return;
     if (activation.used) activation.used = false;
-    else if (activation.isEvictable) this.#drop(activation);
+    else if (activation.isResident && activation.isEvictable) this.#drop(activation);
+  }
+
+  /** Undefined at the end of a lap. */
+  #nextChain(): Activation | undefined {
+    this.#hand ??= this.#byId.values();
+    const next = this.#hand.next();
+    if (next.done !== true) return next.value;
+    this.#hand = undefined;
+    return undefined;
   }
 
   #drop(activation: Activation): void {
-    this.#byKind[activation.kind.index]?.delete(activation.id);
+    const { id, nextOfId } = activation;
+    const first = this.#byId.get(id);
+    if (first !== activation) unlink(first, activation);
+    else if (nextOfId === undefined) this.#byId.delete(id);
+    else this.#byId.set(id, nextOfId);
+    activation.nextOfId = undefined;
     activation.isResident = false;
     this.#count--;
     this.#weigh(activation, 0);
@@ -133,4 +162,10 @@ export class ActivationTable {
     this.#bytes += weight - activation.weight;
     activation.weight = weight;
   }
+}
+
+function unlink(first: Activation | undefined, activation: Activation): void {
+  let before = first;
+  while (before !== undefined && before.nextOfId !== activation) before = before.nextOfId;
+  if (before !== undefined) before.nextOfId = activation.nextOfId;
 }

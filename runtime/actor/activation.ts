@@ -28,6 +28,8 @@ export interface Waiting {
 export class Activation {
   readonly kind: Kind;
   readonly id: string;
+  /** Of another kind, with the same id, in the table of the shard. */
+  nextOfId: Activation | undefined;
   readonly partition: Partition;
   readonly placement: number;
   readonly hash: number;
