@@ -210,6 +210,10 @@ export class Shard {
       openGroup: () => this.#gate.committer.open.number,
       whenDurable: (group, run, refuse) => this.#gate.whenDurable(group, run, refuse),
       turn: (run) => this.#turns.run(run),
+      atRest: (activation, group) => {
+        if (activation.kind.isSaga)
+          this.#gate.whenDurable(group, () => this.#activations.shed(activation, group));
+      },
       refusal: () => this.#refusal(),
     });
     this.#durableGroups = new DurableGroups(this.#domain, this.#calls, options.host);

@@ -97,12 +97,27 @@ export class ActivationDesk {
   rowsWritten(activations: readonly Activation[]): void {
     for (const activation of activations) {
       const { kind } = activation;
-      if (kind.isSaga && activation.isEvictable && kind.definition.isOpen?.(activation.state) === false) {
+      if (kind.isSaga && activation.isEvictable && hasEnded(activation)) {
         this.#table.remove(activation);
       } else {
         this.#table.reweigh(activation);
       }
     }
+  }
+
+  /**
+   * The saga has ended in `group`, which is durable, and its caller was told. Its state goes at once (V4): held until the next
+   * sweep, the states of a second are most of what outlives a collection of the young generation.
+   */
+  shed(activation: Activation, group: number): void {
+    const isUntouched =
+      activation.phase === 'ready' && activation.touchedGroup === group && !activation.mayBeListed;
+    const isIdle =
+      activation.rowsPending === 0 &&
+      activation.waiting.length === 0 &&
+      !activation.isAwaited &&
+      activation.watchers === undefined;
+    if (isUntouched && isIdle && hasEnded(activation)) activation.shed();
   }
 
   /** The domain was reset: nothing in memory counts any more. */
@@ -127,6 +142,10 @@ export class ActivationDesk {
     const resident = this.#table.get(kind, id);
     if (resident !== undefined) {
       resident.used = true;
+      if (resident.phase === 'shed') {
+        resident.phase = 'loading';
+        this.#loader.load(resident);
+      }
       return resident;
     }
     const partition = this.#domain.partitionFor(id);
@@ -277,6 +296,11 @@ export class ActivationDesk {
       one();
     });
   }
+}
+
+/** Of a saga that is not being loaded. */
+function hasEnded({ kind, state, isShed }: Activation): boolean {
+  return isShed || kind.definition.isOpen?.(state) === false;
 }
 
 /** Position up to which a row needs no other. */

@@ -6,7 +6,12 @@
  * V2  Only an activation that is ready, clean (its row holds every event) and without waiting work is dropped.
  * V3  A broken activation (its `evolve` threw half way) is folded again from its row and the journal before it is used.
  *
+ * V4  A saga that has ended, and whose caller has been told so, sheds its state: until its row is written it only says
+ *     where its history ends. Whoever asks for it again has it folded anew.
+ *
  *     loading → ready ⇄ broken → … → parked
+ *        ▲        └▸ shed
+ *        └───────────┘
  */
 
 import { placementHash } from '../../actors/model/address.js';
@@ -15,7 +20,10 @@ import type { Kind } from '../kind-table.js';
 import type { Partition } from '../partition.js';
 import { noStrikes, type Strikes } from './strike-book.js';
 
-export type ActivationPhase = 'loading' | 'ready' | 'parked';
+export type ActivationPhase = 'loading' | 'ready' | 'parked' | 'shed';
+
+/** Stands for the state of a shed activation, also while it is loaded again. */
+const shedState: unknown = Object.freeze({});
 
 /** Work that waits for the actor. Exactly one of the two is called, once. */
 export interface Waiting {
@@ -79,9 +87,19 @@ export class Activation {
     return `${this.kind.schemaId}/${this.id}`;
   }
 
+  /** V4. What its row says of it needs no state. */
+  get isShed(): boolean {
+    return this.state === shedState;
+  }
+
+  shed(): void {
+    this.phase = 'shed';
+    this.state = shedState;
+  }
+
   get isEvictable(): boolean {
     return (
-      this.phase === 'ready' &&
+      (this.phase === 'ready' || this.phase === 'shed') &&
       !this.dirty &&
       this.rowsPending === 0 &&
       this.waiting.length === 0 &&

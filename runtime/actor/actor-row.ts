@@ -40,6 +40,7 @@ export function actorOfKey(key: TableKey): { readonly kindSchemaId: number; read
  */
 export function encodeActorRow(activation: Activation, isEntryOpen: boolean): Uint8Array {
   const { kind } = activation;
+  if (activation.isShed) return encodeEndedRow(activation);
   if (activation.phase === 'parked') {
     const row = activation.storedRow;
     return encodeRow([
@@ -52,7 +53,7 @@ export function encodeActorRow(activation: Activation, isEntryOpen: boolean): Ui
     ]);
   }
   const isOpen = kind.definition.isOpen?.(activation.state) ?? false;
-  if (kind.isSaga && !isOpen) return encodeRow([0, 0, noSnapshot, [], false, activation.lastPosition]);
+  if (kind.isSaga && !isOpen) return encodeEndedRow(activation);
   return encodeRow([
     activation.version,
     isEntryOpen ? activation.lastPosition - 1 : activation.lastPosition,
@@ -61,6 +62,10 @@ export function encodeActorRow(activation: Activation, isEntryOpen: boolean): Ui
     isOpen,
     activation.lastPosition,
   ]);
+}
+
+function encodeEndedRow({ lastPosition }: Activation): Uint8Array {
+  return encodeRow([0, 0, noSnapshot, [], false, lastPosition]);
 }
 
 /** True when the row says all there is to say although it holds no state: its saga has ended. */

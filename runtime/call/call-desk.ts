@@ -38,6 +38,8 @@ export interface CallDeskHost extends JournalReadsHost {
   obtain(kind: Kind, id: string): Activation | undefined;
   /** Number of the open group. */
   openGroup(): number;
+  /** Whoever waited for the actor is told that it has come to rest, once that group is durable. */
+  atRest(activation: Activation, group: number): void;
   /** Why new commands are refused now, if they are. */
   refusal(): { readonly code: string; readonly detail: string } | undefined;
 }

@@ -15,6 +15,8 @@ export interface StatusWaitsHost {
   answer(answer: LinkAnswer, group: number): void;
   /** Runs as a turn of the shard. */
   turn(run: () => void): void;
+  /** Whoever waited for the actor is told that it has come to rest, once that group is durable. */
+  atRest(activation: Activation, group: number): void;
 }
 
 export class StatusWaits {
@@ -55,6 +57,7 @@ export class StatusWaits {
     if (activation.phase === 'loading') return;
     if (activation.phase === 'ready' && this.isOpen(activation)) return;
     this.#end(activation);
+    this.#host.atRest(activation, activation.touchedGroup);
   }
 
   /** No call is held from here on. */

@@ -206,7 +206,7 @@ export class Sweeper {
     const openGroup = this.#host.openGroup();
     let group = closes ? openGroup : 0;
     for (const activation of slice) {
-      if (activation.phase === 'loading') {
+      if (activation.phase === 'loading' && !activation.isShed) {
         // Its state is being folded again; the next sweep finds it ready.
         sweep.failed = true;
         this.#host.dirtyRows(partition).mark(activation);
@@ -313,7 +313,8 @@ function listOpenSaga(
   puts: TablePut[],
   deletes: TableDelete[],
 ): void {
-  if (activation.phase === 'parked') return;
+  // A shed one is not in the table.
+  if (activation.phase === 'parked' || activation.isShed) return;
   const line = summary(activation.state);
   const isOpen = isListed(line);
   if (!isOpen && !activation.mayBeListed) return;
