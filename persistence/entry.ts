@@ -64,13 +64,41 @@ export function actorHash(kind: string, id: string): number {
   return hash32(id, hash32(kind, actorSeed));
 }
 
-/** In one call: every `Hash` object is one more that a scavenge must ask the native side about, a third of its pause. */
+/**
+ * In one call: every `Hash` object is one more that a scavenge must ask the native side about, a third of its pause. As text of
+ * one character per byte: a buffer made by the native side is memory of its own, 3.4 instead of 2.3 µs for 3,300 bytes.
+ */
 export function hashEntry(bytes: Uint8Array): EntryHash {
-  return hash('sha256', bytes, 'buffer').subarray(0, entryHashBytes);
+  const entryHash = Buffer.allocUnsafe(entryHashBytes);
+  entryHash.write(hash('sha256', bytes, 'binary'), 0, entryHashBytes, 'latin1');
+  return entryHash;
 }
 
+/** Byte by byte: 14 ns, a call to the native side 50. */
 export function sameHash(left: EntryHash, right: EntryHash): boolean {
-  return Buffer.compare(left, right) === 0;
+  if (left.length !== right.length) return false;
+  for (let index = 0; index < left.length; index++) if (left[index] !== right[index]) return false;
+  return true;
+}
+
+/** Memory for the entries of a group, which come and go together: taken at once, and once at the garbage collector's books. */
+export class EntryRoom {
+  readonly bytes: Buffer;
+  /** Of `bytes`; a tenth of the cost of `writeUInt32LE` and its like. */
+  readonly view: DataView;
+  #taken = 0;
+
+  constructor(byteCount: number) {
+    this.bytes = Buffer.allocUnsafeSlow(byteCount);
+    this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, byteCount);
+  }
+
+  /** The offset of so many bytes that are the caller's from here on. */
+  take(byteCount: number): number {
+    const offset = this.#taken;
+    this.#taken += byteCount;
+    return offset;
+  }
 }
 
 /** Collects one partition's records while a group is open. Reused for the next group after `finish`. */
@@ -103,46 +131,63 @@ export class EntryWriter {
     this.#recordBytes = end;
   }
 
-  /** The finished entry in a buffer of its own; the writer is empty afterwards. */
-  finish(header: EntryHeader): Buffer {
-    const directoryOffset =
-      headerBytes + header.siblings.length * siblingBytes + header.watermarks.length * watermarkBytes;
-    const recordsOffset = directoryOffset + this.recordCount * directoryBytes;
-    const bytes = Buffer.allocUnsafeSlow(recordsOffset + this.#recordBytes);
-    bytes.writeUInt8(entryFormat, 0);
-    bytes.writeUInt8(0, 1);
-    bytes.writeUInt16LE(header.partition, 2);
-    bytes.writeUInt32LE(header.epoch, 4);
-    bytes.writeDoubleLE(header.position, 8);
-    bytes.set(header.previousHash, 16);
-    bytes.writeDoubleLE(header.time, 32);
-    bytes.writeUInt32LE(this.recordCount, 40);
-    bytes.writeUInt32LE(header.siblings.length, 44);
-    bytes.writeUInt32LE(header.watermarks.length, 48);
-    bytes.writeUInt32LE(directoryOffset, 52);
-    bytes.writeDoubleLE(header.group, 56);
-    let offset = headerBytes;
-    for (const sibling of header.siblings) {
-      bytes.writeUInt32LE(sibling.partition, offset);
-      bytes.writeDoubleLE(sibling.position, offset + 4);
+  /** Bytes of the entry that `finish` makes with such a header. */
+  entryBytes({ siblings, watermarks }: Pick<EntryHeader, 'siblings' | 'watermarks'>): number {
+    return this.#recordsOffset(siblings.length, watermarks.length) + this.#recordBytes;
+  }
+
+  /** The finished entry, in `room` or in memory of its own; the writer is empty afterwards. */
+  finish(header: EntryHeader, room?: EntryRoom): Buffer {
+    const { siblings, watermarks } = header;
+    const byteCount = this.entryBytes(header);
+    const place = room ?? new EntryRoom(byteCount);
+    const { bytes, view } = place;
+    const start = place.take(byteCount);
+    const recordsOffset = this.#recordsOffset(siblings.length, watermarks.length);
+    bytes[start] = entryFormat;
+    bytes[start + 1] = 0;
+    view.setUint16(start + 2, header.partition, true);
+    view.setUint32(start + 4, header.epoch, true);
+    view.setFloat64(start + 8, header.position, true);
+    bytes.set(header.previousHash, start + 16);
+    view.setFloat64(start + 32, header.time, true);
+    view.setUint32(start + 40, this.#recordCount, true);
+    view.setUint32(start + 44, siblings.length, true);
+    view.setUint32(start + 48, watermarks.length, true);
+    view.setUint32(start + 52, recordsOffset - this.#recordCount * directoryBytes, true);
+    view.setFloat64(start + 56, header.group, true);
+    let offset = start + headerBytes;
+    for (const sibling of siblings) {
+      view.setUint32(offset, sibling.partition, true);
+      view.setFloat64(offset + 4, sibling.position, true);
       offset += siblingBytes;
     }
-    for (const watermark of header.watermarks) {
-      bytes.writeUInt32LE(watermark.source, offset);
-      bytes.writeUInt32LE(watermark.ordinal, offset + 4);
-      bytes.writeDoubleLE(watermark.position, offset + 8);
+    for (const watermark of watermarks) {
+      view.setUint32(offset, watermark.source, true);
+      view.setUint32(offset + 4, watermark.ordinal, true);
+      view.setFloat64(offset + 8, watermark.position, true);
       offset += watermarkBytes;
     }
     for (let index = 0; index < this.#recordCount * 3; index += 3) {
-      bytes.writeUInt32LE(this.#directory[index] as number, offset);
-      bytes.writeUInt32LE(this.#directory[index + 1] as number, offset + 4);
-      bytes.writeUInt32LE((this.#directory[index + 2] as number) + recordsOffset, offset + 8);
+      view.setUint32(offset, this.#directory[index] as number, true);
+      view.setUint32(offset + 4, this.#directory[index + 1] as number, true);
+      view.setUint32(offset + 8, (this.#directory[index + 2] as number) + recordsOffset, true);
       offset += directoryBytes;
     }
-    bytes.set(this.#records.subarray(0, this.#recordBytes), recordsOffset);
-    bytes.writeUInt32LE(checksumOf(bytes), checksumOffset);
+    this.#records.copy(bytes, offset, 0, this.#recordBytes);
+    const entry = bytes.subarray(start, start + byteCount);
+    view.setUint32(start + checksumOffset, checksumOf(entry), true);
     this.clear();
-    return bytes;
+    return entry;
+  }
+
+  #recordsOffset(siblingCount: number, watermarkCount: number): number {
+    return (
+      headerBytes +
+      siblingCount * siblingBytes +
+      watermarkCount * watermarkBytes +
+      this.#recordCount * directoryBytes
+    );
   }
 
   clear(): void {

@@ -7,10 +7,10 @@
  * Y2  Whatever is in `gate` leaves the shard only when the group is durable.
  */
 
-import { hashEntry } from '../../persistence/entry.js';
+import { type EntryHeader, EntryRoom, hashEntry } from '../../persistence/entry.js';
 import type { EntryAppend, EntryIdentity, GroupAppend } from '../../persistence/journal.js';
 import type { LinkAnswer, MessageItem } from '../link/link-protocol.js';
-import type { Partition, Place } from '../partition.js';
+import type { Partition, Place, Share } from '../partition.js';
 
 /** Work that waits for a group. One of the two is called, once. */
 export interface AfterDurable {
@@ -65,26 +65,18 @@ export class Group {
 
   /** Fixes the entries; the partitions' shares are taken. */
   seal(): void {
-    const siblings = this.partitions.map((partition) => ({
-      partition: partition.number,
-      position: partition.share?.position ?? 0,
-    }));
+    const headers = this.#headers();
+    const { partitions } = this;
+    let byteCount = 0;
+    for (const [index, header] of headers.entries())
+      byteCount += partitions[index]?.writer.entryBytes(header) ?? 0;
+    const room = new EntryRoom(byteCount);
     const entries: SealedEntry[] = [];
     const consumed: ConsumedShare[] = [];
-    for (const partition of this.partitions) {
-      const share = partition.share;
-      if (share === undefined) throw new Error('invariant: a partition of an open group has a share');
-      const watermarks = Array.from(share.consumed, ([source, place]) => ({ source, ...place }));
-      const bytes = partition.writer.finish({
-        partition: partition.number,
-        epoch: partition.fence.epoch,
-        position: share.position,
-        previousHash: partition.lastHash,
-        time: share.time,
-        group: this.number,
-        siblings: siblings.filter((sibling) => sibling.partition !== partition.number),
-        watermarks,
-      });
+    for (const [index, header] of headers.entries()) {
+      const partition = partitions[index] as Partition;
+      const share = partition.share as Share;
+      const bytes = partition.writer.finish(header, room);
       const hash = hashEntry(bytes);
       entries.push({
         owner: partition,
@@ -101,6 +93,27 @@ export class Group {
     }
     this.entries = entries;
     this.consumed = consumed;
+  }
+
+  #headers(): EntryHeader[] {
+    const all = this.partitions.map(({ number, share }) => ({
+      partition: number,
+      position: share?.position ?? 0,
+    }));
+    return this.partitions.map((partition) => {
+      const { number, share } = partition;
+      if (share === undefined) throw new Error('invariant: a partition of an open group has a share');
+      return {
+        partition: number,
+        epoch: partition.fence.epoch,
+        position: share.position,
+        previousHash: partition.lastHash,
+        time: share.time,
+        group: this.number,
+        siblings: all.filter((sibling) => sibling.partition !== number),
+        watermarks: Array.from(share.consumed, ([source, place]) => ({ source, ...place })),
+      };
+    });
   }
 
   identities(): EntryIdentity[] {
