@@ -54,7 +54,7 @@ export interface AmountRules {
   readonly admitsZero?: boolean;
 }
 
-/** The amount read last. The steps of a transfer follow each other, and read one text five times. */
+/** The amount read last: what a decision reads, the fold of its event reads again, and the next step of a transfer as a rule. */
 let lastText = '0';
 let lastCurrency = 'USD';
 let lastMinor = 0n;

@@ -88,6 +88,22 @@ t.test('an absent optional property comes back absent, also where null is one of
   }
 });
 
+t.test('a property may have any name', async (t) => {
+  const names = ['a"b', "it's", '`', '\\', 'line\nbreak', '\u2028', '0', '', 'constructor', 'größe'];
+  const given = Type.Object(Object.fromEntries(names.map((name) => [name, Type.String()])));
+  const maybe = Type.Partial(given);
+  const data = Object.fromEntries(names.map((name) => [name, `of ${name}`]));
+  for (const schema of [given, maybe]) {
+    const form = compileForm(schema);
+    t.strictSame(
+      form.toFields(data),
+      form.fields.map((name) => `of ${name}`),
+    );
+    t.strictSame(form.fromFields(form.toFields(data)), data);
+  }
+  t.strictSame(compileForm(maybe).fromFields(compileForm(maybe).toFields({})), {});
+});
+
 t.test('a schema that is no object has one field', async (t) => {
   const cases: [TSchema, unknown][] = [
     [Type.Null(), null],
