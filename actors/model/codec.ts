@@ -11,7 +11,10 @@
  * B3  `unpack` refuses every extension but those two with `bytes-damaged`, and bytes that are cut or go on.
  * B4  Bytes from a client do not belong here: this decoder trusts lengths and depth.
  */
-import { addExtension, Packr, RESET_BUFFER_MODE } from 'msgpackr';
+// This entry of the package, and not its main one, reads strings one by one. The main one loads an addon that makes one
+// string of all that lie near each other and gives out slices of it: whoever keeps an id keeps up to 6,000 characters with
+// it, and every look into a map with a slice leaves compiled code. That cost a transfer 6 µs of 120.
+import { addExtension, Packr, RESET_BUFFER_MODE } from 'msgpackr/pack';
 import { OperatingError } from './errors.js';
 
 /** The packer's own buffer is given back after a value larger than this, so one large state does not stay for ever. */
