@@ -8,7 +8,7 @@
  */
 import type { Acceptance, AggregateDefinition, Decision, TaggedReply } from '../actors/model/aggregate.js';
 import type { Contract, EventOf } from '../actors/model/contract.js';
-import type { Caller, MessageOrder, Outcome, Rejection } from '../actors/model/message.js';
+import type { Caller, MessageOrder, Outcome, Rejection, TimerOrder } from '../actors/model/message.js';
 import type { Activation } from './actor/activation.js';
 import type { Committer } from './commit/committer.js';
 import { failureOutcome, outcomeFailure, outcomeReply, type StoredOutcome } from './commit/outcome.js';
@@ -26,7 +26,7 @@ import {
   rejectionOutcome,
   sizeRefusal,
   storedMessages,
-  storedTimer,
+  storedTimers,
 } from './stored-decision.js';
 import { evolved, synchronous } from './synchronous.js';
 
@@ -245,10 +245,7 @@ export class Executor {
       if (orders.length > limits.messagesPerCommandMax)
         return this.#refused(activation, tooMany, origin, now, isTentative);
       messages = storedMessages(this.#domain.kinds, orders);
-      timers =
-        acceptance.timers === undefined
-          ? noStoredTimers
-          : acceptance.timers.map((timer) => storedTimer(activation.kind, timer, now));
+      timers = storedTimers(activation.kind, acceptance.timers ?? noTimers, now);
     } catch (cause) {
       const thrown = this.#thrown(activation, command?.name ?? 'onReply', cause, origin);
       return this.#refused(activation, thrown, origin, now, isTentative);
@@ -331,7 +328,7 @@ const tooMany = failureOutcome('command-too-large', 'Too many events or messages
 const stateTooLarge = failureOutcome('state-too-large', 'The state of the actor is too large.');
 const noEvents: readonly never[] = [];
 const noOrders: readonly MessageOrder[] = [];
-const noStoredTimers: readonly StoredTimer[] = [];
+const noTimers: readonly TimerOrder[] = [];
 /** Shared and never written to. */
 const none: never[] = [];
 const noReply: StoredOutcome = [outcomeReply, 0, []];

@@ -61,7 +61,12 @@ function storedMessage(kinds: KindTable, order: MessageOrder): StoredMessage {
   return [kind.schemaId, order.id, command.schemaId, fields, order.tag ?? 0];
 }
 
-export function storedTimer(kind: Kind, timer: TimerOrder, now: number): StoredTimer {
+export function storedTimers(kind: Kind, orders: readonly TimerOrder[], now: number): readonly StoredTimer[] {
+  if (orders.length === 0) return none;
+  return orders.map((order) => storedTimer(kind, order, now));
+}
+
+function storedTimer(kind: Kind, timer: TimerOrder, now: number): StoredTimer {
   if (typeof timer.name !== 'string' || !timerNamePattern.test(timer.name))
     throw new TypeError('A timer has no valid name.');
   if (timer.type === 'cancel') return [timer.name];
