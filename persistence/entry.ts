@@ -32,6 +32,8 @@ const headerBytes = 68;
 const siblingBytes = 12;
 const watermarkBytes = 16;
 const directoryBytes = 12;
+/** A call to the native side costs as much as copying so many bytes one by one, and needs a view of them. */
+const copiedByHandMax = 200;
 const actorSeed = 0x5bd1e995;
 
 /** Where another partition's share of the same group stands. */
@@ -118,11 +120,11 @@ export class EntryWriter {
     return this.#recordBytes;
   }
 
-  /** Copies `record` in; the caller may reuse its buffer. */
-  add(placement: number, actor: number, record: Uint8Array): void {
-    const end = this.#recordBytes + record.length;
+  /** Copies a record in, from `start` to `stop` of `bytes`; the caller may reuse its buffer. */
+  add(placement: number, actor: number, bytes: Uint8Array, start = 0, stop = bytes.length): void {
+    const end = this.#recordBytes + stop - start;
     if (end > this.#records.length) this.#grow(end);
-    this.#records.set(record, this.#recordBytes);
+    this.#copy(bytes, start, stop);
     const slot = this.#recordCount++ * 3;
     if (slot === this.#directory.length) this.#growDirectory();
     this.#directory[slot] = placement;
@@ -193,6 +195,12 @@ export class EntryWriter {
   clear(): void {
     this.#recordBytes = 0;
     this.#recordCount = 0;
+  }
+
+  #copy(bytes: Uint8Array, start: number, stop: number): void {
+    const to = this.#recordBytes - start;
+    if (stop - start > copiedByHandMax) this.#records.set(bytes.subarray(start, stop), this.#recordBytes);
+    else for (let at = start; at < stop; at++) this.#records[to + at] = bytes[at] as number;
   }
 
   #growDirectory(): void {

@@ -3,7 +3,7 @@
  * itself consumes it (`group-mail.ts`), to partitions of this domain before the commit, to other shards after it.
  */
 import { partitionOf } from '../actors/model/address.js';
-import { pack } from '../actors/model/codec.js';
+import { packPart } from '../actors/model/codec.js';
 import type { Activation } from './actor/activation.js';
 import type { Committer } from './commit/committer.js';
 import type { StoredOutcome } from './commit/outcome.js';
@@ -88,10 +88,10 @@ export class RecordWriter {
     frame[8] = events;
     frame[9] = left.length === 0 ? 0 : [firstOrdinal, ...left];
     frame[10] = timers.length === 0 ? 0 : timers;
-    const record = pack(letter === undefined ? frame : [...frame, letter]);
-    partition.writer.add(activation.placement, activation.hash, record);
+    const record = packPart(letter === undefined ? frame : [...frame, letter]);
+    partition.writer.add(activation.placement, activation.hash, record, record.start, record.end);
     share.messageCount += sentCount;
-    group.byteCount += record.length;
+    group.byteCount += record.end - record.start;
     group.commandCount++;
     if (events !== 0) group.eventCount += events.length / 2;
     if (letter?.length === 4)

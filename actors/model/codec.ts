@@ -14,7 +14,7 @@
 // This entry of the package, and not its main one, reads strings one by one. The main one loads an addon that makes one
 // string of all that lie near each other and gives out slices of it: whoever keeps an id keeps up to 6,000 characters with
 // it, and every look into a map with a slice leaves compiled code. That cost a transfer 6 µs of 120.
-import { addExtension, Packr, RESET_BUFFER_MODE } from 'msgpackr/pack';
+import { addExtension, Packr, RESET_BUFFER_MODE, REUSE_BUFFER_MODE } from 'msgpackr/pack';
 import { OperatingError } from './errors.js';
 
 /** The packer's own buffer is given back after a value larger than this, so one large state does not stay for ever. */
@@ -99,6 +99,20 @@ export function pack(value: unknown): Uint8Array {
   return bytes;
 }
 
+/** A value's bytes from `start` to `end` of a buffer that the next `pack` overwrites. */
+export interface PackedPart extends Uint8Array {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** As `pack`, without a view of the bytes alone: what is a third of the cost of a small value. Throws `not-storable` (B2). */
+export function packPart(value: unknown): PackedPart {
+  // What the declaration leaves out: in this mode the packer's buffer itself comes back, with the two marks.
+  const part = packInPlace(value, RESET_BUFFER_MODE | REUSE_BUFFER_MODE) as PackedPart & Uint8Array;
+  if (part.end - part.start > keptBytesMax) packer.useBuffer(Buffer.allocUnsafeSlow(freshBytes));
+  return part;
+}
+
 /** The value's bytes in an ArrayBuffer of their own, which may be kept or transferred. */
 export function packCopy(value: unknown): Uint8Array {
   const bytes = pack(value);
@@ -120,11 +134,11 @@ export function unpack(bytes: Uint8Array): unknown {
   }
 }
 
-function packInPlace(value: unknown): Uint8Array {
+function packInPlace(value: unknown, mode = RESET_BUFFER_MODE): Uint8Array {
   needsCare = false;
   try {
-    const bytes = packer.pack(value, RESET_BUFFER_MODE);
-    return needsCare ? carefulPacker.pack(prepared(value), RESET_BUFFER_MODE) : bytes;
+    const bytes = packer.pack(value, mode);
+    return needsCare ? carefulPacker.pack(prepared(value), mode) : bytes;
   } catch (thrown) {
     throw notStorable(thrown);
   }
