@@ -22,6 +22,16 @@ const decimalsByCode: ReadonlyMap<string, number> = new Map(
   ),
 );
 
+const ownText: ReadonlyMap<string, string> = new Map([...decimalsByCode.keys()].map((code) => [code, code]));
+
+/**
+ * The same text, an active code as this list has it. What keeps thousands of them (every account) keeps one in place of many,
+ * which is at hand when it is looked at.
+ */
+export function sharedCurrency(code: string): string {
+  return ownText.get(code) ?? code;
+}
+
 /** Decimals of a currency (0, 2, 3 or 4), or undefined when the text is no active code. Case matters. */
 export function currencyDecimals(code: string): number | undefined {
   return decimalsByCode.get(code);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
-import { currencyCodes, currencyDecimals } from '../../../actors/model/currency.js';
+import { currencyCodes, currencyDecimals, sharedCurrency } from '../../../actors/model/currency.js';
 import {
   addMoney,
   canonicalAmount,
@@ -176,4 +176,8 @@ t.test('the currencies are those of ISO 4217, with their decimals', async (t) =>
     ['CLF', 4],
   ];
   for (const [code, decimals] of known) t.equal(currencyDecimals(code), decimals);
+});
+
+t.test('a shared code is the same text, also of what is no code', async (t) => {
+  for (const text of ['USD', 'JPY', 'usd', '', 'XXXX']) t.equal(sharedCurrency(text), text);
 });
