@@ -11,6 +11,7 @@ import { strangerTo } from './account-access.js';
 import type { AccountContract } from './account-contract.js';
 import { earlierHold, holdable } from './account-rules.js';
 import { type AccountState, type Hold, utcDay } from './account-state.js';
+import { isCaptured } from './captured-holds.js';
 
 /** A week: as long as a card authorisation usually stands. */
 const holdLifetimeSeconds = 604_800;
@@ -86,8 +87,8 @@ function endHold(state: AccountState, holdId: string, ctx: DecideContext, end: '
   if (stranger !== undefined) return stranger;
   const reply = { account_id: ctx.id, hold_id: holdId, state: end };
   const hold = state.holds?.get(holdId);
-  const ended = end === 'captured' ? state.captured : state.cancelled;
-  if (hold === undefined && ended.includes(holdId)) return { reply };
+  const isEnded = end === 'captured' ? isCaptured(state, holdId) : state.cancelled.includes(holdId);
+  if (hold === undefined && isEnded) return { reply };
   // A4: a saga's hold does not exist for a client.
   if (hold === undefined || hold.expiresAt === 0)
     return reject('hold-not-found', `Hold not found: ${holdId}`);

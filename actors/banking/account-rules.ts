@@ -17,6 +17,7 @@ import {
   unitsOf,
   withdrawnOn,
 } from './account-state.js';
+import { isCaptured } from './captured-holds.js';
 
 export type Refusal = Rejection<AccountRejection>;
 
@@ -105,7 +106,7 @@ export function earlierHold(state: AccountState, id: string, amount: string): 'r
       ? 'repeat'
       : reject('hold-exists', `Hold already exists with another amount: ${id}`);
   }
-  if (state.captured.length > 0 && state.captured.includes(id)) {
+  if (isCaptured(state, id)) {
     return reject('hold-captured', `Hold already captured: ${id}`);
   }
   if (state.cancelled.length > 0 && state.cancelled.includes(id)) {

@@ -11,11 +11,13 @@
  *     the newest `capturedHoldsMax` for a repeat of a capture. A do travels on the same channel as its undo, so it can be
  *     late by the few commands of one operator's retry, never by thousands; older ids are forgotten, newest kept.
  */
+
 import type { Evolve, SnapshotSpec } from '../model/aggregate.js';
 import type { EventData } from '../model/contract.js';
-import { currencyDecimals } from '../model/currency.js';
+import { currencyDecimals, sharedCurrency } from '../model/currency.js';
 import { amountMinorMax, formatAmount, formatSigned, parseAmount } from '../model/money.js';
 import type { AccountContract, AccountType, AccountView } from './account-contract.js';
+import { bytesOfCaptured, type CapturedHolds, rememberCaptured } from './captured-holds.js';
 import { withNewest } from './newest.js';
 
 /** Minor units (`reliability.md` §3, row 31): what one amount may be, a balance may be. */
@@ -29,7 +31,6 @@ export const openHoldsMax = 10_000;
 /** What holds may take in a snapshot: less than `stateBytesMax` (4 MiB) of the runtime, and 400 bytes for each of them. */
 export const holdBytesMax = 4_000_000;
 export const cancelledHoldsMax = 16;
-export const capturedHoldsMax = 4;
 
 /** Reserved money. A saga's hold has `expiresAt` 0 and an empty `day`. */
 export interface Hold {
@@ -47,7 +48,7 @@ export interface Hold {
 /** `none`: no event yet, the account does not exist. */
 export type AccountStatus = 'none' | 'active' | 'frozen' | 'closed';
 
-export interface AccountState {
+export interface AccountState extends CapturedHolds {
   status: AccountStatus;
   type: AccountType;
   currency: string;
@@ -64,7 +65,6 @@ export interface AccountState {
   /** Sum over `holds`. */
   holdBytes: number;
   cancelled: string[];
-  captured: string[];
 }
 
 /** Shared and never written to. */
@@ -85,6 +85,7 @@ export function initialAccount(): AccountState {
     holdBytes: 0,
     cancelled: none,
     captured: none,
+    capturedBytes: 0,
   };
 }
 
@@ -149,7 +150,7 @@ export const evolveAccount: Evolve<AccountContract, AccountState> = {
   AccountOpened(state, data) {
     state.status = 'active';
     state.type = data.account_type;
-    state.currency = data.currency;
+    state.currency = sharedCurrency(data.currency);
     state.ownerId = data.owner_id;
     state.balance = recordedAmount(data.initial_balance, data.currency);
     state.limit = data.account_type === 'checking' ? unitsOf(checkingOverdraftUnits, data.currency) : 0n;
@@ -193,7 +194,7 @@ export const evolveAccount: Evolve<AccountContract, AccountState> = {
   HoldCaptured(state, data) {
     const hold = endHold(state, data.hold_id);
     state.balance -= hold.amount;
-    state.captured = withNewest(state.captured, data.hold_id, capturedHoldsMax);
+    rememberCaptured(state, data.hold_id);
     return state;
   },
   HoldReleased(state, data) {
@@ -269,7 +270,7 @@ export const accountSnapshot: SnapshotSpec<AccountState> = {
     return {
       status: statusCodes[status]!,
       type: typeCodes[type]!,
-      currency,
+      currency: sharedCurrency(currency),
       ownerId,
       balance: BigInt(balance),
       held,
@@ -280,6 +281,7 @@ export const accountSnapshot: SnapshotSpec<AccountState> = {
       holdBytes,
       cancelled: [...cancelled],
       captured: [...captured],
+      capturedBytes: bytesOfCaptured(captured),
     };
   },
 };

@@ -10,6 +10,7 @@ import type { AccountContract } from './account-contract.js';
 import { captured, released } from './account-holds.js';
 import { balanceAfterDeposit, earlierHold, holdable } from './account-rules.js';
 import type { AccountState } from './account-state.js';
+import { isCaptured } from './captured-holds.js';
 
 type TransferCommands = 'reserve' | 'capture' | 'release' | 'credit';
 
@@ -45,7 +46,7 @@ export const transferDecisions: Pick<Decide<AccountContract, AccountState>, Tran
     const reply = { captured: true };
     const hold = state.holds?.get(input.hold_id);
     if (hold !== undefined) return { events: captured(state, input.hold_id, hold), reply };
-    if (state.captured.includes(input.hold_id)) return { reply };
+    if (isCaptured(state, input.hold_id)) return { reply };
     return reject('hold-not-found', `Hold not found: ${input.hold_id}`);
   },
 
@@ -54,7 +55,7 @@ export const transferDecisions: Pick<Decide<AccountContract, AccountState>, Tran
     // Nothing was ever held here, and a late do finds no account.
     if (state.status === 'none') return { reply };
     if (state.holds?.has(input.hold_id)) return { events: released(input.hold_id, 'released'), reply };
-    if (state.captured.includes(input.hold_id)) {
+    if (isCaptured(state, input.hold_id)) {
       return reject('hold-captured', `Hold already captured: ${input.hold_id}`);
     }
     if (state.cancelled.includes(input.hold_id)) return { reply };

@@ -1,7 +1,7 @@
 /** Random commands against a model of an account that shares no line with it. */
 import fc from 'fast-check';
 import t from 'tap';
-import { capturedHoldsMax } from '../../../actors/banking/account-state.js';
+import { capturedHoldsMax } from '../../../actors/banking/captured-holds.js';
 import { openAccount, type unopened, usd } from './support/accounts.js';
 import { admin, inside } from './support/desk.js';
 

@@ -4,10 +4,10 @@ import { accountContract, descriptionCharsMax } from '../../../actors/banking/ac
 import {
   accountSnapshot,
   cancelledHoldsMax,
-  capturedHoldsMax,
   holdBytesMax,
   openHoldsMax,
 } from '../../../actors/banking/account-state.js';
+import { capturedHoldsMax } from '../../../actors/banking/captured-holds.js';
 import { pack } from '../../../actors/model/codec.js';
 import { defaultLimits } from '../../../runtime/limits.js';
 import {
