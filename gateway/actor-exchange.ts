@@ -6,7 +6,7 @@
  * V3  What broke inside (status 500) is told to the log, not to the caller.
  */
 import { isActorId } from '../actors/model/address.js';
-import type { ActorCall } from '../actors/model/call.js';
+import type { ActorCall, CommandCall, QueryCall } from '../actors/model/call.js';
 import { errorEntry, isErrorCode, isOperatingError } from '../actors/model/errors.js';
 import type { Route, RouteAnswer, RouteRequest } from '../actors/model/route.js';
 import type { ActorAnswer, ActorClient, ActorRequest } from '../runtime/actor-client.js';
@@ -143,8 +143,17 @@ export class ActorExchange {
       call.type !== 'history' && call.waitMs === undefined && this.#parts.sagaKinds.has(call.kind);
     const seconds = isWaitable ? parsePreferWait(prefer) : undefined;
     if (!isWaitable || seconds === undefined) return { call, waitApplied: undefined };
-    return { call: { ...call, waitMs: seconds * 1000 }, waitApplied: seconds };
+    return { call: waiting(call, seconds * 1000), waitApplied: seconds };
   }
+}
+
+/** The call, held for so long. A command is written out: spread, it costs 0.8 µs, and most calls that wait are commands. */
+function waiting(call: CommandCall | QueryCall, waitMs: number): ActorCall {
+  if (call.type === 'query') return { ...call, waitMs };
+  const { type, kind, id, command, payload, guard } = call;
+  return guard === undefined
+    ? { type, kind, id, command, payload, waitMs }
+    : { type, kind, id, command, payload, waitMs, guard };
 }
 
 /**

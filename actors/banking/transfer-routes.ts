@@ -2,6 +2,7 @@
  * The HTTP routes of transfers (`api.md`, decision D6): a transfer is a saga instance, its id the saga's.
  */
 import { isActorId, placedId } from '../model/address.js';
+import { isoTime } from '../model/iso-time.js';
 import { type Rejection, reject } from '../model/message.js';
 import { parseAmount } from '../model/money.js';
 import { AmountSchema, CurrencySchema } from '../model/money-schema.js';
@@ -124,8 +125,4 @@ export function transferJson(status: SagaStatus) {
     started_at: isoTime(status.started_at),
     completed_at: status.completed_at === null ? null : isoTime(status.completed_at),
   };
-}
-
-function isoTime(at: number): string {
-  return new Date(at).toISOString();
 }

@@ -36,10 +36,23 @@ export function isClientChosenId(text: string): boolean {
 export function placementHash(id: string): number {
   const mark = id.length - placementDigits - 1;
   if (mark > 0 && id.charCodeAt(mark) === 0x7e) {
-    const carried = Number.parseInt(id.slice(mark + 1), 16);
+    const carried = carriedHash(id, mark + 1);
     if (!Number.isNaN(carried)) return carried >>> 0;
   }
   return hash32(id, 0);
+}
+
+/** The number after the mark; NaN when there is none. Digits as `placedId` writes them are read without a string of their own. */
+function carriedHash(id: string, start: number): number {
+  let carried = 0;
+  for (let index = start; index < id.length; index++) {
+    const unit = id.charCodeAt(index);
+    if (unit >= 0x30 && unit <= 0x39) carried = (carried << 4) | (unit - 0x30);
+    else if (unit >= 0x61 && unit <= 0x66) carried = (carried << 4) | (unit - 0x57);
+    // Whatever else `parseInt` makes of a text, it has made of it for every id that is stored.
+    else return Number.parseInt(id.slice(start), 16);
+  }
+  return carried;
 }
 
 /** The partition of an id in a store of `partitionCount` partitions. */
