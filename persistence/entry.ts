@@ -33,7 +33,7 @@ const siblingBytes = 12;
 const watermarkBytes = 16;
 const directoryBytes = 12;
 /** A call to the native side costs as much as copying so many bytes one by one, and needs a view of them. */
-const copiedByHandMax = 200;
+const copiedByHandMax = 64;
 const actorSeed = 0x5bd1e995;
 
 /** Where another partition's share of the same group stands. */
@@ -198,9 +198,10 @@ export class EntryWriter {
   }
 
   #copy(bytes: Uint8Array, start: number, stop: number): void {
-    const to = this.#recordBytes - start;
-    if (stop - start > copiedByHandMax) this.#records.set(bytes.subarray(start, stop), this.#recordBytes);
-    else for (let at = start; at < stop; at++) this.#records[to + at] = bytes[at] as number;
+    const records = this.#records;
+    const shift = this.#recordBytes - start;
+    if (stop - start > copiedByHandMax) records.set(bytes.subarray(start, stop), this.#recordBytes);
+    else for (let at = start; at < stop; at++) records[shift + at] = bytes[at] as number;
   }
 
   #growDirectory(): void {
