@@ -88,10 +88,10 @@ export class RecordWriter {
     frame[8] = events;
     frame[9] = left.length === 0 ? 0 : [firstOrdinal, ...left];
     frame[10] = timers.length === 0 ? 0 : timers;
-    const record = packPart(letter === undefined ? frame : [...frame, letter]);
-    partition.writer.add(activation.placement, activation.hash, record, record.start, record.end);
+    const { bytes, start, end } = packPart(letter === undefined ? frame : [...frame, letter]);
+    partition.writer.add(activation.placement, activation.hash, bytes, start, end);
     share.messageCount += sentCount;
-    group.byteCount += record.end - record.start;
+    group.byteCount += end - start;
     group.commandCount++;
     if (events !== 0) group.eventCount += events.length / 2;
     if (letter?.length === 4)

@@ -14,8 +14,9 @@
 // This entry of the package, and not its main one, reads strings one by one. The main one loads an addon that makes one
 // string of all that lie near each other and gives out slices of it: whoever keeps an id keeps up to 6,000 characters with
 // it, and every look into a map with a slice leaves compiled code. That cost a transfer 6 µs of 120.
-import { addExtension, Packr, RESET_BUFFER_MODE, REUSE_BUFFER_MODE } from 'msgpackr/pack';
+import { addExtension, Packr, RESET_BUFFER_MODE } from 'msgpackr/pack';
 import { OperatingError } from './errors.js';
+import { packedPlain, packPlain } from './plain-packer.js';
 
 /** The packer's own buffer is given back after a value larger than this, so one large state does not stay for ever. */
 const keptBytesMax = 1_048_576;
@@ -94,22 +95,36 @@ for (const type of [0x42, 0x62, 0x65, 0x69, 0x70, 0x73, 0x74, 0x78, 0xff]) {
 
 /** The value's bytes in a buffer that the next `pack` overwrites: copy at once. Throws `not-storable` (B2). */
 export function pack(value: unknown): Uint8Array {
-  const bytes = packInPlace(value);
-  if (bytes.length > keptBytesMax) packer.useBuffer(Buffer.allocUnsafeSlow(freshBytes));
-  return bytes;
+  const { bytes, start, end } = packPart(value);
+  return bytes.subarray(start, end);
 }
 
 /** A value's bytes from `start` to `end` of a buffer that the next `pack` overwrites. */
-export interface PackedPart extends Uint8Array {
+export interface PackedPart {
+  readonly bytes: Uint8Array;
   readonly start: number;
   readonly end: number;
 }
 
+/** Given out again and again: it is read before the next value is packed. */
+const part = { bytes: packedPlain, start: 0, end: 0 };
+
 /** As `pack`, without a view of the bytes alone: what is a third of the cost of a small value. Throws `not-storable` (B2). */
 export function packPart(value: unknown): PackedPart {
-  // What the declaration leaves out: in this mode the packer's buffer itself comes back, with the two marks.
-  const part = packInPlace(value, RESET_BUFFER_MODE | REUSE_BUFFER_MODE) as PackedPart & Uint8Array;
-  if (part.end - part.start > keptBytesMax) packer.useBuffer(Buffer.allocUnsafeSlow(freshBytes));
+  const end = packPlain(value);
+  if (end < 0) return partOfLibrary(value);
+  part.bytes = packedPlain;
+  part.start = 0;
+  part.end = end;
+  return part;
+}
+
+function partOfLibrary(value: unknown): PackedPart {
+  const bytes = packInPlace(value);
+  if (bytes.length > keptBytesMax) packer.useBuffer(Buffer.allocUnsafeSlow(freshBytes));
+  part.bytes = bytes;
+  part.start = 0;
+  part.end = bytes.length;
   return part;
 }
 
@@ -134,11 +149,11 @@ export function unpack(bytes: Uint8Array): unknown {
   }
 }
 
-function packInPlace(value: unknown, mode = RESET_BUFFER_MODE): Uint8Array {
+function packInPlace(value: unknown): Uint8Array {
   needsCare = false;
   try {
-    const bytes = packer.pack(value, mode);
-    return needsCare ? carefulPacker.pack(prepared(value), mode) : bytes;
+    const bytes = packer.pack(value, RESET_BUFFER_MODE);
+    return needsCare ? carefulPacker.pack(prepared(value), RESET_BUFFER_MODE) : bytes;
   } catch (thrown) {
     throw notStorable(thrown);
   }
