@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { errorCode } from '../actors/model/error-code.js';
 import { allSettings, describeProblem, resolveConfig } from './config.js';
 import type { Form } from './setting-forms.js';
 import { type Config, environmentNames, type Setting, type SettingKey } from './settings.js';
@@ -65,7 +66,7 @@ function readFileIfAny(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

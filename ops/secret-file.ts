@@ -8,6 +8,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { errorCode } from '../actors/model/error-code.js';
 
 /** RFC 7518 §3.2: a key for HS256 has at least the 256 bits of its hash. */
 export const secretBytesMin = 32;
@@ -50,7 +51,7 @@ async function create(file: string): Promise<boolean> {
     await link(draft, file);
     return true;
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false;
+    if (errorCode(error) === 'EEXIST') return false;
     throw error;
   } finally {
     await rm(draft, { force: true });
@@ -74,13 +75,9 @@ async function exists(file: string): Promise<boolean> {
     await (await open(file, 'r')).close();
     return true;
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false;
+    if (errorCode(error) === 'ENOENT') return false;
     throw error;
   }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
 }
 
 function message(error: unknown): string {

@@ -18,6 +18,7 @@ import {
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
+import { errorCode } from '../actors/model/error-code.js';
 import { Type } from '../actors/model/typebox.js';
 import { compileValidator } from '../actors/model/validation.js';
 import {
@@ -119,5 +120,5 @@ export class StrikeFile {
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  return errorCode(error) === 'ENOENT';
 }

@@ -1,4 +1,5 @@
 /** The error of a log that misses a position in its middle: what was read so far must not be taken for all there is. */
+import { errorCode } from '../actors/model/error-code.js';
 import { OperatingError } from '../actors/model/errors.js';
 
 export function journalGap(partition: number, position: number): OperatingError {
@@ -8,14 +9,10 @@ export function journalGap(partition: number, position: number): OperatingError 
 
 /** What stands there, or does not, is no entry; anything else that reading throws says nothing of the entry. */
 export function isGapOrDamage(cause: unknown): boolean {
-  return isGap(cause) || codeOf(cause) === 'journal-damaged';
+  return isGap(cause) || errorCode(cause) === 'journal-damaged';
 }
 
 /** The position is missing, from the log or from wherever else it was looked for. */
 export function isGap(cause: unknown): boolean {
-  return codeOf(cause) === 'journal-gap';
-}
-
-function codeOf(cause: unknown): unknown {
-  return cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  return errorCode(cause) === 'journal-gap';
 }

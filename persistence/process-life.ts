@@ -1,5 +1,6 @@
 /** Whether a process that left its pid somewhere is still that process, where the kernel tells (`/proc`). */
 import { readFileSync, readlinkSync } from 'node:fs';
+import { errorCode } from '../actors/model/error-code.js';
 
 export const unknownStart = '-';
 
@@ -33,7 +34,7 @@ export function isProcessAlive(pid: number, start: string | undefined): boolean 
     process.kill(pid, 0);
   } catch (error) {
     // EPERM: it lives and belongs to somebody else.
-    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false;
+    if (errorCode(error) === 'ESRCH') return false;
   }
   const now = statOf(pid);
   if (now?.state === 'Z') return false;

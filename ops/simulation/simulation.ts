@@ -9,6 +9,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { ActorCall } from '../../actors/model/call.js';
+import { errorCode } from '../../actors/model/error-code.js';
 import type { Caller } from '../../actors/model/message.js';
 import { createMemoryStore } from '../../persistence/memory/memory-store.js';
 import type { ActorAnswer } from '../../runtime/actor-client.js';
@@ -362,5 +363,5 @@ class Simulation implements CastStage, Disrupted, Restless {
 }
 
 function isStoreUnavailable(cause: unknown): boolean {
-  return cause instanceof Error && 'code' in cause && cause.code === 'storage-unavailable';
+  return errorCode(cause) === 'storage-unavailable';
 }

@@ -4,11 +4,13 @@
  * D1  It looks only, at little of each partition, and takes seconds on any store; `journal verify` reads everything.
  * D2  Every finding says what to do.
  */
+
 import type { Archive } from '../../persistence/archive/archive.js';
 import { whyNotFollowing } from '../../persistence/archive/archive-segment.js';
 import { hashEntry, sameHash } from '../../persistence/entry.js';
 import { firstPosition } from '../../persistence/first-position.js';
 import type { EntryHash, Head } from '../../persistence/journal.js';
+import { isGap } from '../../persistence/journal-gap.js';
 import type { StoreReader } from '../../persistence/store-reader.js';
 import { defaultLimits } from '../../runtime/limits.js';
 import { bytesText, countText } from './output.js';
@@ -184,7 +186,7 @@ async function hashAt(
     const [entry] = await reader.journal.read(partition, position, { entriesMax: 1, bytesMax: 1 });
     return entry === undefined ? undefined : hashEntry(entry.bytes);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'journal-gap') return undefined;
+    if (isGap(error)) return undefined;
     throw error;
   }
 }

@@ -18,6 +18,7 @@ import {
 import { open, statfs } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { brotliDecompress } from 'node:zlib';
+import { errorCode } from '../../actors/model/error-code.js';
 
 /** A file that is being written, from its beginning on. */
 export interface FileSink {
@@ -64,7 +65,7 @@ export const machineGround: ArchiveGround = {
     try {
       return readdirSync(folder);
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+      if (errorCode(error) === 'ENOENT') return [];
       throw error;
     }
   },

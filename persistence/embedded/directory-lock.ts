@@ -10,6 +10,7 @@ import { linkSync, readFileSync, renameSync, rmSync, statSync, utimes, writeFile
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isMainThread } from 'node:worker_threads';
+import { errorCode } from '../../actors/model/error-code.js';
 import {
   isOfThisBoot,
   isProcessAlive,
@@ -81,7 +82,7 @@ function create(file: string, content: string): boolean {
     linkSync(draft, file);
     return true;
   } catch (error) {
-    if (isCode(error, 'EEXIST')) return false;
+    if (errorCode(error) === 'EEXIST') return false;
     throw error;
   } finally {
     rmSync(draft, { force: true });
@@ -92,7 +93,7 @@ function readLock(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    if (isCode(error, 'ENOENT')) return undefined;
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
@@ -144,14 +145,14 @@ function removeStale(file: string, content: string): void {
   try {
     renameSync(file, aside);
   } catch (error) {
-    if (isCode(error, 'ENOENT')) return;
+    if (errorCode(error) === 'ENOENT') return;
     throw error;
   }
   if (readFileSync(aside, 'utf8') !== content) {
     try {
       linkSync(aside, file);
     } catch (error) {
-      if (!isCode(error, 'EEXIST')) throw error;
+      if (errorCode(error) !== 'EEXIST') throw error;
     }
   }
   rmSync(aside, { force: true });
@@ -160,8 +161,4 @@ function removeStale(file: string, content: string): void {
 function release(file: string, content: string): void {
   held.delete(file);
   if (readLock(file) === content) rmSync(file, { force: true });
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -16,6 +16,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, statSync } from 'node:fs';
 import { copyFile, cp, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { errorCode } from '../../actors/model/error-code.js';
 import { segmentOfFile } from '../archive/archive.js';
 import { partSuffix } from '../archive/journal-file-writer.js';
 import { StoreFailure } from '../store-failure.js';
@@ -124,7 +125,7 @@ async function copyPresent(name: string, directory: string, target: string): Pro
   try {
     if (statSync(file).isFile()) await copyFile(file, path.join(target, name));
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    if (errorCode(error) !== 'ENOENT') throw error;
   }
 }
 

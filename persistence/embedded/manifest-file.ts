@@ -4,6 +4,7 @@
  */
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import path from 'node:path';
+import { errorCode } from '../../actors/model/error-code.js';
 import { StoreFailure } from '../store-failure.js';
 
 export const embeddedFormat = 3;
@@ -23,7 +24,7 @@ export function readManifestFile(directory: string): StoreManifest | undefined {
   try {
     text = readFileSync(path.join(directory, manifestName), 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
   return decodeManifest(directory, text);

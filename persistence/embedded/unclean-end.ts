@@ -8,6 +8,7 @@
 import { closeSync, existsSync, openSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { RootDatabase } from 'lmdb';
+import { errorCode } from '../../actors/model/error-code.js';
 import { StoreFailure } from '../store-failure.js';
 import { lockDirectory, wasLeftLocked } from './directory-lock.js';
 import { openEnvironment } from './log-environment.js';
@@ -66,5 +67,5 @@ export async function settleUncleanEnd(directory: string): Promise<void> {
 }
 
 function isReadOnly(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'EROFS' || error.code === 'EACCES');
+  return errorCode(error) === 'EROFS' || errorCode(error) === 'EACCES';
 }

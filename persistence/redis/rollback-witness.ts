@@ -10,6 +10,7 @@ import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'no
 import { rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { threadId } from 'node:worker_threads';
+import { errorCode } from '../../actors/model/error-code.js';
 import { OperatingError } from '../../actors/model/errors.js';
 import { StoreFailure } from '../store-failure.js';
 import { AcknowledgedHeads } from './acknowledged-heads.js';
@@ -45,7 +46,7 @@ function readOne(file: string): RollbackWitness | undefined {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
   try {

@@ -6,6 +6,7 @@
  * O3  What the tables answer is taken in a turn of its own, after I/O had its chance: the embedded store answers before the
  *     event loop moves on, and turn after turn in its microtasks would keep commits and calls waiting.
  */
+import { errorCode } from '../../actors/model/error-code.js';
 import { OperatingError } from '../../actors/model/errors.js';
 import { eventCount } from '../commit/record.js';
 import type { Domain } from '../domain.js';
@@ -211,7 +212,7 @@ const storeUnavailableCodes: ReadonlySet<unknown> = new Set([
 
 /** The store could not be read; that says nothing about the actor. */
 export function isStoreUnavailable(cause: unknown): boolean {
-  return cause instanceof Error && 'code' in cause && storeUnavailableCodes.has(cause.code);
+  return storeUnavailableCodes.has(errorCode(cause));
 }
 
 /** The actor's version after the record. */
