@@ -118,8 +118,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'entries hold no watermarks',
     breaks: 'I2: messages are consumed again after a crash',
     file: 'runtime/commit/group',
-    find: 'const watermarks = Array.from(share.consumed, ([source, place]) => ({ source, ...place }));',
-    replace: 'const watermarks = [];',
+    find: 'watermarks: Array.from(share.consumed, ([source, place]) => ({ source, ...place })),',
+    replace: 'watermarks: [],',
   },
   {
     name: 'redeliveries are taken',
@@ -134,6 +134,20 @@ export const plantedBugs: readonly PlantedBug[] = [
     file: 'runtime/partition-opener',
     find: '        await this.#redeliver();',
     replace: '        for (const partition of this.#domain.owned()) this.#announce(partition);',
+  },
+  {
+    name: 'a channel goes before the mail',
+    breaks: 'I2: a message of a channel is taken before mail that was sent earlier from the same partition',
+    file: 'runtime/work-loop',
+    find: 'if (isFull || channel !== undefined || begun >= callsPerBatch) {',
+    replace: 'if (isFull || begun >= callsPerBatch) {',
+  },
+  {
+    name: 'a record refers to the one before',
+    breaks: 'I3: an actor is named by the record of another one',
+    file: 'runtime/record-writer',
+    find: 'activation.namedAs = activation.partition.writer.recordCount;',
+    replace: 'activation.namedAs = Math.max(0, activation.partition.writer.recordCount - 1);',
   },
   {
     name: 'mail of a group passes what is outstanding',
