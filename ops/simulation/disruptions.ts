@@ -29,6 +29,8 @@ export interface Disrupted {
   sometimes(name: string): void;
   observe(): void;
   checkTables(): void;
+  /** The store lost rows and kept the log. */
+  tablesWentBack(): void;
   /** Lets clients work for so long. */
   live(ms: number): Promise<void>;
   /** Starts the next node. */
@@ -286,8 +288,10 @@ export class Disruptions {
     const lost = disk.failOver();
     const after = positions();
     if (lost === 0) return;
-    if (before.every((position, partition) => position === after[partition]))
-      return this.#simulation.sometimes('a failover lost rows only');
+    if (before.every((position, partition) => position === after[partition])) {
+      this.#simulation.sometimes('a failover lost rows only');
+      return this.#simulation.tablesWentBack();
+    }
     this.#simulation.sometimes('a failover lost entries');
     this.#simulation.lose(node);
     for (const other of this.#simulation.superseded) this.#end(other);

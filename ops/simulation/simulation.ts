@@ -262,6 +262,11 @@ class Simulation implements CastStage, Disrupted, Restless {
     this.#tablesAudit.check(this.audit, isSettled);
   }
 
+  /** The tables are older than they were, and by right: the store lost rows and kept the log. */
+  tablesWentBack(): void {
+    this.#tablesAudit.wentBack();
+  }
+
   acknowledged(partition: number): number {
     let newest = 0;
     for (const { commandId, answer } of this.clients.flatMap(({ tracked }) => tracked)) {

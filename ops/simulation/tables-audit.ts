@@ -29,6 +29,11 @@ export class TablesAudit {
     for (const actor of audit.actors()) if (actor.events.length > 0) this.#checkRow(actor, isSettled);
   }
 
+  /** Checkpoints lie before what they were, once. */
+  wentBack(): void {
+    this.#checkpoints.clear();
+  }
+
   #checkCheckpoint(partition: number): void {
     const { position, hash } = this.#disk.checkpoint(partition);
     const before = this.#checkpoints.get(partition) ?? 0;
