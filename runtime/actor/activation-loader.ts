@@ -157,9 +157,12 @@ export class ActivationLoader {
     }
     // In a turn, as everything that runs an actor's code: the watchdog looks at turns.
     this.#turn(() => {
+      const newest = this.#latestPosition(activation);
       try {
         this.#apply(activation, row, pages);
       } catch (cause) {
+        // Folded in part: the next try must still know how far the history goes, or it would take a part for all of it.
+        activation.lastPosition = newest;
         return this.#onFailed(activation, cause);
       }
       this.#onLoaded(activation);

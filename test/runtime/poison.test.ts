@@ -422,3 +422,56 @@ t.test('an evolve that gives no state, or only later, is one that throws, at a l
     await system.stop();
   }
 });
+
+t.test('a fold that throws half way forgets nothing of the history', async (t) => {
+  const jarContract = defineContract({
+    kind: 'jar',
+    events: {
+      Put: { version: 1, schema: Type.Object({ amount: Type.Integer() }) },
+      Broken: { version: 1, schema: Type.Object({}) },
+    },
+    commands: {
+      put: { version: 1, input: Type.Object({ amount: Type.Integer() }), reply: Type.Null() },
+      break: { version: 1, input: Type.Object({}), reply: Type.Null() },
+    },
+    queries: { get: { input: Type.Object({}), reply: Type.Object({ total: Type.Integer() }) } },
+    rejections: {},
+  });
+  for (const isSwept of [false, true]) {
+    let throwsLeft = 0;
+    const jar = defineAggregate(jarContract, {
+      initial: () => ({ total: 0 }),
+      decide: {
+        put: (_state, { amount }) => ({ events: [{ type: 'Put', data: { amount } }], reply: null }),
+        break: () => ({ events: [{ type: 'Broken', data: {} }], reply: null }),
+      },
+      evolve: {
+        Put: ({ total }, { amount }) => {
+          if (throwsLeft-- > 0) throw new Error('once');
+          return { total: total + amount };
+        },
+        Broken: () => {
+          throwsLeft = 1;
+          throw new Error('broken');
+        },
+      },
+      read: { get: ({ total }) => ({ total }) },
+      snapshot: { version: 1 },
+    });
+    const modules = [defineModule({ name: 'jars', aggregates: [jar] })];
+    let system = await TestSystem.start({ partitionCount: 1, modules });
+    const put = (amount: number) => commandCall(jarContract, 'a', 'put', { amount });
+    const get = () => system.ask(queryCall(jarContract, 'a', 'get', {}));
+    await system.ask(put(5));
+    if (isSwept) await system.swept();
+    await system.ask(put(7));
+    t.match(await system.ask(commandCall(jarContract, 'a', 'break', {})), { code: 'internal' });
+    t.match(await get(), { reply: { total: 12 }, version: 2 });
+    t.match(await system.ask(put(1)), { version: 3 });
+    await system.swept();
+    system = await system.crash();
+    t.match(await get(), { reply: { total: 13 }, version: 3 });
+    scanJournal(system.disk);
+    await system.stop();
+  }
+});
