@@ -36,10 +36,31 @@ class PackedMap {
 /** Set while the packer works, when it met what it writes with loss; `pack` then starts again with a prepared copy. */
 let needsCare = false;
 
+/**
+ * The library reads text of more than 64 bytes with a decoder of its own, which swallows a byte order mark at the beginning: it
+ * gets one that does not. (Its decoder shows itself when it decodes.)
+ */
+function keepByteOrderMarks(library: Packr): void {
+  const { prototype } = TextDecoder;
+  const { decode } = prototype;
+  const faithful = new TextDecoder('utf-8', { ignoreBOM: true });
+  const long = library.pack('x'.repeat(100));
+  prototype.decode = function (this: typeof faithful, ...given): string {
+    this.decode = (bytes) => faithful.decode(bytes);
+    return decode.apply(this, given);
+  };
+  try {
+    library.unpack(long);
+  } finally {
+    prototype.decode = decode;
+  }
+}
+
 const settings = { useRecords: false, variableMapSize: true, copyBuffers: true } as const;
 const packer = new Packr({ ...settings });
 /** For prepared values: they hold nothing that needs care any more. */
 const carefulPacker = new Packr({ ...settings });
+keepByteOrderMarks(packer);
 // `packer` asks for these two settings only when it has a Map, or an object of a class it does not know, in hand: asking
 // costs nothing on values without either, and looking through every value first would. (Throwing from here instead of
 // setting a flag makes every later call ten times slower: the packer's compiled code is thrown away.)

@@ -147,3 +147,12 @@ function bytesAsNumbers(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, held]) => [key, bytesAsNumbers(held)]));
 }
+
+t.test('a byte order mark stays where it is, in text and names of any length', async (t) => {
+  for (const length of [0, 1, 20, 61, 62, 63, 64, 100, 5_000, 70_000]) {
+    const text = `\u{feff}\u{feff}${'x'.repeat(length)}`;
+    t.equal(roundTrip(text), text, `${length} characters`);
+    t.same(roundTrip({ [text]: 1, [text.slice(1)]: 2 }), { [text]: 1, [text.slice(1)]: 2 });
+  }
+  t.equal(new TextDecoder().decode(Buffer.from('\u{feff}x')), 'x', 'other decoders are as they were');
+});
