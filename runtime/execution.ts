@@ -282,6 +282,8 @@ export class Executor {
         messages,
         timers,
         origin.takes,
+        // What reactions send stands in the log: a backfill looks there for what has been reacted to.
+        acceptance.messages?.length ?? 0,
       );
     if (stored.length > 0) {
       activation.state = state;

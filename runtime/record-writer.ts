@@ -54,7 +54,10 @@ export class RecordWriter {
     this.#beginActivity = parts.beginActivity;
   }
 
-  /** Appends the record to the partition's share and hands out its messages and timers. */
+  /**
+   * Appends the record to the partition's share and hands out its messages and timers. Messages from `logged` on stand in the
+   * log even where the open group itself could consume them.
+   */
   write(
     activation: Activation,
     origin: Origin,
@@ -64,13 +67,15 @@ export class RecordWriter {
     messages: readonly StoredMessage[],
     timers: readonly StoredTimer[],
     letter: StoredLetter | undefined,
+    logged = messages.length,
   ): void {
     const { partition } = activation;
     const group = this.#committer().open;
     if (partition.share === undefined) group.partitions.push(partition);
     const share = partition.join(now);
     const sentCount = messages.length + (wantsReply(origin) ? 1 : 0);
-    const posted = sentCount === 0 ? 0 : this.#post(activation, origin, now, share, messages, outcome);
+    const posted =
+      sentCount === 0 ? 0 : this.#post(activation, origin, now, share, messages, logged, outcome);
     // Once one goes the ordinary way, so do those after it: the mail would overtake it.
     const left = posted === sentCount ? none : leftOf(messages, origin, outcome, posted);
     const firstOrdinal = share.messageCount + posted;
@@ -116,13 +121,14 @@ export class RecordWriter {
     now: number,
     share: Share,
     messages: readonly StoredMessage[],
+    logged: number,
     outcome: StoredOutcome,
   ): number {
     const { partition } = from;
     const { position, messageCount } = share;
     let exchange = origin instanceof Mail ? origin.exchange : undefined;
     let posted = 0;
-    for (; posted < messages.length; posted++) {
+    for (; posted < logged; posted++) {
       const [kind, id, schema, content, tag] = messages[posted] as StoredMessage;
       const to = this.#mail.target(partition, kind, id);
       if (to === undefined) return posted;
@@ -130,7 +136,7 @@ export class RecordWriter {
       const ordinal = messageCount + posted;
       this.#mail.post(new Mail(to, from, position, ordinal, now, schema, content, tag, origin, exchange));
     }
-    if (!wantsReply(origin)) return posted;
+    if (posted < messages.length || !wantsReply(origin)) return posted;
     const to = this.#asker(origin, partition);
     if (to === undefined) return posted;
     exchange ??= new Exchange(origin, partition);

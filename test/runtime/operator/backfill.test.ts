@@ -114,3 +114,16 @@ t.test('events at or after `before` are left alone, an unknown reaction is not f
   t.equal(await asked.then(String, (error) => (isOperatingError(error) ? error.code : error)), 'not-found');
   await system.stop();
 });
+
+t.test('what the group itself has consumed was sent', async (t) => {
+  const system = await TestSystem.start({ partitionCount: 2, modules: after });
+  for (const amount of [1, 2, 3]) {
+    await system.ask(add(amount));
+    await system.clock.advance(50);
+  }
+  t.same(await received(system), [1, 2, 3], 'the target is in memory after the first');
+  t.same(await backfill(system, true), [0]);
+  t.same(await backfill(system), [0]);
+  t.same(await received(system), [1, 2, 3]);
+  await system.stop();
+});
