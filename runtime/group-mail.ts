@@ -7,8 +7,9 @@
  *     turn.
  * G2  The order between two partitions holds. A message is posted only while everything sent before it from one to the
  *     other is consumed, the mail is first in, first out, and the shard empties it before it takes what came the ordinary way.
- * G3  After `hopsMax` messages since the mail was empty, or when the group has no room, the next one takes the ordinary way,
- *     on which other work has its turn: a chain of messages that follow from each other may have no end.
+ * G3  After `hopsMax` messages since the mail was empty, with `pendingMax` not taken, or when the group has no room, the next one
+ *     takes the ordinary way, on which other work has its turn: a chain of messages that follow from each other may have no end.
+ * G4  Nothing that is asked of an actor from elsewhere comes before the mail that waits for it: it might break the actor.
  */
 import type { Activation } from './actor/activation.js';
 import type { Domain } from './domain.js';
@@ -17,6 +18,8 @@ import { beforeAll, isBefore, type Partition } from './partition.js';
 
 /** A transfer takes ten, and sixteen calls are begun before their mail is run. */
 const hopsMax = 256;
+/** What each of them will write is not known to the bounds of the group yet. */
+const pendingMax = 64;
 
 export class GroupMail {
   readonly #domain: Domain;
@@ -41,18 +44,24 @@ export class GroupMail {
 
   /** Who would take a message within this group; undefined when it must go the ordinary way. */
   target(from: Partition, kindSchemaId: number, id: string): Activation | undefined {
-    if (this.#count >= hopsMax || !this.#hasRoom()) return undefined;
+    if (!this.#takesMore) return undefined;
     const to = this.#resident(kindSchemaId, id);
     return to !== undefined && this.#isOpenTo(from, to) ? to : undefined;
   }
 
   /** True when an activation that is known already would take it. */
   reaches(from: Partition, to: Activation): boolean {
-    return to.isResident && this.#count < hopsMax && this.#hasRoom() && this.#isOpenTo(from, to);
+    return to.isResident && this.#takesMore && this.#isOpenTo(from, to);
   }
 
   post(mail: Mail): void {
     this.#posted[this.#count++] = mail;
+    mail.to.mailCount++;
+  }
+
+  /** Messages posted and not taken. */
+  get pending(): number {
+    return this.#count - this.#next;
   }
 
   /** The oldest message posted; undefined when all are taken. */
@@ -64,7 +73,13 @@ export class GroupMail {
     }
     const mail = this.#posted[this.#next];
     this.#posted[this.#next++] = undefined;
+    if (mail !== undefined) mail.to.mailCount--;
     return mail;
+  }
+
+  /** G3. */
+  get #takesMore(): boolean {
+    return this.#count < hopsMax && this.pending < pendingMax && this.#hasRoom();
   }
 
   #isOpenTo(from: Partition, to: Activation): boolean {

@@ -114,6 +114,11 @@ export class MessageDesk {
     this.#host.changed(activation);
   }
 
+  /** Messages that `runMail` would run. */
+  get mailPending(): number {
+    return this.#mail.pending;
+  }
+
   /**
    * Runs what the open group itself consumes, and what follows from it. Called before the group can be sealed. Gives the
    * number of messages.
@@ -210,6 +215,7 @@ export class MessageDesk {
       const kind = this.#domain.kinds.numbered(timer.kindSchemaId);
       const activation = kind === undefined ? undefined : this.#activations.obtain(kind, timer.id);
       if (activation === undefined) continue;
+      if (activation.mailCount > 0) this.runMail();
       if (activation.phase === 'loading') {
         this.#fireLoaded(activation, timer);
       } else {

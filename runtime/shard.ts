@@ -206,6 +206,7 @@ export class Shard {
     );
     this.#calls = new CallDesk(this.#domain, this.#executor, this.#entries, {
       obtain: (kind, id) => this.#activations.obtain(kind, id),
+      runMail: () => void this.#messages.runMail(),
       answer: (answer, group) => this.#gate.answer(answer, group),
       openGroup: () => this.#gate.committer.open.number,
       whenDurable: (group, run, refuse) => this.#gate.whenDurable(group, run, refuse),

@@ -50,6 +50,8 @@ export class Activation {
   /** Position of the newest entry that names the actor, and the index of its record there. */
   namedAt = 0;
   namedAs = 0;
+  /** Messages of the open group that wait to be run on it. */
+  mailCount = 0;
   /** This very incarnation is in the table of its shard. */
   isResident = false;
   /** Has events that its row lacks; the actor then stands in a dirty bucket of its partition. */

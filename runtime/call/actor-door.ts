@@ -16,6 +16,8 @@ import { callerOf, parkedOutcome, resetOutcome, tooLateOutcome } from './call-an
 export interface ActorDoorHost {
   /** The activation of an address, loading if it was not resident; undefined when another shard owns it. */
   obtain(kind: Kind, id: string): Activation | undefined;
+  /** Runs what the open group has for its own actors. */
+  runMail(): void;
   /** Ends a call that does not get in, once the group is durable whose work its refusal has seen. */
   refuse(item: CallItem, outcome: StoredOutcome, group: number): void;
 }
@@ -71,6 +73,7 @@ export class ActorDoor {
     if (activation === undefined) {
       return this.#host.refuse(item, failureOutcome('moved', 'The shard does not have this actor.'), 0);
     }
+    if (activation.mailCount > 0) this.#host.runMail();
     // Work that waited for the load goes first.
     if (activation.phase !== 'loading' && activation.waiting.length === 0) return run(activation);
     const mailboxMax = kind.definition.mailboxMax ?? this.#domain.limits.mailboxMax;

@@ -36,6 +36,8 @@ import { StatusWaits } from './status-waits.js';
 export interface CallDeskHost extends JournalReadsHost {
   /** The activation of an address, loading if it was not resident; undefined when another shard owns it. */
   obtain(kind: Kind, id: string): Activation | undefined;
+  /** Runs what the open group has for its own actors. */
+  runMail(): void;
   /** Number of the open group. */
   openGroup(): number;
   /** Whoever waited for the actor is told that it has come to rest, once that group is durable. */
@@ -61,6 +63,7 @@ export class CallDesk {
     this.#host = host;
     this.#door = new ActorDoor(domain, executor, {
       obtain: (kind, id) => host.obtain(kind, id),
+      runMail: () => host.runMail(),
       refuse: (item, outcome, group) => this.#endCall(item, outcome, group),
     });
     this.#reads = new JournalReads(domain, executor, entries, host);

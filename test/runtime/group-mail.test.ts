@@ -145,28 +145,55 @@ t.test('nothing overtakes a message that waits in the log', async (t) => {
   await system.stop();
 });
 
-t.test('after 256 messages in a row the next takes the ordinary way, until the mail is empty', (t) => {
+t.test('mail is bounded in a row, and in what waits', (t) => {
   const partition = { number: 0, outboxes: new Map(), consumed: new Map() } as unknown as Partition;
   const domain = { partitionCount: 1, partitions: [partition] } as unknown as Domain;
-  const actor = { phase: 'ready', waiting: [], partition } as unknown as Activation;
+  const actor = { phase: 'ready', waiting: [], partition, mailCount: 0 } as unknown as Activation;
   let hasRoom = true;
   const mail = new GroupMail(
     domain,
     () => actor,
     () => hasRoom,
   );
-  const item = {} as Mail;
+  const target = () => mail.target(partition, 1, 'a');
+  const item = { to: actor } as Mail;
   for (let count = 0; count < 256; count++) {
-    t.equal(mail.target(partition, 1, 'a'), actor);
+    t.equal(target(), actor);
     mail.post(item);
-    if (count % 2 === 0) t.ok(mail.take());
+    t.ok(mail.take());
   }
-  t.equal(mail.target(partition, 1, 'a'), undefined);
+  t.equal(target(), undefined, 'after 256 in a row, until it is empty');
   while (mail.take() !== undefined);
-  t.equal(mail.target(partition, 1, 'a'), actor);
+  for (let count = 0; count < 64; count++) {
+    t.equal(target(), actor);
+    mail.post(item);
+  }
+  t.equal(target(), undefined, 'with 64 that wait');
+  t.equal(actor.mailCount, 64);
+  mail.take();
+  t.equal(target(), actor);
+  while (mail.take() !== undefined);
+  t.equal(actor.mailCount, 0);
   hasRoom = false;
-  t.equal(mail.target(partition, 1, 'a'), undefined, 'nor does a full group take any');
+  t.equal(target(), undefined, 'nor does a full group take any');
   t.end();
+});
+
+t.test('a call does not come before mail to its actor, which it might break', async (t) => {
+  for (const tag of ['t', undefined]) {
+    const system = await TestSystem.start({ partitionCount: 2 });
+    const [near, far] = idsOn(2);
+    await system.ask(add(near, 1));
+    await system.ask(add(far, 1));
+    const told = system.submit(tell(near, far, 1, 1, tag));
+    const cursed = system.submit(commandCall(counterContract, far, 'curse', {}));
+    await system.answered(told);
+    t.match(await system.answered(cursed), { code: 'internal' });
+    await system.clock.advance(200);
+    t.same((await system.counter(far)).received, [`${near}:1`]);
+    t.same((await system.counter(near)).heard, tag === undefined ? [] : ['t1=reply']);
+    await system.stop();
+  }
 });
 
 t.test('a message to an actor that is being folded again waits until it is', async (t) => {
