@@ -25,6 +25,7 @@ import type { Static } from '../actors/model/typebox.js';
 import { type Check, compileValidator } from '../actors/model/validation.js';
 import { type BodyFingerprint, type FreshCommandIds, keyedCommandId } from '../gateway/idempotency.js';
 import type { ActorAnswer, ActorClient, ActorRequest } from '../runtime/actor-client.js';
+import { ProcessHold } from './process-hold.js';
 
 export type CallResult<Reply = unknown, Code extends string = string> =
   | {
@@ -134,6 +135,7 @@ export function createInProcessClient({
   fingerprint,
 }: InProcessClientParts): InProcessClient {
   const kinds = kindsOf(modules);
+  const hold = new ProcessHold();
 
   const ask = async (call: ActorCall, input: unknown, options: CallOptions): Promise<CallResult<never>> => {
     const refused = refusalOf(kinds, call, input);
@@ -151,7 +153,13 @@ export function createInProcessClient({
       ...(deadlineMs === undefined ? {} : { deadlineMs }),
       ...(correlationId === undefined ? {} : { correlationId }),
     };
-    return await new Promise((resolve) => client.submit(request, (answer) => resolve(resultOf(answer))));
+    hold.begin();
+    try {
+      const answer = await new Promise<ActorAnswer>((resolve) => client.submit(request, resolve));
+      return resultOf(answer);
+    } finally {
+      hold.end();
+    }
   };
 
   const call = (
