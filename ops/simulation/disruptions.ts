@@ -2,6 +2,7 @@
  * What befalls the nodes and the store of a simulation: while they live, and at the end of each life. Draws, does it, and
  * checks at once what must hold of it.
  */
+import { errorCode } from '../../actors/model/error-code.js';
 import { EntryReader, EntryWriter, noHash } from '../../persistence/entry.js';
 import type { MemoryDisk } from '../../persistence/memory/memory-disk.js';
 import { count, type RunTally } from './run-tally.js';
@@ -227,7 +228,7 @@ export class Disruptions {
       return undefined;
     } catch (cause) {
       if (cause instanceof Violation) throw cause;
-      return cause instanceof Error && 'code' in cause ? String(cause.code) : 'error';
+      return String(errorCode(cause) ?? 'error');
     }
   }
 

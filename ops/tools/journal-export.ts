@@ -9,6 +9,7 @@
  */
 import { closeSync, existsSync, linkSync, openSync } from 'node:fs';
 import path from 'node:path';
+import { errorCode } from '../../actors/model/error-code.js';
 import { machineGround } from '../../persistence/archive/archive-ground.js';
 import { JournalFileWriter, partSuffix } from '../../persistence/archive/journal-file-writer.js';
 import { firstPosition } from '../../persistence/first-position.js';
@@ -87,7 +88,7 @@ function nameIt(part: string, file: string): void {
     linkSync(part, file);
     machineGround.remove(part);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const code = String(errorCode(error) ?? '');
     if (code === 'EEXIST') throw thereAlready(file);
     if (!withoutLinks.has(code)) throw error;
     // An empty file keeps the name until it is that of the whole one.

@@ -3,6 +3,7 @@
  *
  * By the codes of Node and OpenSSL: https://nodejs.org/api/tls.html#x509-certificate-error-codes, and its alerts as `ERR_SSL_…`.
  */
+import { errorCode } from '../../actors/model/error-code.js';
 
 const untrusted: ReadonlySet<string> = new Set([
   'UNABLE_TO_GET_ISSUER_CERT',
@@ -20,7 +21,7 @@ const clientAlert =
 
 /** What is wrong and which setting mends it; undefined for every other error. */
 export function tlsRefusal(error: unknown): string | undefined {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = String(errorCode(error) ?? '');
   if (untrusted.has(code))
     return 'its certificate is not trusted; name the CA that signed it with --store-ca-file';
   if (outOfTime.has(code)) return 'its certificate is not valid at this time';
