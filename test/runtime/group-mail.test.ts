@@ -37,15 +37,21 @@ function newestEntries({ disk }: TestSystem): EntryReader[] {
   return newest.filter(({ group }) => group === last);
 }
 
+/** Two actors in memory, each in a partition of its own. */
+async function neighbours() {
+  const system = await TestSystem.start({ partitionCount: 2 });
+  const [near, far] = idsOn(2);
+  await system.ask(add(near, 1));
+  await system.ask(add(far, 1));
+  return { system, near, far };
+}
+
 const causes = (system: TestSystem) => scanJournal(system.disk).map(({ record }) => record[5][0]);
 const messagesStored = (system: TestSystem) =>
   scanJournal(system.disk).reduce((sum, { record }) => sum + (record[9] === 0 ? 0 : record[9].length - 1), 0);
 
 t.test('a message to an actor in memory, and its answer, stand in no entry', async (t) => {
-  const system = await TestSystem.start({ partitionCount: 2 });
-  const [near, far] = idsOn(2);
-  await system.ask(add(near, 1));
-  await system.ask(add(far, 1));
+  const { system, near, far } = await neighbours();
   await system.ask(tell(near, far, 1, 3, 't'));
   await system.clock.advance(10);
   t.same((await system.counter(far)).received, [`${near}:1`, `${near}:2`, `${near}:3`]);
@@ -63,10 +69,7 @@ t.test('a message to an actor in memory, and its answer, stand in no entry', asy
 });
 
 t.test('an entry names an actor and a trail once; who reads it sees whole records', async (t) => {
-  const system = await TestSystem.start({ partitionCount: 2 });
-  const [near, far] = idsOn(2);
-  await system.ask(add(near, 1));
-  await system.ask(add(far, 1));
+  const { system, near, far } = await neighbours();
   await system.ask(tell(near, far, 1, 3, 't'));
   await system.clock.advance(10);
   const records = scanJournal(system.disk).map(({ record }) => record);
@@ -181,10 +184,7 @@ t.test('mail is bounded in a row, and in what waits', (t) => {
 
 t.test('a call does not come before mail to its actor, which it might break', async (t) => {
   for (const tag of ['t', undefined]) {
-    const system = await TestSystem.start({ partitionCount: 2 });
-    const [near, far] = idsOn(2);
-    await system.ask(add(near, 1));
-    await system.ask(add(far, 1));
+    const { system, near, far } = await neighbours();
     const told = system.submit(tell(near, far, 1, 1, tag));
     const cursed = system.submit(commandCall(counterContract, far, 'curse', {}));
     await system.answered(told);
@@ -197,10 +197,7 @@ t.test('a call does not come before mail to its actor, which it might break', as
 });
 
 t.test('a message to an actor that is being folded again waits until it is', async (t) => {
-  const system = await TestSystem.start({ partitionCount: 2 });
-  const [near, far] = idsOn(2);
-  await system.ask(add(near, 1));
-  await system.ask(add(far, 1));
+  const { system, near, far } = await neighbours();
   t.match(await system.ask(commandCall(counterContract, far, 'curse', {})), { type: 'failure' });
   await system.ask(tell(near, far, 1, 1, 't'));
   await system.clock.advance(200);

@@ -26,6 +26,21 @@ interface Scene extends ReplicatedPair {
   open(options?: Partial<RedisStoreOptions>): Promise<Store>;
 }
 
+/** Two groups in both logs; a row of the first that the replica gets, and its newer form that it does not. */
+async function commitBehind(
+  t: Test,
+  store: Store,
+  owner: LogWriter,
+  leaveReplica: () => Promise<void>,
+): Promise<void> {
+  await owner.append([0, 1]);
+  t.same(await store.tables.commit(rowOf(owner, start, 'old')), { type: 'committed' });
+  const older = await store.tables.checkpoint(0);
+  await owner.append([0, 1]);
+  await leaveReplica();
+  t.same(await store.tables.commit(rowOf(owner, older, 'new')), { type: 'committed' });
+}
+
 async function scene(t: Test): Promise<Scene> {
   const pair = await replicatedPair(t);
   const directory = mkdtempSync(path.join(tmpdir(), 'troupe-witness-'));
@@ -83,13 +98,10 @@ if (hasRedis('a failover')) {
       const { open, replicated, cutOff, failOver, events } = await scene(t);
       const store = await open();
       const owner = await LogWriter.take(store, [0, 1]);
-      await owner.append([0, 1]);
-      t.same(await store.tables.commit(rowOf(owner, start, 'old')), { type: 'committed' });
-      const older = await store.tables.checkpoint(0);
-      await owner.append([0, 1]);
-      await replicated();
-      cutOff();
-      t.same(await store.tables.commit(rowOf(owner, older, 'new')), { type: 'committed' });
+      await commitBehind(t, store, owner, async () => {
+        await replicated();
+        cutOff();
+      });
       const newer = await store.tables.checkpoint(0);
       t.equal(newer.position, 2);
       await failOver();
@@ -129,13 +141,10 @@ if (hasRedis('a failover')) {
     // A quiet shard thread: no lease to renew, and nothing to write.
     const store = await open({ lock: false });
     const owner = await LogWriter.take(store, [0, 1]);
-    await owner.append([0, 1]);
-    t.same(await store.tables.commit(rowOf(owner, start, 'old')), { type: 'committed' });
-    const older = await store.tables.checkpoint(0);
-    await owner.append([0, 1]);
-    await replicated();
-    cutOff();
-    t.same(await store.tables.commit(rowOf(owner, older, 'new')), { type: 'committed' });
+    await commitBehind(t, store, owner, async () => {
+      await replicated();
+      cutOff();
+    });
     t.equal(await store.ownership.renew(0, owner.fence(0)), 'held');
     await switchAndBack();
 
