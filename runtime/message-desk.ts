@@ -141,12 +141,8 @@ export class MessageDesk {
       this.#refusals.record(to, broken, mail);
     } else if (to.partition.letters.size > 0 && blocks(to.partition.letters, mail)) {
       this.#refusals.record(to, letterAhead, mail);
-    } else if (to.phase === 'parked') {
-      this.#refusals.record(to, parked, mail);
-    } else if (schema === 0) {
-      this.#runReply(to, tag === 0 ? '' : tag, content as StoredOutcome, mail);
     } else {
-      this.#runStored(to, schema, content, mail);
+      this.#runContent(to, schema, content, tag, mail);
     }
   }
 
@@ -155,7 +151,20 @@ export class MessageDesk {
     const origin = new MessageOrigin(item);
     if (origin.letter !== undefined && activation.partition.letters.blocks(item)) {
       this.#refusals.record(activation, letterAhead, origin);
-    } else if (activation.phase === 'parked') {
+    } else {
+      this.#runContent(activation, schema, content, tag, origin);
+    }
+  }
+
+  /** A reply where `schema` is 0, else a command. */
+  #runContent(
+    activation: Activation,
+    schema: number,
+    content: Mail['content'],
+    tag: string | 0,
+    origin: Origin,
+  ): void {
+    if (activation.phase === 'parked') {
       this.#refusals.record(activation, parked, origin);
     } else if (schema === 0) {
       this.#runReply(activation, tag === 0 ? '' : tag, content as StoredOutcome, origin);

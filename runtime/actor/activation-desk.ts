@@ -112,12 +112,7 @@ export class ActivationDesk {
   shed(activation: Activation, group: number): void {
     const isUntouched =
       activation.phase === 'ready' && activation.touchedGroup === group && !activation.mayBeListed;
-    const isIdle =
-      activation.rowsPending === 0 &&
-      activation.waiting.length === 0 &&
-      !activation.isAwaited &&
-      activation.watchers === undefined;
-    if (isUntouched && isIdle && hasEnded(activation)) activation.shed();
+    if (isUntouched && activation.isIdle && hasEnded(activation)) activation.shed();
   }
 
   /** The domain was reset: nothing in memory counts any more. */

@@ -13,7 +13,6 @@
  *        ▲        └▸ shed
  *        └───────────┘
  */
-
 import { placementHash } from '../../actors/model/address.js';
 import { actorHash } from '../../persistence/entry.js';
 import type { Kind } from '../kind-table.js';
@@ -99,15 +98,15 @@ export class Activation {
     this.state = shedState;
   }
 
-  get isEvictable(): boolean {
+  /** Nobody waits for it, and no row of it is on its way. */
+  get isIdle(): boolean {
     return (
-      (this.phase === 'ready' || this.phase === 'shed') &&
-      !this.dirty &&
-      this.rowsPending === 0 &&
-      this.waiting.length === 0 &&
-      !this.isAwaited &&
-      this.watchers === undefined
+      this.rowsPending === 0 && this.waiting.length === 0 && !this.isAwaited && this.watchers === undefined
     );
+  }
+
+  get isEvictable(): boolean {
+    return (this.phase === 'ready' || this.phase === 'shed') && !this.dirty && this.isIdle;
   }
 }
 

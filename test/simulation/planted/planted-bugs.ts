@@ -203,8 +203,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'dirty actors are dropped',
     breaks: 'I3: an actor comes back without its newest events',
     file: 'runtime/actor/activation',
-    find: '            !this.dirty &&',
-    replace: '            ',
+    find: '!this.dirty && this.isIdle',
+    replace: 'this.isIdle',
   },
   {
     name: 'actors between two slices are dropped',
