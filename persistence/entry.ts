@@ -120,11 +120,11 @@ export class EntryWriter {
     return this.#recordBytes;
   }
 
-  /** Copies a record in, from `start` to `stop` of `bytes`; the caller may reuse its buffer. */
-  add(placement: number, actor: number, bytes: Uint8Array, start = 0, stop = bytes.length): void {
-    const end = this.#recordBytes + stop - start;
+  /** Copies a record in, the first `length` of `bytes`; the caller may reuse its buffer. */
+  add(placement: number, actor: number, bytes: Uint8Array, length = bytes.length): void {
+    const end = this.#recordBytes + length;
     if (end > this.#records.length) this.#grow(end);
-    this.#copy(bytes, start, stop);
+    this.#copy(bytes, length);
     const slot = this.#recordCount++ * 3;
     if (slot === this.#directory.length) this.#growDirectory();
     this.#directory[slot] = placement;
@@ -197,11 +197,11 @@ export class EntryWriter {
     this.#recordCount = 0;
   }
 
-  #copy(bytes: Uint8Array, start: number, stop: number): void {
+  #copy(bytes: Uint8Array, length: number): void {
     const records = this.#records;
-    const shift = this.#recordBytes - start;
-    if (stop - start > copiedByHandMax) records.set(bytes.subarray(start, stop), this.#recordBytes);
-    else for (let at = start; at < stop; at++) records[shift + at] = bytes[at] as number;
+    const offset = this.#recordBytes;
+    if (length > copiedByHandMax) records.set(bytes.subarray(0, length), offset);
+    else for (let at = 0; at < length; at++) records[offset + at] = bytes[at] as number;
   }
 
   #growDirectory(): void {

@@ -93,10 +93,10 @@ export class RecordWriter {
     frame[8] = events;
     frame[9] = left.length === 0 ? 0 : [firstOrdinal, ...left];
     frame[10] = timers.length === 0 ? 0 : timers;
-    const { bytes, start, end } = packPart(letter === undefined ? frame : [...frame, letter]);
-    partition.writer.add(activation.placement, activation.hash, bytes, start, end);
+    const { bytes, length } = packPart(letter === undefined ? frame : [...frame, letter]);
+    partition.writer.add(activation.placement, activation.hash, bytes, length);
     share.messageCount += sentCount;
-    group.byteCount += end - start;
+    group.byteCount += length;
     group.commandCount++;
     if (events !== 0) group.eventCount += events.length / 2;
     if (letter?.length === 4)
@@ -197,39 +197,27 @@ function idIn(share: Share, activation: Activation): string | number {
 
 /** What the record follows from: in full, or by the record of its entry that has the same trail (`record.ts`). */
 function setCause(origin: Origin, partition: Partition): void {
-  frame[5] = origin instanceof Mail ? shortCauseOf(origin) : origin.cause;
-  if (origin instanceof Mail) {
-    const { exchange, sender } = origin;
-    const first = exchange.recordIn(partition.number);
-    if (first >= 0 && sender instanceof Mail) {
-      frame[5] = longCauseOf(origin, sender);
-      frame[6] = first;
-      return;
-    }
-    if (first >= 0 && exchange.isNamedIn(partition.number)) {
-      frame[6] = first;
-      return;
-    }
-    if (first < 0) exchange.note(partition);
+  if (!(origin instanceof Mail)) {
+    frame[5] = origin.cause;
+    frame[6] = origin.trail;
+    return;
   }
-  frame[6] = origin.trail;
+  const { exchange, sender } = origin;
+  const first = exchange.recordIn(partition.number);
+  if (first < 0) exchange.note(partition);
+  const hasSender = first >= 0 && sender instanceof Mail;
+  frame[5] = hasSender
+    ? withPlace(withPlace(longCause, 1, origin), 4, sender)
+    : withPlace(shortCause, 1, origin);
+  frame[6] = hasSender || (first >= 0 && exchange.isNamedIn(partition.number)) ? first : origin.trail;
 }
 
-function shortCauseOf({ from, position, ordinal }: Mail): readonly number[] {
-  shortCause[1] = from.partition.number;
-  shortCause[2] = position;
-  shortCause[3] = ordinal;
-  return shortCause;
-}
-
-function longCauseOf({ from, position, ordinal }: Mail, sender: Mail): readonly number[] {
-  longCause[1] = from.partition.number;
-  longCause[2] = position;
-  longCause[3] = ordinal;
-  longCause[4] = sender.from.partition.number;
-  longCause[5] = sender.position;
-  longCause[6] = sender.ordinal;
-  return longCause;
+/** The cause with the place of the mail from `index` on. */
+function withPlace(cause: number[], index: number, { from, position, ordinal }: Mail): number[] {
+  cause[index] = from.partition.number;
+  cause[index + 1] = position;
+  cause[index + 2] = ordinal;
+  return cause;
 }
 
 /** The messages from `first` on, the reply last. */

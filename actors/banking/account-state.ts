@@ -11,7 +11,6 @@
  *     the newest `capturedHoldsMax` for a repeat of a capture. A do travels on the same channel as its undo, so it can be
  *     late by the few commands of one operator's retry, never by thousands; older ids are forgotten, newest kept.
  */
-
 import type { Evolve, SnapshotSpec } from '../model/aggregate.js';
 import type { EventData } from '../model/contract.js';
 import { currencyDecimals, sharedCurrency } from '../model/currency.js';

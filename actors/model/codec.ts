@@ -116,37 +116,31 @@ for (const type of [0x42, 0x62, 0x65, 0x69, 0x70, 0x73, 0x74, 0x78, 0xff]) {
 
 /** The value's bytes in a buffer that the next `pack` overwrites: copy at once. Throws `not-storable` (B2). */
 export function pack(value: unknown): Uint8Array {
-  const { bytes, start, end } = packPart(value);
-  return bytes.subarray(start, end);
+  const { bytes, length } = packPart(value);
+  return bytes.subarray(0, length);
 }
 
-/** A value's bytes from `start` to `end` of a buffer that the next `pack` overwrites. */
+/** A value is the first `length` bytes of a buffer that the next `pack` overwrites. */
 export interface PackedPart {
   readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly end: number;
+  readonly length: number;
 }
 
 /** Given out again and again: it is read before the next value is packed. */
-const part = { bytes: packedPlain, start: 0, end: 0 };
+const part = { bytes: packedPlain, length: 0 };
 
 /** As `pack`, without a view of the bytes alone: what is a third of the cost of a small value. Throws `not-storable` (B2). */
 export function packPart(value: unknown): PackedPart {
-  const end = packPlain(value);
-  if (end < 0) return partOfLibrary(value);
-  part.bytes = packedPlain;
-  part.start = 0;
-  part.end = end;
+  const length = packPlain(value);
+  part.bytes = length < 0 ? packByLibrary(value) : packedPlain;
+  part.length = length < 0 ? part.bytes.length : length;
   return part;
 }
 
-function partOfLibrary(value: unknown): PackedPart {
+function packByLibrary(value: unknown): Uint8Array {
   const bytes = packInPlace(value);
   if (bytes.length > keptBytesMax) packer.useBuffer(Buffer.allocUnsafeSlow(freshBytes));
-  part.bytes = bytes;
-  part.start = 0;
-  part.end = bytes.length;
-  return part;
+  return bytes;
 }
 
 /** The value's bytes in an ArrayBuffer of their own, which may be kept or transferred. */

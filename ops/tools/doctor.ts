@@ -4,7 +4,6 @@
  * D1  It looks only, at little of each partition, and takes seconds on any store; `journal verify` reads everything.
  * D2  Every finding says what to do.
  */
-
 import type { Archive } from '../../persistence/archive/archive.js';
 import { whyNotFollowing } from '../../persistence/archive/archive-segment.js';
 import { hashEntry, sameHash } from '../../persistence/entry.js';
