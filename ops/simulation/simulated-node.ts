@@ -126,10 +126,11 @@ export class SimulatedNode {
       isStopped = true;
     });
     const patientUntil = this.#world.monotonic() + stopMsMax;
-    this.#world.after(stopMsMax, () => undefined);
+    const forget = this.#world.after(stopMsMax, () => undefined);
     await this.#world.until(
       () => isStopped || this.fatal.length > 0 || this.#world.monotonic() >= patientUntil,
     );
+    forget();
     if (isStopped) await stopping;
     await this.#end();
     return isStopped;

@@ -86,13 +86,16 @@ export class VirtualClock implements Clock {
     this.#stepsThisMoment = 0;
   }
 
-  /** Lets time pass until `isDone`. Throws when that takes longer than `maxMs` of virtual time, or nothing is left to run. */
+  /**
+   * Lets time pass until `isDone`, and not a moment longer: asked before each callback, when everything has settled (V1).
+   * Throws when that takes longer than `maxMs` of virtual time, or nothing is left to run.
+   */
   async until(isDone: () => boolean, maxMs = patienceMs): Promise<void> {
     const until = this.#monotonicMs + maxMs;
     await turnOfTheLoop();
     while (!isDone()) {
-      if (!(await this.#step(until)) && !isDone())
-        throw new Error(`not reached within ${maxMs} ms of virtual time: ${isDone}`);
+      if (!this.#runNext(until)) throw new Error(`not reached within ${maxMs} ms of virtual time: ${isDone}`);
+      await turnOfTheLoop();
     }
   }
 
@@ -111,6 +114,10 @@ export class VirtualClock implements Clock {
   async #step(until: number): Promise<boolean> {
     // Everything that promises can do by themselves is done before the next callback (V1).
     await turnOfTheLoop();
+    return this.#runNext(until);
+  }
+
+  #runNext(until: number): boolean {
     if (this.#deferred.length > 0) {
       const [deferred] = this.#deferred.splice(Math.floor(this.#fraction() * this.#deferred.length), 1);
       this.#run(deferred as () => void);
