@@ -114,6 +114,8 @@ export class SimulatedClient {
 
   /** Does what is to be done now, by asking this node. */
   drive(node: SimulatedNode): void {
+    // Also a node that others have succeeded may come to its end by itself, and its connections break with it.
+    for (const asked of this.#asked) if (!asked.node.isAlive) this.#forget(asked);
     this.#checkPatience();
     if (this.#asked.size > 0 || this.#isDone) return;
     if (this.#current === undefined || this.#current.isOver) {
