@@ -8,6 +8,7 @@ import { copyEmbeddedStore } from './embedded/embedded-backup.js';
 import { openEmbeddedReader } from './embedded/embedded-reader.js';
 import { openEmbeddedStore } from './embedded/embedded-store.js';
 import { createMemoryStore } from './memory/memory-store.js';
+import type { PartitionCount } from './partition-count.js';
 import type { AcceptedRollback } from './redis/accept-rollback.js';
 import type { RedisTlsFiles } from './redis/redis-address.js';
 import type { Durability, Store } from './store.js';
@@ -17,7 +18,7 @@ import type { StoreReader } from './store-reader.js';
 import type { StoreReport } from './store-report.js';
 
 export interface OpenStoreOptions {
-  readonly partitionCount: number;
+  readonly partitionCount: PartitionCount;
   readonly clock: StoreClock;
   /** Default `disk`. */
   readonly durability?: Durability;

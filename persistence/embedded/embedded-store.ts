@@ -11,6 +11,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { noHash } from '../entry.js';
 import type { Ownership } from '../ownership.js';
+import { agreedPartitionCount, type PartitionCount } from '../partition-count.js';
 import type { Durability, Store } from '../store.js';
 import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
@@ -20,7 +21,7 @@ import { EmbeddedJournal } from './embedded-journal.js';
 import { EmbeddedTables } from './embedded-tables.js';
 import { encodeFenceRecord } from './fence-record.js';
 import { LogEnvironment } from './log-environment.js';
-import { checkManifest, embeddedFormat, readManifestFile, writeManifestFile } from './manifest-file.js';
+import { checkFormat, embeddedFormat, readManifestFile, writeManifestFile } from './manifest-file.js';
 import { encodeMarkRecord, firstMark } from './mark-record.js';
 import { SequenceTail } from './sequence-tail.js';
 import { SpaceGuard } from './space-guard.js';
@@ -33,7 +34,7 @@ export interface EmbeddedStoreOptions {
   /** Created when it is not there. */
   readonly directory: string;
   /** 1–65,535; fixed when the store is created. */
-  readonly partitionCount: number;
+  readonly partitionCount: PartitionCount;
   /** Default `disk`. All threads of a process must say the same. */
   readonly durability?: Durability;
   readonly clock: StoreClock;
@@ -43,27 +44,24 @@ export interface EmbeddedStoreOptions {
   readonly lock?: boolean;
 }
 
-const partitionCountMax = 0xffff;
 /**
  * Opens the store, creating it if needed. Everything in it is durable when this resolves, also what an earlier process wrote and
  * did not flush. Throws `StoreFailure`: `store-locked`, `store-incompatible`.
  */
 export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<Store> {
-  const { directory, partitionCount, clock, durability = 'disk' } = options;
-  if (!Number.isInteger(partitionCount) || partitionCount < 1 || partitionCount > partitionCountMax) {
-    throw new RangeError(`a store has 1–${partitionCountMax} partitions, not ${partitionCount}`);
-  }
+  const { directory, clock, durability = 'disk' } = options;
   const isFirst = options.lock ?? true;
   if (isFirst) mkdirSync(directory, { recursive: true });
   const unlock = isFirst ? await lockDirectory(directory) : (): void => {};
   try {
     const manifest = readManifestFile(directory);
-    if (manifest !== undefined) checkManifest(directory, manifest, partitionCount);
+    if (manifest !== undefined) checkFormat(directory, manifest);
     else if (!isFirst)
       throw new StoreFailure(
         'store-incompatible',
         `${directory} holds no store; open it with the lock first`,
       );
+    const partitionCount = agreedPartitionCount(options.partitionCount, manifest?.partitionCount, directory);
     const log = new LogEnvironment(path.join(directory, 'log'), durability);
     const tables = new TablesEnvironment(path.join(directory, 'tables'), durability);
     const documents = new StoreDocuments(log, clock);
@@ -77,7 +75,17 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     const space = new SpaceGuard(directory, clock, options.freeBytesMin);
     await space.measure();
     const sequence = new CommitSequence(clock, await documents.countOpening());
-    return embeddedStore({ ...options, durability, log, tables, documents, space, sequence, unlock });
+    return embeddedStore({
+      ...options,
+      partitionCount,
+      durability,
+      log,
+      tables,
+      documents,
+      space,
+      sequence,
+      unlock,
+    });
   } catch (error) {
     unlock();
     throw error;
@@ -86,6 +94,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
 
 function embeddedStore(
   parts: EmbeddedStoreOptions & {
+    readonly partitionCount: number;
     readonly durability: Durability;
     readonly log: LogEnvironment;
     readonly tables: TablesEnvironment;

@@ -30,15 +30,6 @@ export function readManifestFile(directory: string): StoreManifest | undefined {
   return decodeManifest(directory, text);
 }
 
-/** Throws `store-incompatible` when the store was made otherwise than we are asked to open it. */
-export function checkManifest(directory: string, manifest: StoreManifest, partitionCount: number): void {
-  checkFormat(directory, manifest);
-  if (manifest.partitionCount !== partitionCount) {
-    const detail = `${directory} was created with ${manifest.partitionCount} partitions, not ${partitionCount}; the count is fixed`;
-    throw new StoreFailure('store-incompatible', detail);
-  }
-}
-
 /** Throws `store-incompatible` when another version of the program made the store. */
 export function checkFormat(directory: string, { format }: StoreManifest): void {
   if (format === embeddedFormat) return;

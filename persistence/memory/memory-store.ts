@@ -13,6 +13,7 @@ import { noHash } from '../entry.js';
 import type { AppendResult, Cut, GroupAppend, Head, Journal, ReadLimits, StoredEntry } from '../journal.js';
 import { journalGap } from '../journal-gap.js';
 import type { Ownership } from '../ownership.js';
+import { agreedPartitionCount, type PartitionCount } from '../partition-count.js';
 import { elsewhere } from '../server-binding.js';
 import type { Store } from '../store.js';
 import { StoreFailure } from '../store-failure.js';
@@ -23,8 +24,8 @@ import type { MemoryFaults, ReadFault, WriteFault } from './memory-faults.js';
 import { ServerMemory } from './server-memory.js';
 
 export interface MemoryStoreOptions {
-  readonly partitionCount: number;
-  /** Where the data live; a fresh one when absent. Its partition count must be the same. */
+  readonly partitionCount: PartitionCount;
+  /** Where the data live; a fresh one when absent. */
   readonly disk?: MemoryDisk;
   readonly faults?: MemoryFaults;
   /** See `Store`; false by default, so that the runtime looks after an unknown outcome. */
@@ -40,11 +41,9 @@ export interface MemoryStore extends Store {
 }
 
 export function createMemoryStore(options: MemoryStoreOptions): MemoryStore {
-  const disk = options.disk ?? new MemoryDisk(options.partitionCount);
-  if (disk.partitionCount !== options.partitionCount) {
-    const detail = `the disk has ${disk.partitionCount} partitions, not ${options.partitionCount}`;
-    throw new StoreFailure('store-incompatible', detail);
-  }
+  const stored = options.disk?.partitionCount;
+  const partitionCount = agreedPartitionCount(options.partitionCount, stored, 'the disk in memory');
+  const disk = options.disk ?? new MemoryDisk(partitionCount);
   disk.holder = Math.max(disk.holder, options.node ?? 0);
   const access = new DiskAccess(disk, options.isServer ?? false);
   const faults = options.faults ?? {};
@@ -53,7 +52,7 @@ export function createMemoryStore(options: MemoryStoreOptions): MemoryStore {
     journal: memoryJournal(access, faults),
     tables: memoryTables(access, faults),
     ownership: memoryOwnership(access, faults, options.node),
-    partitionCount: disk.partitionCount,
+    partitionCount,
     durability: 'none',
     description: 'memory (nothing is kept)',
     failsWithProcess: options.failsWithProcess ?? false,

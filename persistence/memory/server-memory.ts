@@ -19,7 +19,7 @@ export class ServerMemory {
   constructor(disk: MemoryDisk) {
     this.#disk = disk;
     this.#generation = disk.generation;
-    this.#heads = new AcknowledgedHeads(disk.partitionCount, () => {});
+    this.#heads = new AcknowledgedHeads(() => {});
     this.binding.moveTo(String(disk.generation));
   }
 

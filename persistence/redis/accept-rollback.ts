@@ -52,7 +52,7 @@ export async function acceptRollback(options: AcceptRollbackOptions): Promise<Ac
   if (witness === undefined)
     throw new StoreFailure('store-incompatible', `${witnessFile} is not there: nothing is known to be lost`);
   const partitionCount = witness.fences.length;
-  const keys = new RedisKeys(prefix, partitionCount);
+  const keys = new RedisKeys(prefix);
   const address = parseRedisUrl(options.url, options.tls);
   const report = (): void => {};
   const verify = async (send: SendCommand): Promise<void> => {

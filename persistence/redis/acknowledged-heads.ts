@@ -22,18 +22,14 @@ export interface Acknowledged {
 }
 
 export class AcknowledgedHeads {
-  readonly #newest: (Acknowledged | undefined)[];
+  /** By partition; nothing of those that were not taken. */
+  readonly #newest: (Acknowledged | undefined)[] = [];
   readonly #report: StoreReport;
   readonly #onHalt: (heads: AcknowledgedHeads) => void;
   #halted: OperatingError | undefined;
 
   /** `onHalt` runs once, at once: the process may be about to end. */
-  constructor(
-    partitionCount: number,
-    report: StoreReport,
-    onHalt: (heads: AcknowledgedHeads) => void = () => {},
-  ) {
-    this.#newest = new Array<Acknowledged | undefined>(partitionCount).fill(undefined);
+  constructor(report: StoreReport, onHalt: (heads: AcknowledgedHeads) => void = () => {}) {
     this.#report = report;
     this.#onHalt = onHalt;
   }

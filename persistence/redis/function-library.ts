@@ -139,6 +139,15 @@ local function replace(keys, args)
   return 1
 end
 
+-- Creates the document of a store, unless there is one.
+-- KEYS  document      ARGV  field, value, ...
+-- Returns 1 or 0.
+local function create(keys, args)
+  if redis.call('HLEN', keys[1]) > 0 then return 0 end
+  redis.call('HSET', keys[1], unpack(args))
+  return 1
+end
+
 -- Holds a lease: takes it when it is free or, when \`from\` is given, when that holder has it.
 -- KEYS  lease      ARGV  holder; from ('' for nobody); ms, 0 to give it back
 -- Returns false when it was done, or the holder that has it.
@@ -151,7 +160,7 @@ local function lease(keys, args)
 end
 `;
 
-const functionNames = ['append', 'commit', 'range', 'take', 'replace', 'lease'] as const;
+const functionNames = ['append', 'commit', 'range', 'take', 'replace', 'create', 'lease'] as const;
 const readOnly: ReadonlySet<string> = new Set(['range']);
 const version = createHash('sha256').update(source).digest('hex').slice(0, 10);
 

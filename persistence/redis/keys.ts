@@ -11,51 +11,47 @@ export class RedisKeys {
   readonly store: string;
   readonly manifest: string;
   readonly node: string;
-  readonly #logs: readonly string[];
-  readonly #fences: readonly string[];
-  readonly #marks: readonly string[];
+  /** By partition, as these and the tables' below: each name is made once. */
+  readonly #logs: string[] = [];
+  readonly #fences: string[] = [];
+  readonly #marks: string[] = [];
   /** By table name; the names are few and fixed by the modules. */
-  readonly #tables = new Map<string, readonly TableKeys[]>();
+  readonly #tables = new Map<string, TableKeys[]>();
   readonly #prefix: string;
-  readonly #partitionCount: number;
 
-  constructor(prefix: string, partitionCount: number) {
+  constructor(prefix: string) {
     this.#prefix = prefix;
-    this.#partitionCount = partitionCount;
     this.store = `${prefix}:store`;
     this.manifest = `${prefix}:manifest`;
     this.node = `${prefix}:node`;
-    this.#logs = this.#perPartition((partition) => `${prefix}:{${partition}}:log`);
-    this.#fences = this.#perPartition((partition) => `${prefix}:{${partition}}:fence`);
-    this.#marks = this.#perPartition((partition) => `${prefix}:{${partition}}:mark`);
   }
 
   log(partition: number): string {
-    return this.#logs[partition] as string;
+    this.#logs[partition] ??= `${this.#prefix}:{${partition}}:log`;
+    return this.#logs[partition];
   }
 
   fence(partition: number): string {
-    return this.#fences[partition] as string;
+    this.#fences[partition] ??= `${this.#prefix}:{${partition}}:fence`;
+    return this.#fences[partition];
   }
 
   mark(partition: number): string {
-    return this.#marks[partition] as string;
+    this.#marks[partition] ??= `${this.#prefix}:{${partition}}:mark`;
+    return this.#marks[partition];
   }
 
   table(partition: number, name: string): TableKeys {
     let keys = this.#tables.get(name);
     if (keys === undefined) {
-      keys = this.#perPartition((number) => ({
-        rows: Buffer.from(`${this.#prefix}:{${number}}:t:${name}`, 'latin1'),
-        index: Buffer.from(`${this.#prefix}:{${number}}:k:${name}`, 'latin1'),
-      }));
+      keys = [];
       this.#tables.set(name, keys);
     }
-    return keys[partition] as TableKeys;
-  }
-
-  #perPartition<T>(make: (partition: number) => T): readonly T[] {
-    return Array.from({ length: this.#partitionCount }, (_, partition) => make(partition));
+    keys[partition] ??= {
+      rows: Buffer.from(`${this.#prefix}:{${partition}}:t:${name}`, 'latin1'),
+      index: Buffer.from(`${this.#prefix}:{${partition}}:k:${name}`, 'latin1'),
+    };
+    return keys[partition];
   }
 }
 

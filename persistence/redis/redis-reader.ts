@@ -17,7 +17,7 @@ import { RedisJournal } from './redis-journal.js';
 import { RedisTables } from './redis-tables.js';
 import { askServer, describeServer, memoryOf } from './server-check.js';
 import { parseInfo } from './server-info.js';
-import { redisFormat } from './store-place.js';
+import { findPlace } from './store-place.js';
 
 export interface RedisReaderOptions {
   readonly url: string;
@@ -43,9 +43,12 @@ export async function openRedisReader(options: RedisReaderOptions): Promise<Stor
     },
   });
   try {
-    const partitionCount = await partitionsOf(connection, prefix);
-    const keys = new RedisKeys(prefix, partitionCount);
-    const heads = new AcknowledgedHeads(partitionCount, report);
+    const keys = new RedisKeys(prefix);
+    const place = await findPlace(connection.send, keys, prefix);
+    if (place === undefined)
+      throw new StoreFailure('store-incompatible', `prefix "${prefix}" holds no store`);
+    const { partitionCount } = place;
+    const heads = new AcknowledgedHeads(report);
     const parts = { connection, keys, heads, binding: new ServerBinding(), partitionCount };
     const journal = new RedisJournal({ ...parts, log: connection });
     const tables = new RedisTables({ ...parts, pointTables: new Set(options.pointTables) });
@@ -84,17 +87,4 @@ export async function openRedisReader(options: RedisReaderOptions): Promise<Stor
     connection.close();
     throw error;
   }
-}
-
-async function partitionsOf(connection: RedisConnection, prefix: string): Promise<number> {
-  const fields = ['format', 'partitions'];
-  const found = (await connection.send('HMGET', [`${prefix}:store`, ...fields])) as (Buffer | null)[];
-  const [format, partitions] = found.map((field) => field?.toString());
-  if (format === undefined || partitions === undefined)
-    throw new StoreFailure('store-incompatible', `prefix "${prefix}" holds no store`);
-  if (Number(format) !== redisFormat) {
-    const detail = `prefix "${prefix}" has format ${format}; this version reads format ${redisFormat}`;
-    throw new StoreFailure('store-incompatible', detail);
-  }
-  return Number(partitions);
 }

@@ -8,6 +8,7 @@
  *     are made anew, and verified.
  */
 import { randomBytes } from 'node:crypto';
+import type { PartitionCount } from '../partition-count.js';
 import { ServerBinding, type ServerRun } from '../server-binding.js';
 import type { Durability } from '../store.js';
 import type { StoreClock } from '../store-clock.js';
@@ -23,7 +24,7 @@ import { RedisConnection, type SendCommand } from './redis-connection.js';
 import { accessFailure } from './reply-error.js';
 import { checkWitness, keepInMind, type RollbackWitness, readWitness } from './rollback-witness.js';
 import { askServer, askServerRun, assertServer, describeServer, serverRun } from './server-check.js';
-import { openPlace } from './store-place.js';
+import { openPlace, type StorePlace } from './store-place.js';
 import { WitnessKeeper } from './witness-keeper.js';
 
 export interface RedisSessionOptions {
@@ -33,7 +34,7 @@ export interface RedisSessionOptions {
   /** Separates installations on one server. Default `troupe`. */
   readonly prefix?: string;
   /** 1–65,535; fixed when the store is created. */
-  readonly partitionCount: number;
+  readonly partitionCount: PartitionCount;
   /** Default `disk`: the server must flush before it acknowledges. */
   readonly durability?: Durability;
   readonly clock: StoreClock;
@@ -44,7 +45,6 @@ export interface RedisSessionOptions {
   readonly witnessFile?: string;
 }
 
-const partitionCountMax = 0xffff;
 const prefixPattern = /^[A-Za-z0-9._-]{1,64}$/;
 /** A server that is just being started is waited for. */
 const patienceMs = 5_000;
@@ -59,6 +59,7 @@ export class RedisSession {
   /** `Redis 7.0.15, appendfsync always at 127.0.0.1:6379/0`. */
   server = 'Redis';
   readonly #options: RedisSessionOptions;
+  #place: StorePlace | undefined;
   #connection: RedisConnection | undefined;
   #log: RedisConnection | undefined;
   #lease: NodeLease | undefined;
@@ -67,17 +68,15 @@ export class RedisSession {
   #closing: Promise<void> | undefined;
 
   private constructor(options: RedisSessionOptions) {
-    const { partitionCount, prefix = 'troupe', report = () => {} } = options;
-    if (!Number.isInteger(partitionCount) || partitionCount < 1 || partitionCount > partitionCountMax)
-      throw new RangeError(`a store has 1–${partitionCountMax} partitions, not ${partitionCount}`);
+    const { prefix = 'troupe', report = () => {} } = options;
     if (!prefixPattern.test(prefix))
       throw new StoreFailure('store-address', `"${prefix}" is no prefix: 1–64 letters, digits, dots, dashes`);
     this.#options = options;
     this.prefix = prefix;
     this.report = report;
-    this.keys = new RedisKeys(prefix, partitionCount);
+    this.keys = new RedisKeys(prefix);
     const { witnessFile } = options;
-    this.heads = new AcknowledgedHeads(partitionCount, report, (heads) => {
+    this.heads = new AcknowledgedHeads(report, (heads) => {
       try {
         if (witnessFile !== undefined) keepInMind(witnessFile, heads);
       } catch (error) {
@@ -96,6 +95,11 @@ export class RedisSession {
       await session.close();
       throw accessFailure(error, parseRedisUrl(options.url).shown);
     }
+  }
+
+  /** As the store was created. */
+  get partitionCount(): number {
+    return (this.#place as StorePlace).partitionCount;
   }
 
   /** For everything but appends. */
@@ -131,7 +135,7 @@ export class RedisSession {
     if (lock) this.#lease = await acquireLease({ key: keys.node, send, clock, report, nonce });
     const file = lock ? this.#options.witnessFile : undefined;
     const witness = file === undefined ? undefined : readWitness(file);
-    const place = await openPlace({
+    this.#place = await openPlace({
       send,
       keys,
       prefix,
@@ -140,12 +144,12 @@ export class RedisSession {
       witness,
       now: clock.now(),
     });
-    if (file !== undefined) await this.#keepWitness(file, place.id, witness);
+    if (file !== undefined) await this.#keepWitness(file, this.#place.id, witness);
   }
 
   async #keepWitness(file: string, store: string, witness: RollbackWitness | undefined): Promise<void> {
-    const { clock, partitionCount } = this.#options;
-    const { keys, heads, report } = this;
+    const { clock } = this.#options;
+    const { keys, heads, partitionCount, report } = this;
     const { send } = this.connection;
     await checkWitness(send, keys, witness?.fences ?? []);
     const parts = { file, store, send, keys, heads, partitionCount, clock, report };

@@ -21,9 +21,9 @@ export interface RedisStoreOptions extends RedisSessionOptions {
  * `store-unsafe`, `store-incompatible`, `store-locked`; and `OperatingError` `store-went-back`.
  */
 export async function openRedisStore(options: RedisStoreOptions): Promise<Store> {
-  const { partitionCount, durability = 'disk' } = options;
+  const { durability = 'disk' } = options;
   const session = await RedisSession.open(options);
-  const { log, connection, keys, heads, binding, prefix, report } = session;
+  const { log, connection, keys, heads, binding, partitionCount, prefix, report } = session;
   const parts = { connection, keys, heads, binding, partitionCount };
   const journal = new RedisJournal({ ...parts, log });
   const pointTables = new Set(options.pointTables);

@@ -128,7 +128,7 @@ export async function checkWitness(
   keys: RedisKeys,
   seen: RollbackWitness['fences'],
 ): Promise<void> {
-  const heads = new AcknowledgedHeads(seen.length, () => {});
+  const heads = new AcknowledgedHeads(() => {});
   for (const [partition, stored] of seen.entries())
     if (stored !== undefined) heads.note(partition, { fence: stored.fence, ...stored.head });
   try {

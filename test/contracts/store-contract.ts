@@ -5,14 +5,15 @@
 import t, { type Test } from 'tap';
 import { EntryReader, noHash } from '../../persistence/entry.js';
 import type { GroupAppend, Head } from '../../persistence/journal.js';
+import type { PartitionCount } from '../../persistence/partition-count.js';
 import type { Store } from '../../persistence/store.js';
 import type { Checkpoint, TableCommit } from '../../persistence/tables.js';
 import { type Damage, verifyLog } from '../../persistence/verify.js';
 import { identities, LogWriter } from './log-writer.js';
 
 export interface StorePlace {
-  /** Opens the data. Several stores may be open at once: each is an owner of its own. */
-  open(): Promise<Store>;
+  /** Opens the data, by default for the count of the place. Several stores may be open at once: each is an owner of its own. */
+  open(partitionCount?: PartitionCount): Promise<Store>;
   /** Flips one bit inside the stored bytes of an entry, while no store is open. `record` is what was written in it. */
   corrupt(at: { partition: number; position: number; record: Uint8Array }): Promise<void>;
   remove(): Promise<void>;
@@ -20,7 +21,7 @@ export interface StorePlace {
 
 export interface StoreDriver {
   readonly name: string;
-  place(partitionCount: number): Promise<StorePlace>;
+  place(partitionCount: PartitionCount): Promise<StorePlace>;
 }
 
 const all = { entriesMax: 1_000, bytesMax: 64 * 1024 * 1024 };
@@ -557,6 +558,23 @@ export function storeContract(driver: StoreDriver): void {
     t.equal(next.fence(0).epoch, fence.epoch + 1);
     await next.append([0, 1]);
     await again.close();
+  });
+
+  void t.test(`${driver.name}: a store keeps the partition count that it was created with`, async (t) => {
+    const place = await driver.place({ whenCreated: 4 });
+    t.teardown(() => place.remove());
+    for (const [index, asked] of [undefined, { whenCreated: 6 }, { whenCreated: 3 }, 4].entries()) {
+      const store = await place.open(asked);
+      t.equal(store.partitionCount, 4);
+      const last = await LogWriter.take(store, [3], `owner-no-${index}`);
+      await last.append([3]);
+      await t.rejects(store.journal.head(4), RangeError);
+      await store.close();
+    }
+    await t.rejects(place.open(3), {
+      code: 'store-incompatible',
+      message: /created with 4 partitions, not 3; start with --partitions 4/,
+    });
   });
 
   void t.test(`${driver.name}: a flipped bit is found, in any entry and by its place`, async (t) => {

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { openEmbeddedStore } from '../../persistence/embedded/embedded-store.js';
+import type { PartitionCount } from '../../persistence/partition-count.js';
 import type { Store } from '../../persistence/store.js';
 import type { StoreClock } from '../../persistence/store-clock.js';
 import type { StorePlace } from '../contracts/store-contract.js';
@@ -25,16 +26,16 @@ export function temporaryDirectory(): { readonly directory: string; readonly rem
   return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }
 
-export function embeddedPlace(partitionCount: number, clock = machineClock): StorePlace {
+export function embeddedPlace(partitionCount: PartitionCount, clock = machineClock): StorePlace {
   const { directory, remove } = temporaryDirectory();
   let openCount = 0;
   return {
-    async open(): Promise<Store> {
+    async open(asked = partitionCount): Promise<Store> {
       const lock = openCount === 0;
       openCount += 1;
       const store = await openEmbeddedStore({
         directory,
-        partitionCount,
+        partitionCount: asked,
         clock,
         freeBytesMin,
         lock,

@@ -7,7 +7,7 @@ import { LogWriter } from '../../contracts/log-writer.js';
 t.test('an entry that was found by looking for it counts as acknowledged', async (t) => {
   const store = createMemoryStore({ partitionCount: 1 });
   const owner = await LogWriter.take(store, [0]);
-  const heads = new AcknowledgedHeads(1, () => {});
+  const heads = new AcknowledgedHeads(() => {});
   heads.note(0, { fence: owner.fence(0), ...owner.head(0) });
   await owner.append([0]);
   await owner.append([0]);
@@ -21,7 +21,7 @@ t.test('an entry that was found by looking for it counts as acknowledged', async
 t.test("an entry of another owner is nobody's acknowledgement here", async (t) => {
   const store = createMemoryStore({ partitionCount: 1 });
   const owner = await LogWriter.take(store, [0]);
-  const heads = new AcknowledgedHeads(1, () => {});
+  const heads = new AcknowledgedHeads(() => {});
   heads.note(0, { fence: owner.fence(0), ...owner.head(0) });
   const other = await LogWriter.take(store, [0], 'owner-other');
   await other.append([0]);
@@ -32,7 +32,7 @@ t.test("an entry of another owner is nobody's acknowledgement here", async (t) =
 t.test('an answer that comes after one to something newer takes nothing back', async (t) => {
   const store = createMemoryStore({ partitionCount: 1 });
   const owner = await LogWriter.take(store, [0]);
-  const heads = new AcknowledgedHeads(1, () => {});
+  const heads = new AcknowledgedHeads(() => {});
   const acknowledged = () => ({ fence: owner.fence(0), ...owner.head(0) });
   await owner.append([0]);
   const late = acknowledged();

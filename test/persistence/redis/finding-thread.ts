@@ -14,7 +14,7 @@ export interface Finding {
 
 const { file, known, state } = workerData as Finding;
 const { fence, head } = parseFence(known);
-const heads = new AcknowledgedHeads(1, () => {});
+const heads = new AcknowledgedHeads(() => {});
 heads.note(0, { fence, ...head });
 const told = new Int32Array(state);
 parentPort?.postMessage('ready');

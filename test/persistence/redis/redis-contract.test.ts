@@ -1,11 +1,12 @@
 /** The contract suite and the model over a Redis server; the suite once more with no table keeping an index of its keys. */
+import type { PartitionCount } from '../../../persistence/partition-count.js';
 import { storeContract } from '../../contracts/store-contract.js';
 import { modelRuns, storeModel } from '../../contracts/store-model.js';
 import { redisSuite } from '../../support/redis-suite.js';
 import { redisPlace } from './redis-place.js';
 
 redisSuite('redis', (server) => {
-  const place = async (partitionCount: number) => redisPlace(await server(), partitionCount);
+  const place = async (partitionCount: PartitionCount) => redisPlace(await server(), partitionCount);
   const pointTables = ['rows', 't', 't\u00ff', 'u', 'none'];
   storeContract({ name: 'redis', place });
   storeContract({

@@ -1,5 +1,6 @@
 /** A prefix of a Redis server for a store, for tests. */
 import { Redis } from 'ioredis';
+import type { PartitionCount } from '../../../persistence/partition-count.js';
 import { openRedisStore, type RedisStoreOptions } from '../../../persistence/redis/redis-store.js';
 import type { Store } from '../../../persistence/store.js';
 import type { StorePlace } from '../../contracts/store-contract.js';
@@ -8,18 +9,18 @@ import { machineClock } from '../embedded-place.js';
 
 export function redisPlace(
   server: SuiteServer,
-  partitionCount: number,
+  partitionCount: PartitionCount,
   options: Partial<RedisStoreOptions> = {},
 ): StorePlace {
   const prefix = server.freshPrefix();
   let openCount = 0;
   return {
-    async open(): Promise<Store> {
+    async open(asked = partitionCount): Promise<Store> {
       const lock = openCount === 0;
       openCount += 1;
       const { url } = server;
       const store = await openRedisStore({
-        ...{ url, prefix, partitionCount, lock, durability: 'disk', clock: machineClock },
+        ...{ url, prefix, partitionCount: asked, lock, durability: 'disk', clock: machineClock },
         ...options,
       });
       let isOpen = true;

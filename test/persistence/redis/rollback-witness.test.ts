@@ -19,13 +19,13 @@ t.test('what a thread found is kept when the look of another one ends after it',
   const directory = mkdtempSync(path.join(tmpdir(), 'troupe-witness-'));
   t.teardown(() => rmSync(directory, { recursive: true }));
   const file = path.join(directory, 'witness.json');
-  const keys = new RedisKeys('p', 1);
+  const keys = new RedisKeys('p');
   let stored = fenceAt(5);
   const send = async (): Promise<unknown> => [Buffer.from(stored)];
   const keep = () =>
     WitnessKeeper.start({
       ...{ file, store: 'its-id', send, keys, partitionCount: 1, report: () => {} },
-      heads: new AcknowledgedHeads(1, () => {}),
+      heads: new AcknowledgedHeads(() => {}),
       clock: { now: () => 0, after: () => () => {} },
     });
   const keeper = await keep();
