@@ -15,6 +15,7 @@ import {
   type SettingKey,
   settings,
 } from './settings.js';
+import { mostShards } from './shard-count.js';
 
 export interface ConfigInput {
   /** By setting name (`memory-budget`), only what was given. */
@@ -52,8 +53,7 @@ export function resolveConfig(input: ConfigInput): ConfigResult {
   const config = values as Config;
   if (problems.length === 0) problems.push(...contradictions(config, find(settings.shards, input, file)));
   if (problems.length > 0) return { type: 'problems', problems };
-  // Only the default bends: a machine with many cores must still start with few partitions.
-  return { type: 'config', config: { ...config, shards: Math.min(config.shards, config.partitions) } };
+  return { type: 'config', config };
 }
 
 /** `--port: "abc" is not allowed; allowed: a whole number from 0 to 65535` */
@@ -76,8 +76,10 @@ function contradictions(config: Config, shards: Given | undefined): ConfigProble
       reason: 'is needed in production mode; allowed: a file with base64 of 32 random bytes or more',
     });
   }
-  if (shards !== undefined && config.shards > config.partitions) {
-    const reason = `is more than the ${config.partitions} partitions; allowed: at most one shard per partition`;
+  const { partitions } = config;
+  // The default of shards bends, to what is given here as to what is stored; see `shard-count.ts`.
+  if (shards !== undefined && partitions !== undefined && mostShards(config.shards) > partitions) {
+    const reason = `is more than the ${partitions} partitions; allowed: at most one shard per partition`;
     found.push({ source: shards.source, value: shards.text, reason });
   }
   return found;

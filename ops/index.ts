@@ -79,7 +79,7 @@ export interface SystemOptions {
       };
   /** Worker threads; needs `moduleFile`. Default 0: everything on this thread. */
   readonly shards?: number;
-  /** Fixed when a store is created. Default 16. */
+  /** Fixed when a store is created. Default: as stored; 8 per shard where the store is created. */
   readonly partitions?: number;
   /** For resident actors, per shard. Default 512 MB. */
   readonly memoryBudgetBytes?: number;
@@ -107,7 +107,7 @@ export interface System extends InProcessClient, InProcessEvents {
  * await system.stop();
  */
 export async function createSystem(options: SystemOptions): Promise<System> {
-  const { store = { type: 'memory' }, shards = 0, partitions = 16, report = warnings() } = options;
+  const { store = { type: 'memory' }, shards = 0, partitions, report = warnings() } = options;
   const moduleUrl = urlOf(options.moduleFile);
   const modules = options.modules ?? (moduleUrl === undefined ? [] : await loadModuleFile(moduleUrl));
   if (modules.length === 0) throw new TypeError('createSystem needs modules or a moduleFile');

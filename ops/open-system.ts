@@ -18,6 +18,7 @@ import { defaultLimits } from '../runtime/limits.js';
 import { pointTables } from '../runtime/point-tables.js';
 import type { ShardSetup } from '../runtime/shard-thread.js';
 import { type ArchiveOptions, startArchiving } from './archiving.js';
+import { mostShards, partitionsWhenCreated, type ShardCount, shardsOver } from './shard-count.js';
 import { StrikeFile, strikesIn } from './strike-file.js';
 import { type ThreadShardsOptions, threadShards } from './thread-shards.js';
 
@@ -32,9 +33,10 @@ export interface OpenSystemOptions {
   readonly redis?: RedisOptions;
   /** Undefined: nothing is archived, and nothing archived is read. */
   readonly archive?: ArchiveOptions;
-  readonly partitions: number;
+  /** Undefined: as many as the store has, and by the shards where it is created. */
+  readonly partitions: number | undefined;
   readonly durability: Durability;
-  readonly shards: number;
+  readonly shards: ShardCount;
   /** Per shard. */
   readonly memoryBudgetBytes: number;
   /** Directory that outlives the process, for the strikes that do; undefined: the store does not outlive it either. */
@@ -50,6 +52,8 @@ export interface OpenedSystem {
   readonly system: ActorSystem;
   readonly activities: ActivityRunner;
   readonly store: Store;
+  /** On threads of their own. */
+  readonly shards: number;
   /** Entries that could be archived and are not; undefined where nothing is archived. */
   readonly archiveLagEntries: (() => number) | undefined;
   stop(): Promise<void>;
@@ -60,17 +64,18 @@ const activationShare = 0.5;
 
 export async function openSystem(options: OpenSystemOptions): Promise<OpenedSystem> {
   const { clock, random, report, modules } = options;
-  if (options.shards > 0 && options.moduleUrl === undefined) {
+  const hasThreads = mostShards(options.shards) > 0;
+  if (hasThreads && options.moduleUrl === undefined) {
     throw new TypeError('shards on threads of their own load modules from a file');
   }
-  if (options.shards > 0 && options.storeUrl.startsWith('memory:')) {
+  if (hasThreads && options.storeUrl.startsWith('memory:')) {
     throw new TypeError('a store in memory belongs to one thread: use 0 shards');
   }
   // Before anything is opened: a port without an adapter is a mistake in how the system was put together.
   const ports = modules.flatMap((module) => module.ports ?? []);
   const activities = new ActivityRunner({ ports, adapters: options.adapters, clock, random, report });
   const store = await openStore(options.storeUrl, {
-    partitionCount: options.partitions,
+    partitionCount: options.partitions ?? { whenCreated: partitionsWhenCreated(options.shards) },
     durability: options.durability,
     clock,
     report,
@@ -80,12 +85,14 @@ export async function openSystem(options: OpenSystemOptions): Promise<OpenedSyst
   const fatal = onceFatal(options);
   const strikes = strikeFile(options);
   let system: ActorSystem;
+  let shards: number;
   try {
+    shards = shardsOver(store.partitionCount, options.shards);
     system = await ActorSystem.start({
       modules,
       store,
       ...(options.archive === undefined ? {} : { archive: new Archive(options.archive.directory) }),
-      shardCount: Math.max(1, options.shards),
+      shardCount: Math.max(1, shards),
       clock,
       random,
       report,
@@ -93,7 +100,7 @@ export async function openSystem(options: OpenSystemOptions): Promise<OpenedSyst
       ...(strikes === undefined ? {} : { struck: strikes.struck }),
       startShards: shardStarter(
         options,
-        { store, activities },
+        { store, activities, shards },
         {
           onStrike: (actor) => strikes?.add(actor, clock.now()),
           onLost: (shard, code, cause) => {
@@ -122,6 +129,7 @@ export async function openSystem(options: OpenSystemOptions): Promise<OpenedSyst
     system,
     activities,
     store,
+    shards,
     archiveLagEntries: archiving?.lagEntries,
     stop: () => {
       stopping ??= stop();
@@ -134,10 +142,10 @@ type Watch = Pick<ThreadShardsOptions, 'onStrike' | 'onLost'>;
 
 function shardStarter(
   options: OpenSystemOptions,
-  { store, activities }: { readonly store: Store; readonly activities: ActivityRunner },
+  { store, activities, shards }: Pick<OpenedSystem, 'store' | 'activities' | 'shards'>,
   watch: Watch,
 ): (setups: readonly ShardSetup[]) => Promise<readonly ShardHandle[]> {
-  const { modules, moduleUrl, clock, random, report, shards } = options;
+  const { modules, moduleUrl, clock, random, report } = options;
   if (shards === 0 || moduleUrl === undefined) {
     return inThreadShards({
       modules,
@@ -149,7 +157,8 @@ function shardStarter(
       onFatal: (code, cause) => watch.onLost(0, code, cause),
     });
   }
-  const { storeUrl: url, partitions: partitionCount, durability } = options;
+  const { storeUrl: url, durability } = options;
+  const { partitionCount } = store;
   const redis = redisOptions(options);
   return threadShards({
     moduleUrl,

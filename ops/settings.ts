@@ -16,6 +16,7 @@ import {
   providerAddress,
   wholeNumber,
 } from './setting-forms.js';
+import { partitionsMax, type ShardCount } from './shard-count.js';
 
 /** What a default may depend on. */
 export interface Machine {
@@ -142,18 +143,18 @@ export const settings = {
     defaultText: 'none',
     doc: 'PEM file of the key of that certificate',
   }),
-  shards: value({
+  shards: value<ShardCount>({
     name: 'shards',
     form: wholeNumber(0, 64),
-    default: ({ cores }) => Math.min(64, Math.max(1, cores - 1)),
-    defaultText: 'cores - 1, at least 1',
+    default: ({ cores }) => ({ atMost: Math.min(64, Math.max(1, cores - 1)) }),
+    defaultText: 'cores - 1, at least 1, at most the partitions',
     doc: 'worker threads that run actors; 0 runs them on the main thread, where nobody notices one that hangs',
   }),
-  partitions: value({
+  partitions: value<number | undefined>({
     name: 'partitions',
-    form: wholeNumber(1, 256),
-    default: () => 16,
-    defaultText: '16',
+    form: wholeNumber(1, partitionsMax),
+    default: () => undefined,
+    defaultText: 'as stored; 8 per shard when the store is created',
     doc: 'slices of the address space; fixed when a store is created',
   }),
   durability: value({

@@ -140,7 +140,7 @@ async function openGateway(options: NodeOptions, material: GatewayMaterial): Pro
     () => metrics.rate.sample(clock.monotonic(), http.total),
     sampleEveryMs,
   ).unref();
-  const facts = factsOf(config, modules, opened.store.description, port);
+  const facts = factsOf(config, modules, opened, port);
   const { tokenCommand: _, ...known } = facts;
   report('info', 'ready', known);
   return {
@@ -172,8 +172,9 @@ function ratesOf(config: Config): RateSettings | false {
  * Ready while the store can be asked and every shard serves: one that is opened again after its store has refused takes no
  * commands. A store that is away makes no node unready for good: it is ready again by itself.
  */
-function healthOf(config: Config, isStopping: boolean, { store, system }: OpenedSystem): Health {
-  const { durability, shards, partitions } = config;
+function healthOf(config: Config, isStopping: boolean, { store, shards, system }: OpenedSystem): Health {
+  const { durability } = config;
+  const { partitionCount: partitions } = store;
   const phases = system.shardPhases;
   const outage = store.outage?.();
   const details = {
@@ -184,17 +185,18 @@ function healthOf(config: Config, isStopping: boolean, { store, system }: Opened
   return { live: true, ready: !isStopping && outage === undefined && isOpen, details };
 }
 
-function factsOf(config: Config, modules: readonly Module[], store: string, port: number): NodeFacts {
+function factsOf(config: Config, modules: readonly Module[], opened: OpenedSystem, port: number): NodeFacts {
+  const { store, shards } = opened;
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
   const shownData = path.relative(process.cwd(), config.dataDirectory);
   return {
     version: packageVersion(),
     mode: config.mode,
     address: `http://${host}:${port}`,
-    store,
+    store: store.description,
     durability: config.durability,
-    shards: config.shards,
-    partitions: config.partitions,
+    shards,
+    partitions: store.partitionCount,
     modules: modules.map(({ name }) => name),
     tokenCommand: `npx troupe token${shownData === 'data' ? '' : ` --data '${config.dataDirectory}'`}`,
   };

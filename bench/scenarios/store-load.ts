@@ -10,6 +10,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
+import { partitionsWhenCreated } from '../../ops/shard-count.js';
 import { systemClock } from '../../ops/system-clock.js';
 import { openStore } from '../../persistence/open-store.js';
 import { RedisServer } from '../../test/support/redis-server.js';
@@ -20,7 +21,7 @@ import { bucketMs, latencyBuckets, type ThreadResult, type ThreadWork } from './
 
 const usage = `node dist/bench/scenarios/store-load.js [options]
   --seconds N      measured after the warm-up (10)      --warm-up N     seconds before that (3)
-  --partitions N   of the store (16)                    --threads N     that share them (1)
+  --partitions N   of the store (8 per thread)          --threads N     that share them (1)
   --rate N         commands/s in all, open loop         --in-flight N   commands under way per thread, closed loop (256)
   --groups N       groups in flight per thread (2)      --group N       commands of a group at most (4096)
   --actors N       (100000)
@@ -34,7 +35,7 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '10' },
     'warm-up': { type: 'string', default: '3' },
-    partitions: { type: 'string', default: '16' },
+    partitions: { type: 'string' },
     threads: { type: 'string', default: '1' },
     rate: { type: 'string' },
     'in-flight': { type: 'string', default: '256' },
@@ -128,7 +129,7 @@ async function output(child: ChildProcess): Promise<RunFigures> {
 /** In the child: runs the threads and prints what they saw. */
 async function measure(directory: string): Promise<void> {
   const [seconds, warmUp] = [Number(values.seconds), Number(values['warm-up'])];
-  const partitionCount = Number(values.partitions);
+  const partitionCount = partitionsAsked();
   const durability = values['no-sync'] ? 'none' : 'disk';
   const isRedis = /^rediss?:/.test(values.store);
   const storeUrl = isRedis ? values.store : `embedded:${path.join(directory, 'store')}`;
@@ -165,9 +166,14 @@ async function measure(directory: string): Promise<void> {
   console.log(JSON.stringify(figures));
 }
 
+function partitionsAsked(): number {
+  const { partitions, threads } = values;
+  return partitions === undefined ? partitionsWhenCreated(Number(threads)) : Number(partitions);
+}
+
 function works(storeUrl: string): ThreadWork[] {
   const threadCount = Number(values.threads);
-  const partitionCount = Number(values.partitions);
+  const partitionCount = partitionsAsked();
   const all = Array.from({ length: partitionCount }, (_, partition) => partition);
   return Array.from({ length: threadCount }, (_, thread) => ({
     storeUrl,

@@ -9,6 +9,7 @@ import { addSettings, complain, configuration, read } from '../command-settings.
 import { exitCodes } from '../exit-codes.js';
 import { pattern, wholeNumber } from '../setting-forms.js';
 import type { Config, SettingKey } from '../settings.js';
+import { partitionsMax } from '../shard-count.js';
 import { refusalOr } from '../start-refusal.js';
 import type { ReadOptions, TailOptions } from './journal-read.js';
 import type * as runs from './tool-runs.js';
@@ -95,7 +96,7 @@ export function addTools(program: Command, exit: (code: number) => void): void {
     .option(
       '--into <partitions>',
       'partitions of the new store (default: as many as the old one had)',
-      read(wholeNumber(1, 256)),
+      read(wholeNumber(1, partitionsMax)),
     )
     .option('--progress', 'show progress also where stderr is no terminal')
     .option(...place.json)

@@ -182,9 +182,9 @@ export async function runImport(config: Config, file: string, options: ImportOpt
 
 function importText({ entries, appended, partitions, messages }: ImportFacts, from: number): string {
   const what = `${countText(entries)} entries imported and checked`;
-  if (partitions === from) return `${what}; start with --partitions ${partitions}`;
+  if (partitions === from) return `${what}: ${partitions} partitions`;
   const made = `${from} partitions became ${partitions}, ${countText(appended)} entries`;
-  return `${what}: ${made}, ${countText(messages)} messages under way are sent again; start with --partitions ${partitions}`;
+  return `${what}: ${made}, ${countText(messages)} messages under way are sent again`;
 }
 
 const backupThreads = 2;

@@ -100,19 +100,38 @@ t.test('N2: a data directory in use is refused with code 2, and its owner goes o
   t.match(await ask({ id: 'a', command: 'add', payload: { amount: 1 } }), { answer: { status: 200 } });
 });
 
-t.test('N2: an app that is missing or broken, and other partitions, are refused with code 2', async (t) => {
-  const data = temporaryDirectory(t);
-  const broken = path.join(data, 'broken.mjs');
-  writeFileSync(broken, 'export default 7;');
-  t.match(await attempt(t, data, '--app', path.join(data, 'gone.js')), { code: 2, stderr: /gone\.js/ });
-  t.match(await attempt(t, data, '--app', broken), { code: 2, stderr: /must export a module/ });
-  const twice = path.join(data, 'twice.mjs');
-  writeFileSync(twice, `import one from ${JSON.stringify(app)}; export default [one, one];`);
-  t.match(await attempt(t, data, '--app', twice), { code: 2, stderr: /"counter"/ });
-  const server = await startServer(t, { args: ['--app', app] });
-  await server.stop();
-  const end = await attempt(t, server.dataDirectory, '--app', app, '--partitions', '8');
-  t.match(end, { code: 2, stderr: /partition/ });
+t.test(
+  'N2: an app that is missing or broken, and another layout than the stored one, are refused with code 2',
+  async (t) => {
+    const data = temporaryDirectory(t);
+    const broken = path.join(data, 'broken.mjs');
+    writeFileSync(broken, 'export default 7;');
+    t.match(await attempt(t, data, '--app', path.join(data, 'gone.js')), { code: 2, stderr: /gone\.js/ });
+    t.match(await attempt(t, data, '--app', broken), { code: 2, stderr: /must export a module/ });
+    const twice = path.join(data, 'twice.mjs');
+    writeFileSync(twice, `import one from ${JSON.stringify(app)}; export default [one, one];`);
+    t.match(await attempt(t, data, '--app', twice), { code: 2, stderr: /"counter"/ });
+    const server = await startServer(t, { args: ['--app', app, '--shards', '1'] });
+    await server.stop();
+    const other = await attempt(t, server.dataDirectory, '--app', app, '--partitions', '16');
+    t.match(other, { code: 2, stderr: /created with 8 partitions, not 16; start with --partitions 8/ });
+    const many = await attempt(t, server.dataDirectory, '--app', app, '--shards', '9');
+    t.match(many, { code: 2, stderr: /9 shards are more than the 8 partitions of the store/ });
+  },
+);
+
+t.test('a new store gets eight partitions per shard, and later starts serve what it has', async (t) => {
+  const layout = async (server: ServerProcess): Promise<unknown> => {
+    const { body } = await connectTo(t, server.endpoint).insist({ method: 'GET', path: '/health/ready' });
+    const { shards, partitions } = JSON.parse(body) as Record<string, unknown>;
+    return { shards, partitions };
+  };
+  const first = await startServer(t, { args: ['--app', app, '--shards', '2'] });
+  t.same(await layout(first), { shards: 2, partitions: 16 });
+  await first.stop();
+  const { dataDirectory } = first;
+  const second = await startServer(t, { args: ['--app', app, '--shards', '1'], dataDirectory });
+  t.same(await layout(second), { shards: 1, partitions: 16 });
 });
 
 t.test('H2: a shard whose turn does not end ends the process at once', async (t) => {
