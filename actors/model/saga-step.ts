@@ -9,7 +9,7 @@
  *     { name, each, step }      one of the first three for every item of a list
  *     { name, parallel }        several of all these at once
  *
- * Any of them may carry `when`: the step is passed over where it answers false. A branch that needs steps of its own in
+ * Any of them but a group may carry `when`: the step is passed over where it answers false. A branch that needs steps of its own in
  * sequence is another saga.
  */
 import type { ActivityOrder } from './activity.js';
@@ -98,11 +98,11 @@ export interface SleepStep<Context> extends Named<Context> {
   readonly sleepMs: number | ((saga: Context) => number);
 }
 
-/** What can be done for an item. */
+/** What can be done for an item. What is not to be done is no item: `each` leaves it out. */
 export type ItemStep<Context> =
-  | Omit<CommandStep<Context>, 'name' | 'pivot'>
-  | Omit<ActivityStep<Context>, 'name' | 'pivot'>
-  | Omit<ChildStep<Context>, 'name' | 'pivot'>;
+  | Omit<CommandStep<Context>, 'name' | 'pivot' | 'when'>
+  | Omit<ActivityStep<Context>, 'name' | 'pivot' | 'when'>
+  | Omit<ChildStep<Context>, 'name' | 'pivot' | 'when'>;
 
 export interface ForEachStep<Input, Item, Results = SagaResults>
   extends Omit<Named<SagaContext<Input, Results>>, 'optional'> {

@@ -9,6 +9,7 @@ import type { ActivityOrder } from '../../actors/model/activity.js';
 import type { MessageOrder } from '../../actors/model/message.js';
 import type { SagaDefinition } from '../../actors/model/saga.js';
 import type { ChildOrder, ItemContext, SingleStep } from '../../actors/model/saga-step.js';
+import { checkSteps, type Demand } from './step-form.js';
 
 /** Row 67: 30 s for one attempt, three attempts, 1 s before the second. Row 68: five minutes for the whole. */
 export const stepTimeoutMsDefault = 30_000;
@@ -83,9 +84,10 @@ export interface SagaPlan {
 /** Throws on a definition that cannot run: a programmer's error, met at start. */
 export function planSaga(definition: SagaDefinition): SagaPlan {
   const { name, version } = definition;
-  const demand = (holds: boolean, says: string): void => {
+  const demand: Demand = (holds, says) => {
     if (!holds) throw new Error(`saga ${name}: ${says}`);
   };
+  checkSteps(definition.steps, demand);
   const steps: PlannedStep[] = [];
   const stages: Stage[] = [];
   const indexOf = new Map<string, number>();
@@ -196,7 +198,7 @@ const timeouts: Readonly<Record<StepKind, number>> = {
   sleep: Number.POSITIVE_INFINITY,
 };
 
-function checkStep(member: AnyStep, step: PlannedStep, demand: (holds: boolean, says: string) => void): void {
+function checkStep(member: AnyStep, step: PlannedStep, demand: Demand): void {
   const { name } = step;
   demand(
     stepNamePattern.test(name),

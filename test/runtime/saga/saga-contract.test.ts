@@ -162,6 +162,108 @@ t.test('a definition that cannot run is refused when it is compiled', async (t) 
     t.throws(() => compileSaga(definition), { message: says }, name);
 });
 
+/** A saga as plain JavaScript may write it: no compiler has seen its steps. */
+function loose(...steps: readonly unknown[]): SagaDefinition {
+  return { ...transfer, steps: steps as SagaDefinition['steps'] };
+}
+
+t.test(
+  'a step that is not exactly one thing, or has what no such step has, is refused by name',
+  async (t) => {
+    const call = () => ({ kind: 'account', id: 'a', command: 'x', payload: {} });
+    const wrong: readonly (readonly [string, SagaDefinition, string])[] = [
+      [
+        'a misspelt kind',
+        loose({ name: 'nap', sleep: 5 }),
+        'saga payment_test: step nap is nothing that a saga does, for it has sleep; a step here is one of call, activity, saga, signal, sleepMs, each, parallel',
+      ],
+      [
+        'no kind',
+        loose({ name: 'nap' }),
+        'saga payment_test: step nap is nothing that a saga does, for it has a name only; a step here is one of call, activity, saga, signal, sleepMs, each, parallel',
+      ],
+      [
+        'two kinds',
+        loose({ name: 'nap', sleepMs: 5, call }),
+        'saga payment_test: step nap is both call and sleepMs; a step here is one of call, activity, saga, signal, sleepMs, each, parallel',
+      ],
+      [
+        'a group in a group',
+        loose({ name: 'both', parallel: [{ name: 'inner', parallel: [] }] }),
+        'saga payment_test: step inner is nothing that a saga does, for it has parallel; a step here is one of call, activity, saga, signal, sleepMs, each',
+      ],
+      [
+        'items that sleep',
+        loose({ name: 'naps', each: () => [1], step: { sleepMs: 5 } }),
+        "saga payment_test: the items' step of step naps is nothing that a saga does, for it has sleepMs; a step here is one of call, activity, saga",
+      ],
+      [
+        'items without a step',
+        loose({ name: 'naps', each: () => [1], call }),
+        'saga payment_test: step naps is both call and each; a step here is one of call, activity, saga, signal, sleepMs, each, parallel',
+      ],
+      [
+        'items and nothing to do',
+        loose({ name: 'naps', each: () => [1] }),
+        'saga payment_test: step naps has a step for its items',
+      ],
+      [
+        'a misspelt undo',
+        loose({ name: 'take', call, undoo: call }),
+        'saga payment_test: step take has undoo, and a step with call has none; it may have call, undo, timeoutMs, attemptsMax, retryDelayMs, name, when, pivot, optional',
+      ],
+      [
+        'a group that is passed over',
+        loose({ name: 'both', when: () => false, parallel: [{ name: 'take', call }] }),
+        'saga payment_test: step both has when, and a step with parallel has none; it may have parallel, name',
+      ],
+      [
+        'an undo beside the items',
+        loose({ name: 'all', each: () => [1], step: { call }, undo: call }),
+        'saga payment_test: step all has undo, and a step with each has none; it may have each, step, concurrencyMax, name, when, pivot',
+      ],
+      [
+        'an item that is passed over',
+        loose({ name: 'all', each: () => [1], step: { call, when: () => false } }),
+        "saga payment_test: the items' step of step all has when, and a step with call has none; it may have call, undo, timeoutMs, attemptsMax, retryDelayMs, optional",
+      ],
+      [
+        'a time that is none',
+        loose({ name: 'take', call, timeoutMs: '5s' }),
+        'saga payment_test: step take: timeoutMs is a number, not string',
+      ],
+      [
+        'a command that is none',
+        loose({ name: 'take', call: 'take' }),
+        'saga payment_test: step take: call is a function, not string',
+      ],
+      ['a step without a name', loose({ call }), 'saga payment_test: steps[0] has a name'],
+      ['a step that is none', loose(null), 'saga payment_test: steps[0] is an object'],
+      [
+        'a group that is none',
+        loose({ name: 'both', parallel: {} }),
+        'saga payment_test: parallel of step both is a list',
+      ],
+      ['steps that are none', { ...transfer, steps: {} } as never, 'saga payment_test: steps is a list'],
+    ];
+    for (const [name, definition, says] of wrong)
+      t.throws(() => compileSaga(definition), { message: says }, name);
+  },
+);
+
+t.test('what is left undefined is not there', async (t) => {
+  const call = () => ({ kind: 'account', id: 'a', command: 'x', payload: {} });
+  const { plan } = compileSaga(loose({ name: 'take', call, undo: undefined, timeoutMs: undefined }));
+  t.match(plan.steps, [{ kind: 'command', undo: undefined, timeoutMs: 30_000 }]);
+});
+
+t.test('an earlier version of a definition is looked at as well', async (t) => {
+  const earlier = { ...loose({ name: 'nap', sleep: 5 }), version: 1 };
+  // Forgets the type of the input, as a module does.
+  const definition = { ...transfer, version: 2, versions: [earlier] } as unknown as SagaDefinition;
+  t.throws(() => compileSaga(definition), { message: /step nap is nothing/ });
+});
+
 t.test(
   'rows 67, 68: a step has 30 s, three attempts and a delay of 1 s, a saga 5 min, unless they say otherwise',
   async (t) => {
