@@ -104,7 +104,7 @@ export class MessageDesk {
         activation.isAwaited = true;
         this.#hub.release(channel);
       };
-      activation.waiting.push({ run: release, refuse: () => undefined });
+      activation.enqueue({ run: release, refuse: () => undefined });
       return;
     }
     activation.isAwaited = false;
@@ -235,7 +235,7 @@ export class MessageDesk {
 
   #fireLoaded(activation: Activation, timer: LiveTimer): void {
     this.#loadingCount++;
-    activation.waiting.push({
+    activation.enqueue({
       run: () => {
         this.#loadingCount--;
         this.#fire(activation, timer);

@@ -141,7 +141,7 @@ export class ActivityDesk {
     const activation = kind === undefined ? undefined : this.#host.obtain(kind, timer.id);
     if (activation === undefined) return;
     if (activation.phase === 'loading') {
-      activation.waiting.push({ run: () => this.#finish(timer, outcome), refuse: () => undefined });
+      activation.enqueue({ run: () => this.#finish(timer, outcome), refuse: () => undefined });
     } else if (activation.phase === 'ready') this.#record(activation, timer, outcome);
     // A parked actor keeps the order: it is begun again once the actor is unparked, or its partition is opened.
   }

@@ -254,7 +254,7 @@ export class ActivationDesk {
   runWaiting(): boolean {
     for (let activation = this.#awakened[0]; activation !== undefined; activation = this.#awakened[0]) {
       // Work before this may have broken the actor again: the rest waits for it anew.
-      const work = activation.phase === 'loading' ? undefined : activation.waiting.shift();
+      const work = activation.phase === 'loading' ? undefined : activation.dequeue();
       if (work !== undefined) {
         work.run();
         return true;
@@ -286,7 +286,7 @@ export class ActivationDesk {
         const activation = kind === undefined ? undefined : this.obtain(kind, id);
         if (activation === undefined || activation.phase !== 'loading') continue;
         left++;
-        activation.waiting.push({ run: one, refuse: one });
+        activation.enqueue({ run: one, refuse: one });
       }
       one();
     });

@@ -24,6 +24,9 @@ export type ActivationPhase = 'loading' | 'ready' | 'parked' | 'shed';
 /** Stands for the state of a shed activation, also while it is loaded again. */
 const shedState: unknown = Object.freeze({});
 
+/** Of everybody for whom no work waits, which is nearly all: a list of one's own that was pushed to keeps room for sixteen more. */
+const noWork: readonly Waiting[] = Object.freeze([]);
+
 /** Work that waits for the actor. Exactly one of the two is called, once. */
 export interface Waiting {
   /** The actor is ready or parked. */
@@ -70,7 +73,7 @@ export class Activation {
   weight = 0;
   /** The row as it was found when the actor could not be brought to life; only of a parked one. */
   storedRow: ActorRow | undefined;
-  waiting: Waiting[] = [];
+  #waiting: readonly Waiting[] = noWork;
   /** Calls that wait for the actor to come to rest (an open saga to end). */
   watchers: Watcher[] | undefined;
 
@@ -86,6 +89,25 @@ export class Activation {
   /** As the recovered tail names it. */
   get key(): string {
     return `${this.kind.schemaId}/${this.id}`;
+  }
+
+  /** In the order in which it is run. */
+  get waiting(): readonly Waiting[] {
+    return this.#waiting;
+  }
+
+  /** Puts work behind what waits already. */
+  enqueue(work: Waiting): void {
+    if (this.#waiting === noWork) this.#waiting = [work];
+    else (this.#waiting as Waiting[]).push(work);
+  }
+
+  /** The work that is next, which waits no longer. */
+  dequeue(): Waiting | undefined {
+    if (this.#waiting === noWork) return undefined;
+    const work = (this.#waiting as Waiting[]).shift();
+    if (this.#waiting.length === 0) this.#waiting = noWork;
+    return work;
   }
 
   /** V4. What its row says of it needs no state. */

@@ -84,7 +84,7 @@ export class ActorDoor {
         0,
       );
     }
-    activation.waiting.push({
+    activation.enqueue({
       run: () => {
         if (this.#domain.clock.monotonic() > deadlineAt) this.#host.refuse(item, tooLateOutcome, 0);
         else run(activation);

@@ -187,7 +187,7 @@ export class CallDesk {
         else this.#host.answer(toAnswer(requestId, outcome, executed.version, true), 0);
       }
     };
-    if (activation?.phase === 'loading') activation.waiting.push({ run: giveAll, refuse: giveAll });
+    if (activation?.phase === 'loading') activation.enqueue({ run: giveAll, refuse: giveAll });
     else giveAll();
   }
 

@@ -52,7 +52,7 @@ export function withActor<Result>(
     if (activation.phase !== 'loading' && activation.waiting.length === 0) return settle();
     const refuse = () =>
       reject(new OperatingError('storage-unavailable', 'The store refused; nothing was done.'));
-    activation.waiting.push({ run: settle, refuse });
+    activation.enqueue({ run: settle, refuse });
   });
 }
 
