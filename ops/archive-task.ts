@@ -1,9 +1,12 @@
 /** A task for a pool of threads: packs one segment of a partition, reading the log in a store that it opens for itself, and its index. */
 import os from 'node:os';
 import { Archive } from '../persistence/archive/archive.js';
+import { packingGround } from '../persistence/archive/archive-ground.js';
 import type { SegmentOrder } from '../persistence/archive/archive-segment.js';
 import type { FileRange } from '../persistence/archive/journal-file.js';
+import { packingPace } from '../persistence/archive/packing-pace.js';
 import { openStoreReader, type StoreAddress } from '../persistence/open-store.js';
+import type { Clock } from '../runtime/clock.js';
 import { packSegment } from './pack-segment.js';
 import { systemClock } from './system-clock.js';
 
@@ -12,6 +15,10 @@ export interface ArchiveTask {
   readonly address: StoreAddress;
   readonly directory: string;
   readonly order: SegmentOrder;
+  /** As `PaceParts`. */
+  readonly segmentsDue: number;
+  /** Shared memory: not 0 as soon as somebody waits for the segment; then there are no pauses. */
+  readonly hurry: Int32Array;
 }
 
 export const archiveTask = new URL('./archive-task.js', import.meta.url);
@@ -20,14 +27,30 @@ export default async function run({
   address,
   directory,
   order,
+  segmentsDue,
+  hurry,
 }: ArchiveTask): Promise<FileRange | undefined> {
   yieldToOthers();
   const reader = await openStoreReader(address, systemClock);
   try {
-    return await packSegment(reader.journal, new Archive(directory), order);
+    const rest = packingPace({
+      segmentsDue,
+      monotonic: systemClock.monotonic,
+      pause: pauseOn(systemClock, hurry),
+    });
+    return await packSegment(reader.journal, new Archive(directory, packingGround), order, rest);
   } finally {
     await reader.close();
   }
+}
+
+/** Pauses as long as nobody is in a hurry. */
+export function pauseOn(clock: Pick<Clock, 'after'>, hurry: Int32Array): (ms: number) => Promise<void> {
+  return (ms) =>
+    new Promise((resolve) => {
+      if (Atomics.load(hurry, 0) === 0) clock.after(ms, resolve);
+      else resolve();
+    });
 }
 
 /** Enough below everybody else to give way, high enough to keep up with a server that is always busy. */

@@ -38,6 +38,7 @@ export function startArchiving(parts: ArchivingParts, store: Store): Archiving |
   if (options?.isOn !== true || url.startsWith('memory:')) return undefined;
   const { directory, segmentBytes } = options;
   const offload = createOffload({ threads: 1 });
+  const hurry = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   const address = { url, redis: { ...parts.redis, pointTables } };
   const archiver = new Archiver({
     journal: store.journal,
@@ -45,8 +46,8 @@ export function startArchiving(parts: ArchivingParts, store: Store): Archiving |
     partitionCount: store.partitionCount,
     archive: new Archive(directory),
     segmentBytes,
-    pack: (order) => {
-      const task: ArchiveTask = { address, directory, order };
+    pack: (order, segmentsDue) => {
+      const task: ArchiveTask = { address, directory, order, segmentsDue, hurry };
       return offload.run<FileRange | undefined>(archiveTask, task);
     },
     clock,
@@ -56,6 +57,8 @@ export function startArchiving(parts: ArchivingParts, store: Store): Archiving |
   return {
     lagEntries: () => archiver.lagEntries,
     stop: async () => {
+      // The segment under way is packed to its end, without further pauses.
+      Atomics.store(hurry, 0, 1);
       await archiver.stop();
       await offload.close();
     },

@@ -2,6 +2,7 @@
 import type { Archive } from '../persistence/archive/archive.js';
 import { archiveSegment, type SegmentOrder } from '../persistence/archive/archive-segment.js';
 import type { FileRange } from '../persistence/archive/journal-file.js';
+import type { Rest } from '../persistence/archive/packing-pace.js';
 import type { JournalReader } from '../persistence/store-reader.js';
 import { makeDigests } from '../runtime/feed/archive-index.js';
 
@@ -13,9 +14,10 @@ export async function packSegment(
   journal: JournalReader,
   archive: Archive,
   order: SegmentOrder,
+  rest: Rest,
 ): Promise<FileRange | undefined> {
-  const range = await archiveSegment(journal, archive, order);
+  const range = await archiveSegment(journal, archive, order, rest);
   // The segment stands. Without its digest the feed reads all of it, and the next one tries again.
-  await makeDigests(archive, order.partition, digestsPerSegment).catch(() => 0);
+  await makeDigests(archive, order.partition, digestsPerSegment, rest).catch(() => 0);
   return range;
 }

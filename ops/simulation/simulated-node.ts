@@ -4,10 +4,12 @@
  */
 import type { Module } from '../../actors/model/module.js';
 import type { Gateway } from '../../gateway/gateway.js';
+import type { Archive } from '../../persistence/archive/archive.js';
 import type { SegmentOrder } from '../../persistence/archive/archive-segment.js';
 import { archivedJournal } from '../../persistence/archive/archived-journal.js';
 import { Archiver } from '../../persistence/archive/archiver.js';
 import type { FileRange } from '../../persistence/archive/journal-file.js';
+import { packingPace } from '../../persistence/archive/packing-pace.js';
 import type { Store } from '../../persistence/store.js';
 import type { ActorAnswer, ActorRequest } from '../../runtime/actor-client.js';
 import { ActorSystem, type ShardHandle } from '../../runtime/actor-system.js';
@@ -244,9 +246,9 @@ export class SimulatedNode {
       ...{ journal, tables, partitionCount },
       archive: archive.on(ground),
       segmentBytes: archive.segmentBytes,
-      pack: (order) =>
+      pack: (order, segmentsDue) =>
         new Promise((resolve, reject) => {
-          this.#pack(options, archive, ground, order).then(
+          this.#pack(options, archive.on(ground), { order, segmentsDue }).then(
             (range) => gateway.defer(() => resolve(range)),
             (cause: unknown) => gateway.defer(() => reject(cause as Error)),
           );
@@ -263,13 +265,15 @@ export class SimulatedNode {
   /** As `ops/archive-task.ts`, in a store that it opens for itself. */
   async #pack(
     options: NodeOptions,
-    archive: SimulatedArchive,
-    ground: ProcessGround,
-    order: SegmentOrder,
+    archive: Archive,
+    { order, segmentsDue }: { readonly order: SegmentOrder; readonly segmentsDue: number },
   ): Promise<FileRange | undefined> {
     const log = options.openStore();
+    const packer = this.#packer;
+    const pause = (ms: number): Promise<void> => new Promise((resolve) => void packer.after(ms, resolve));
+    const rest = packingPace({ segmentsDue, monotonic: () => packer.monotonic(), pause });
     try {
-      return await packSegment(storeOnThread(log, this.#packer).journal, archive.on(ground), order);
+      return await packSegment(storeOnThread(log, packer).journal, archive, order, rest);
     } finally {
       await log.close();
     }

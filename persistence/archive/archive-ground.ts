@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { open, statfs } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { brotliDecompress } from 'node:zlib';
+import { brotliDecompress, brotliDecompressSync } from 'node:zlib';
 import { errorCode } from '../../actors/model/error-code.js';
 
 /** A file that is being written, from its beginning on. */
@@ -53,7 +53,7 @@ export interface ArchiveGround {
   readWhole(file: string): Buffer;
   open(file: string): Promise<FileSource>;
   freeBytes(folder: string): Promise<number>;
-  /** Brotli, elsewhere than on this thread. Rejects when more than `bytesMax` would come of it. */
+  /** Brotli. Rejects when more than `bytesMax` would come of it. */
   expand(compressed: Buffer, bytesMax: number): Promise<Buffer>;
 }
 
@@ -113,5 +113,12 @@ export const machineGround: ArchiveGround = {
     const { bavail, bsize } = await statfs(folder);
     return bavail * bsize;
   },
+  // On another thread than this one.
   expand: (compressed, bytesMax) => expand(compressed, { maxOutputLength: bytesMax }),
+};
+
+/** For a thread on which nothing else waits: it expands there, so that its niceness holds for that as well. */
+export const packingGround: ArchiveGround = {
+  ...machineGround,
+  expand: async (compressed, bytesMax) => brotliDecompressSync(compressed, { maxOutputLength: bytesMax }),
 };

@@ -14,6 +14,7 @@ import type { Archive } from './archive.js';
 import { type FileRange, JournalFileDamaged } from './journal-file.js';
 import { JournalFileReader } from './journal-file-reader.js';
 import { JournalFileWriter, publish } from './journal-file-writer.js';
+import { noRest, type Rest, restingReader } from './packing-pace.js';
 
 export interface SegmentOrder {
   readonly partition: number;
@@ -33,6 +34,7 @@ export async function archiveSegment(
   journal: JournalReader,
   archive: Archive,
   order: SegmentOrder,
+  rest: Rest = noRest,
 ): Promise<FileRange | undefined> {
   const { partition } = order;
   const last = await archive.last(partition);
@@ -41,11 +43,11 @@ export async function archiveSegment(
   const part = archive.partFile(partition);
   const writer = new JournalFileWriter(part, { content: 'segment', partition }, archive.ground);
   try {
-    await copyEntries(journal, writer, { ...order, from });
+    await copyEntries(restingReader(journal, rest), writer, { ...order, from });
     const [range] = writer.finish();
     if (range === undefined) throw new JournalFileDamaged(`partition ${partition}: nothing at ${from}`);
     if (range.previousHash !== (last?.lastHash ?? hexOf(noHash))) throw doesNotFollow(partition, from);
-    await readBack(archive, part, range);
+    await readBack(archive, part, range, rest);
     publish(part, archive.fileFor(partition, range.from, range.to), archive.ground);
     return range;
   } catch (error) {
@@ -89,7 +91,7 @@ async function previousHashOf(
 }
 
 async function copyEntries(
-  journal: JournalReader,
+  journal: Pick<JournalReader, 'read'>,
   writer: JournalFileWriter,
   { partition, from, to, bytesMax }: SegmentOrder & { readonly from: number },
 ): Promise<void> {
@@ -106,9 +108,9 @@ async function copyEntries(
 }
 
 /** The file as it was flushed, against what was put in. */
-async function readBack({ ground }: Archive, file: string, range: FileRange): Promise<void> {
+async function readBack({ ground }: Archive, file: string, range: FileRange, rest: Rest): Promise<void> {
   const reader = await JournalFileReader.open(file, ground);
-  const found = await verifyRange(reader, range.partition, range);
+  const found = await verifyRange(restingReader(reader, rest), range.partition, range);
   const isSame = found.lastHash !== undefined && hexOf(found.lastHash) === range.lastHash;
   const [damage] = found.damages;
   if (!isSame || damage !== undefined) throw new JournalFileDamaged(`${file}: ${wordsOf(damage)}`);

@@ -4,7 +4,7 @@
  *     each second, partition by partition:  log … checkpoint ─ enough? ─▸ pack a segment ─▸ trim below min(checkpoint, archived)
  *
  * P1  Only entries at or before the checkpoint of the tables are packed, and only packed ones are trimmed.
- * P2  One segment is packed at a time, elsewhere (`pack`); this thread only asks and trims, in small steps.
+ * P2  One segment is packed at a time, elsewhere (`pack`), at a pace of its own; this thread only asks and trims, in small steps.
  * P3  A log that does not follow its archive is neither packed nor trimmed: a person has to look.
  * P4  A failure changes nothing and is tried again later; that log just stays longer, the others do not.
  */
@@ -23,7 +23,8 @@ export interface ArchiverParts {
   readonly archive: Archive;
   /** Bytes of entries that make a segment worth writing. */
   readonly segmentBytes: number;
-  readonly pack: (order: SegmentOrder) => Promise<FileRange | undefined>;
+  /** `segmentsDue`: what the log holds that could be packed, in segments, by a guess. */
+  readonly pack: (order: SegmentOrder, segmentsDue: number) => Promise<FileRange | undefined>;
   readonly clock: StoreClock;
   readonly report: StoreReport;
 }
@@ -118,9 +119,10 @@ export class Archiver {
     const { position: to } = await tables.checkpoint(partition);
     const end = this.#end(partition);
     this.#lags.set(partition, Math.max(0, to - end));
-    if (!(await this.#isDue(partition, end, to)) || !(await this.#follows(partition))) return false;
+    const segmentsDue = await this.#segmentsDue(partition, end, to);
+    if (segmentsDue < 1 || !(await this.#follows(partition))) return false;
     await this.#assertSpace();
-    const range = await pack({ partition, to, bytesMax: segmentBytes });
+    const range = await pack({ partition, to, bytesMax: segmentBytes }, segmentsDue);
     if (range === undefined) return false;
     const { from, bytes } = range;
     this.#ends.set(partition, range.to);
@@ -130,13 +132,13 @@ export class Archiver {
   }
 
   /** By the size of the next few entries: it need only be about right, a segment ends where it is full. */
-  async #isDue(partition: number, end: number, to: number): Promise<boolean> {
+  async #segmentsDue(partition: number, end: number, to: number): Promise<number> {
     const pending = to - end;
-    if (pending <= 0) return false;
-    if (pending >= segmentEntriesMax) return true;
+    if (pending <= 0) return 0;
     const entries = await this.#parts.journal.read(partition, end + 1, sample);
     const bytes = entries.reduce((sum, entry) => sum + entry.bytes.length, 0);
-    return (bytes / Math.max(1, entries.length)) * pending >= this.#parts.segmentBytes;
+    const pendingBytes = (bytes / Math.max(1, entries.length)) * pending;
+    return Math.max(pending / segmentEntriesMax, pendingBytes / this.#parts.segmentBytes);
   }
 
   /** Of all partitions at once: the store keeps them in the order in which they were written. */

@@ -9,6 +9,7 @@
 import type { Archive, Segment } from '../../persistence/archive/archive.js';
 import { whyNotFollowing } from '../../persistence/archive/archive-segment.js';
 import { hasCompanion, readCompanion, writeCompanion } from '../../persistence/archive/companion-file.js';
+import { noRest, type Rest, restingReader } from '../../persistence/archive/packing-pace.js';
 import type { JournalReader } from '../../persistence/store-reader.js';
 import { DigestBuilder, EventDigest } from './event-digest.js';
 import type { EventFilter } from './event-filter.js';
@@ -83,21 +84,31 @@ export class ArchiveIndex {
 }
 
 /** Makes the digests that segments of a partition lack, at most so many, the newest first. Returns how many it made. */
-export async function makeDigests(archive: Archive, partition: number, countMax: number): Promise<number> {
+export async function makeDigests(
+  archive: Archive,
+  partition: number,
+  countMax: number,
+  rest: Rest = noRest,
+): Promise<number> {
+  const reader = restingReader(archive, rest);
   let made = 0;
   for (const segment of archive.segments(partition).toReversed()) {
     if (made === countMax) break;
     if (hasCompanion(archive.ground, segment, suffix)) continue;
-    writeCompanion(archive.ground, segment, suffix, await digestOf(archive, partition, segment));
+    writeCompanion(archive.ground, segment, suffix, await digestOf(reader, partition, segment));
     made++;
   }
   return made;
 }
 
-async function digestOf(archive: Archive, partition: number, { from, to }: Segment): Promise<Uint8Array> {
+async function digestOf(
+  reader: Pick<JournalReader, 'read'>,
+  partition: number,
+  { from, to }: Segment,
+): Promise<Uint8Array> {
   const builder = new DigestBuilder();
   for (let position = from; position <= to; ) {
-    const entries = await archive.read(partition, position, page);
+    const entries = await reader.read(partition, position, page);
     if (entries.length === 0) throw new Error(`invariant: the segment holds position ${position}`);
     for (const { bytes } of entries) builder.add(new OpenedEntry(bytes));
     position += entries.length;

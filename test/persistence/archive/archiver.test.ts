@@ -135,6 +135,25 @@ t.test('nothing past the checkpoint of the tables is packed, and less than a seg
   t.ok(place.files.length >= 7, 'segments are full and no more');
 });
 
+t.test('who packs is told how much the log holds, in segments', async (t) => {
+  const place = new Place(t);
+  await place.append(230);
+  await place.sweep();
+  const due: number[] = [];
+  const archiver = new Archiver({
+    ...{ journal: place.journal, tables: place.store.tables, partitionCount: 2, archive: place.archive },
+    segmentBytes,
+    pack: (order, segmentsDue) => {
+      due.push(Math.floor(segmentsDue));
+      return archiveSegment(place.store.journal, place.archive, order);
+    },
+    clock: machineClock,
+    report: () => undefined,
+  });
+  await archiver.run();
+  t.same(due, [3, 2, 1], 'some 230 KB in segments of 64 KB');
+});
+
 t.test(
   'a crash between packing and trimming is made up for, and one while packing leaves nothing',
   async (t) => {

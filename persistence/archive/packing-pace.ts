@@ -1,0 +1,54 @@
+/**
+ * How fast a segment is packed: piece by piece, with a pause after each, so that those who serve find a processor in between. Packing
+ * has time as long as the log grows slower than it packs; the further it is behind, the shorter it pauses.
+ *
+ *     segments' worth in the log    up to 1.5     1.75     2 and more
+ *     share of one core             a fifth       a third  all it gets
+ */
+import type { JournalReader } from '../store-reader.js';
+import { blockBytes } from './journal-file-writer.js';
+
+/** Called before each piece of work. */
+export type Rest = () => Promise<void>;
+
+export const noRest: Rest = async () => {};
+
+/** With a pause of four times what a piece took, a fifth of one core is taken. */
+const pausePerWork = 4;
+const behindFrom = 1.5;
+const farBehindFrom = 2;
+/** A piece that waited for a disk is no reason to wait as long again. */
+export const pauseMsMax = 50;
+
+/** After a piece that took `tookMs`; `segmentsDue` is what the log holds that could be packed, in segments. */
+export function pauseAfter(tookMs: number, segmentsDue: number): number {
+  const ease = (farBehindFrom - segmentsDue) / (farBehindFrom - behindFrom);
+  return Math.min(pauseMsMax, tookMs * pausePerWork * Math.min(1, Math.max(0, ease)));
+}
+
+export interface PaceParts {
+  readonly segmentsDue: number;
+  /** Ms. */
+  readonly monotonic: () => number;
+  readonly pause: (ms: number) => Promise<void>;
+}
+
+export function packingPace({ segmentsDue, monotonic, pause }: PaceParts): Rest {
+  let pieceFrom = monotonic();
+  return async () => {
+    const pauseMs = pauseAfter(monotonic() - pieceFrom, segmentsDue);
+    if (pauseMs > 0) await pause(pauseMs);
+    pieceFrom = monotonic();
+  };
+}
+
+/** Reads a block's worth at a time, which makes pieces of some 2 ms of whatever is done with it, and rests in between. */
+export function restingReader(reader: Pick<JournalReader, 'read'>, rest: Rest): Pick<JournalReader, 'read'> {
+  return {
+    async read(partition, from, limits) {
+      await rest();
+      const bytesMax = Math.min(limits.bytesMax, blockBytes);
+      return await reader.read(partition, from, { ...limits, bytesMax });
+    },
+  };
+}
