@@ -79,7 +79,7 @@ export interface SystemOptions {
       };
   /** Worker threads; needs `moduleFile`. Default 0: everything on this thread. */
   readonly shards?: number;
-  /** Fixed when a store is created. Default: as stored; 8 per shard where the store is created. */
+  /** Fixed when a store is created. Default: as stored; 8 per shard, 256 at most, where the store is created. */
   readonly partitions?: number;
   /** For resident actors, per shard. Default 512 MB. */
   readonly memoryBudgetBytes?: number;

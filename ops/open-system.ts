@@ -3,7 +3,8 @@
  *
  * O1  With `shards` 0 one shard runs on this thread and shares its store; otherwise every shard has a thread, and in it
  *     the store opened for itself. This thread's own is the one that holds the lock.
- * O2  `stop` leaves nothing open, however often it is called; an open that fails leaves nothing behind.
+ * O2  `stop` leaves nothing open, however often it is called; an open that fails leaves nothing behind, and what can be refused
+ *     without a store is refused before one is created: its number of partitions is for ever.
  */
 import type { Adapters } from '../actors/model/activity.js';
 import type { Module } from '../actors/model/module.js';
@@ -14,8 +15,10 @@ import { ActivityRunner } from '../runtime/activity/activity-runner.js';
 import { ActorSystem, type ShardHandle } from '../runtime/actor-system.js';
 import type { Clock, Random, Report } from '../runtime/clock.js';
 import { inThreadShards } from '../runtime/in-thread-shards.js';
+import { compileKinds } from '../runtime/kind-table.js';
 import { defaultLimits } from '../runtime/limits.js';
 import { pointTables } from '../runtime/point-tables.js';
+import { SchemaCatalogue } from '../runtime/schema-catalogue.js';
 import type { ShardSetup } from '../runtime/shard-thread.js';
 import { type ArchiveOptions, startArchiving } from './archiving.js';
 import { mostShards, partitionsWhenCreated, type ShardCount, shardsOver } from './shard-count.js';
@@ -71,7 +74,10 @@ export async function openSystem(options: OpenSystemOptions): Promise<OpenedSyst
   if (hasThreads && options.storeUrl.startsWith('memory:')) {
     throw new TypeError('a store in memory belongs to one thread: use 0 shards');
   }
-  // Before anything is opened: a port without an adapter is a mistake in how the system was put together.
+  if (options.partitions !== undefined) shardsOver(options.partitions, options.shards);
+  // Once more with what the store knows, by each thread: it costs a few milliseconds.
+  compileKinds(modules, new SchemaCatalogue());
+  // A port without an adapter is a mistake in how the system was put together.
   const ports = modules.flatMap((module) => module.ports ?? []);
   const activities = new ActivityRunner({ ports, adapters: options.adapters, clock, random, report });
   const store = await openStore(options.storeUrl, {

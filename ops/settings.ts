@@ -154,7 +154,7 @@ export const settings = {
     name: 'partitions',
     form: wholeNumber(1, partitionsMax),
     default: () => undefined,
-    defaultText: 'as stored; 8 per shard when the store is created',
+    defaultText: 'as stored; 8 per shard, at most 256, when the store is created',
     doc: 'slices of the address space; fixed when a store is created',
   }),
   durability: value({

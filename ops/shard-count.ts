@@ -16,15 +16,16 @@ export function mostShards(shards: ShardCount): number {
   return typeof shards === 'number' ? shards : shards.atMost;
 }
 
-/** Of a store that is created by a start with so many shards. */
+/** Of a store that is created by a start with so many shards: never fewer than these. */
 export function partitionsWhenCreated(shards: ShardCount): number {
-  return Math.min(partitionsMax, partitionsPerShard * Math.max(1, mostShards(shards)));
+  const most = Math.max(1, mostShards(shards));
+  return Math.max(most, Math.min(partitionsMax, partitionsPerShard * most));
 }
 
 /** Throws `store-incompatible` when exactly more shards than partitions are asked for. */
 export function shardsOver(partitionCount: number, shards: ShardCount): number {
   if (typeof shards !== 'number') return Math.min(shards.atMost, partitionCount);
-  if (shards <= partitionCount) return shards;
+  if (!(shards > partitionCount)) return shards;
   const detail = `${shards} shards are more than the ${partitionCount} partitions of the store; allowed: at most one shard per partition`;
   throw new StoreFailure('store-incompatible', detail);
 }

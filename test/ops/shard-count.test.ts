@@ -1,4 +1,5 @@
 /** How many partitions a new store gets, and how many shards start on one that is there: `ops/shard-count.ts`. */
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { createSystem } from '../../ops/index.js';
@@ -59,6 +60,23 @@ async function follows(t: Test, store: StoreAt): Promise<void> {
 t.test('a new store has eight partitions per shard, as many as may be asked for at most', async (t) => {
   const shards: ShardCount[] = [0, 1, 3, { atMost: 1 }, { atMost: 4 }, 33, { atMost: 64 }];
   t.same(shards.map(partitionsWhenCreated), [8, 8, 24, 8, 32, partitionsMax, partitionsMax]);
+  t.equal(partitionsWhenCreated(300), 300, 'and never more shards than partitions');
+});
+
+t.test('a start that is refused for its shards or its modules creates no store', async (t) => {
+  const directory = path.join(temporaryDirectory(t), 'data');
+  const store = { storeUrl: `embedded:${directory}` };
+  await t.rejects(opened(t, store, { shards: 9, partitions: 4 }), {
+    code: 'store-incompatible',
+    message: /9 shards are more than the 4 partitions/,
+  });
+  await t.rejects(opened(t, store, { shards: 0, partitions: Number.NaN }), RangeError);
+  await t.rejects(
+    createSystem({ modules: [counters, counters], store: { type: 'embedded', directory } }),
+    /Two modules define the actor kind/,
+  );
+  t.notOk(existsSync(path.join(directory, 'manifest.json')));
+  t.same(await layoutOf(t, store, { shards: 2 }), { partitions: 16, shards: 2 });
 });
 
 t.test('embedded: the shards of the first start give the partitions of the store', (t) =>
