@@ -89,6 +89,8 @@ export interface ChildStep<Context> extends Named<Context>, Attempts {
 export interface SignalStep<Context> extends Named<Context> {
   /** Name of the signal; its payload is the result. One that comes before its step is kept. */
   readonly signal: string;
+  /** Takes back what came of the signal. Tried once; no undo of a signal that never came. */
+  readonly undo?: (saga: Context) => MessageOrder;
   /** Default: until the saga's deadline. */
   readonly timeoutMs?: number;
 }
@@ -96,6 +98,8 @@ export interface SignalStep<Context> extends Named<Context> {
 export interface SleepStep<Context> extends Named<Context> {
   /** Durable, and never shorter. */
   readonly sleepMs: number | ((saga: Context) => number);
+  /** Sent where the saga turns back from behind the sleep. Tried once. */
+  readonly undo?: (saga: Context) => MessageOrder;
 }
 
 /** What can be done for an item. What is not to be done is no item: `each` leaves it out. */

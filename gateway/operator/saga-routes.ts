@@ -203,8 +203,13 @@ async function detail(parts: OperatorParts, line: SagaLine, request: RouteReques
 function undoableSteps(steps: readonly SagaStep[]): ReadonlySet<string> {
   const names = new Set<string>();
   for (const step of steps) {
-    if ('parallel' in step) for (const name of undoableSteps(step.parallel)) names.add(name);
-    else if ('undo' in step || ('each' in step && 'undo' in step.step)) names.add(step.name);
+    // A key whose value is undefined is not there.
+    if ('parallel' in step && step.parallel !== undefined) {
+      for (const name of undoableSteps(step.parallel)) names.add(name);
+    } else {
+      const body = 'each' in step && step.each !== undefined ? step.step : step;
+      if ('undo' in body && body.undo !== undefined) names.add(step.name);
+    }
   }
   return names;
 }

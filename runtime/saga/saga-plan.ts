@@ -8,7 +8,7 @@
 import type { ActivityOrder } from '../../actors/model/activity.js';
 import type { MessageOrder } from '../../actors/model/message.js';
 import type { SagaDefinition } from '../../actors/model/saga.js';
-import type { ChildOrder, ItemContext, SingleStep } from '../../actors/model/saga-step.js';
+import type { ChildOrder, ItemContext } from '../../actors/model/saga-step.js';
 import { checkSteps, type Demand } from './step-form.js';
 
 /** Row 67: 30 s for one attempt, three attempts, 1 s before the second. Row 68: five minutes for the whole. */
@@ -33,7 +33,6 @@ export type StepKind = 'command' | 'activity' | 'child' | 'signal' | 'sleep';
 export type StepOrder = MessageOrder | ActivityOrder | ChildOrder;
 /** What a step function is given: item and index only where there are items. */
 export type PlanContext = ItemContext<Readonly<Record<string, unknown>>, unknown>;
-type AnyStep = SingleStep<Readonly<Record<string, unknown>>>;
 
 export interface PlannedStep {
   readonly name: string;
@@ -59,6 +58,28 @@ export interface PlannedStep {
   readonly undoTag: string;
 }
 
+/** A step whose form was checked, of whatever kind: what is not there is undefined. Its functions take the context of their kind. */
+interface AnyStep {
+  readonly name: string;
+  readonly call?: PlannedStep['order'];
+  readonly activity?: PlannedStep['order'];
+  readonly saga?: PlannedStep['order'];
+  readonly signal?: string;
+  readonly sleepMs?: number | ((saga: PlanContext) => number);
+  readonly each?: PlannedStep['items'];
+  /** Where there is `each`, and only there. */
+  readonly step?: Omit<AnyStep, 'name'>;
+  readonly parallel?: readonly AnyStep[];
+  readonly undo?: PlannedStep['undo'];
+  readonly when?: PlannedStep['when'];
+  readonly pivot?: boolean;
+  readonly optional?: boolean;
+  readonly concurrencyMax?: number;
+  readonly timeoutMs?: number;
+  readonly attemptsMax?: number;
+  readonly retryDelayMs?: number;
+}
+
 export interface Stage {
   /** Index of its first step. */
   readonly first: number;
@@ -81,19 +102,20 @@ export interface SagaPlan {
   readonly inputNames: readonly string[];
 }
 
-/** Throws on a definition that cannot run: a programmer's error, met at start. */
-export function planSaga(definition: SagaDefinition): SagaPlan {
-  const { name, version } = definition;
+/** Throws on a definition that cannot run: a programmer's error, met at start. `shown`: how its message calls the saga. */
+export function planSaga(definition: SagaDefinition, shown: string = definition.name): SagaPlan {
+  const { version } = definition;
   const demand: Demand = (holds, says) => {
-    if (!holds) throw new Error(`saga ${name}: ${says}`);
+    if (!holds) throw new Error(`saga ${shown}: ${says}`);
   };
   checkSteps(definition.steps, demand);
   const steps: PlannedStep[] = [];
   const stages: Stage[] = [];
   const indexOf = new Map<string, number>();
   let pivot = -1;
-  for (const group of definition.steps) {
-    const members: readonly AnyStep[] = 'parallel' in group ? group.parallel : [group];
+  // As just demanded.
+  for (const group of definition.steps as readonly unknown[] as readonly AnyStep[]) {
+    const members = group.parallel ?? [group];
     demand(members.length > 0, `group ${group.name} has no steps`);
     const first = steps.length;
     for (const member of members) {
@@ -101,7 +123,7 @@ export function planSaga(definition: SagaDefinition): SagaPlan {
       checkStep(member, step, demand);
       demand(!indexOf.has(step.name), `step ${step.name} is named twice`);
       demand(
-        member.pivot !== true || members === undefined || !('parallel' in group),
+        member.pivot !== true || group.parallel === undefined,
         `step ${step.name} stands in a group and cannot be the pivot`,
       );
       if (member.pivot === true) {
@@ -154,37 +176,31 @@ export function planVersions(definition: SagaDefinition): ReadonlyMap<number, Sa
         `saga ${definition.name}: version ${earlier.version} of ${earlier.name} is not an earlier one of it`,
       );
     }
-    plans.set(earlier.version, planSaga(earlier));
+    plans.set(earlier.version, planSaga(earlier, `${earlier.name} version ${earlier.version}`));
   }
   return plans;
 }
 
 function planStep(step: AnyStep, index: number, stage: number): PlannedStep {
   const { name } = step;
-  const body = 'each' in step ? step.step : step;
+  const body = step.step ?? step;
   const kind = kindOf(body);
   return {
     name,
     index,
     stage,
     kind,
-    order: orderOf(body),
-    undo: 'undo' in body ? (body.undo as PlannedStep['undo']) : undefined,
-    when: step.when as PlannedStep['when'],
-    items: 'each' in step ? (step.each as PlannedStep['items']) : undefined,
-    concurrencyMax: 'each' in step ? (step.concurrencyMax ?? concurrencyMaxDefault) : 1,
-    signal: 'signal' in body ? body.signal : '',
-    sleepMs: 'sleepMs' in body ? toFunction(body.sleepMs) : undefined,
-    optional: 'each' in step ? step.step.optional === true : step.optional === true,
-    timeoutMs: 'timeoutMs' in body && body.timeoutMs !== undefined ? body.timeoutMs : timeouts[kind],
-    attemptsMax:
-      'attemptsMax' in body && body.attemptsMax !== undefined
-        ? body.attemptsMax
-        : kind === 'command'
-          ? attemptsMaxDefault
-          : 1,
-    retryDelayMs:
-      'retryDelayMs' in body && body.retryDelayMs !== undefined ? body.retryDelayMs : retryDelayMsDefault,
+    order: body.call ?? body.activity ?? body.saga,
+    undo: body.undo,
+    when: step.when,
+    items: step.each,
+    concurrencyMax: step.each === undefined ? 1 : (step.concurrencyMax ?? concurrencyMaxDefault),
+    signal: body.signal ?? '',
+    sleepMs: body.sleepMs === undefined ? undefined : toFunction(body.sleepMs),
+    optional: body.optional === true,
+    timeoutMs: body.timeoutMs ?? timeouts[kind],
+    attemptsMax: body.attemptsMax ?? (kind === 'command' ? attemptsMaxDefault : 1),
+    retryDelayMs: body.retryDelayMs ?? retryDelayMsDefault,
     tag: name,
     undoTag: undoMark + name,
   };
@@ -216,20 +232,11 @@ function checkStep(member: AnyStep, step: PlannedStep, demand: Demand): void {
   );
 }
 
-type Body = AnyStep | Extract<AnyStep, { readonly each: unknown }>['step'];
-
-function kindOf(step: Body): StepKind {
-  if ('call' in step) return 'command';
-  if ('activity' in step) return 'activity';
-  if ('saga' in step) return 'child';
-  return 'signal' in step ? 'signal' : 'sleep';
-}
-
-function orderOf(step: Body): PlannedStep['order'] {
-  // The context given is the one that the kind of step declares: with item and index for a for-each step only.
-  if ('call' in step) return step.call as PlannedStep['order'];
-  if ('activity' in step) return step.activity as PlannedStep['order'];
-  return 'saga' in step ? (step.saga as PlannedStep['order']) : undefined;
+function kindOf(step: Omit<AnyStep, 'name'>): StepKind {
+  if (step.call !== undefined) return 'command';
+  if (step.activity !== undefined) return 'activity';
+  if (step.saga !== undefined) return 'child';
+  return step.signal === undefined ? 'sleep' : 'signal';
 }
 
 function toFunction<Value, Given>(value: Value | ((given: Given) => Value)): (given: Given) => Value {

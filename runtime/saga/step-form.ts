@@ -1,6 +1,10 @@
 /**
  * The form of a step, which the types of `saga-step.ts` say and a module in plain JavaScript may miss. It is looked at when the module
  * is compiled: a step that does nothing would never end, and one with a misspelt `undo` would never be taken back.
+ *
+ * F1  A key whose value is undefined is not there, whichever it is.
+ * F2  What a step inherits counts: it may be an object of a class.
+ * F3  A number is refused where nothing sensible could come of it: NaN, a negative limit. A limit of `Infinity` is none.
  */
 
 /** Throws what it is told unless it holds. */
@@ -12,8 +16,8 @@ const particulars = {
   call: ['undo', 'timeoutMs', ...attempts],
   activity: ['undo', 'timeoutMs', ...attempts],
   saga: ['undo', ...attempts],
-  signal: ['timeoutMs'],
-  sleepMs: [],
+  signal: ['undo', 'timeoutMs'],
+  sleepMs: ['undo'],
   each: ['step', 'concurrencyMax'],
   parallel: [],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
@@ -75,17 +79,18 @@ function checkStep(step: Loose, label: string, kinds: readonly KindKey[], demand
   const kind = onlyKind(step, label, kinds, demand);
   const shared = kinds === ofItem ? commonOfItem : (commonOf[kind] ?? common);
   const known: readonly string[] = [kind, ...particulars[kind], ...shared];
-  for (const [key, value] of Object.entries(step)) {
+  for (const key of keysOf(step)) {
     demand(
       known.includes(key),
       `${label} has ${key}, and a step with ${kind} has none; it may have ${known.join(', ')}`,
     );
+    const value = step[key];
     const types = typesOf[key] ?? [];
-    const isAbsent = value === undefined && key !== kind;
     demand(
-      isAbsent || types.includes(typeof value),
+      types.includes(typeof value),
       `${label}: ${key} is a ${types.join(' or a ')}, not ${typeof value}`,
     );
+    if (typeof value === 'number') checkNumber(key, value, label, demand);
   }
   if (kind === 'parallel') checkList(step.parallel, `parallel of ${label}`, ofGroup, demand);
   if (kind !== 'each') return;
@@ -93,9 +98,16 @@ function checkStep(step: Loose, label: string, kinds: readonly KindKey[], demand
   checkStep(step.step as Loose, `the items' step of ${label}`, ofItem, demand);
 }
 
+/** Of a number of attempts and of items the plan demands more. */
+function checkNumber(key: string, value: number, label: string, demand: Demand): void {
+  // A sleep of less than nothing ends at once, as it does where a function says so.
+  if (key === 'sleepMs') demand(Number.isFinite(value), `${label}: sleepMs is a finite number, not ${value}`);
+  else demand(value >= 0, `${label}: ${key} is 0 or more, not ${value}`);
+}
+
 /** The key that says what the step does. */
 function onlyKind(step: Loose, label: string, kinds: readonly KindKey[], demand: Demand): KindKey {
-  const [kind, another] = kinds.filter((key) => key in step);
+  const [kind, another] = kinds.filter((key) => step[key] !== undefined);
   const choice = `a step here is one of ${kinds.join(', ')}`;
   demand(kind !== undefined, `${label} is nothing that a saga does, for it has ${listOf(step)}; ${choice}`);
   demand(another === undefined, `${label} is both ${kind} and ${another}; ${choice}`);
@@ -104,8 +116,21 @@ function onlyKind(step: Loose, label: string, kinds: readonly KindKey[], demand:
 }
 
 function listOf(step: Loose): string {
-  const keys = Object.keys(step).filter((key) => key !== 'name');
+  const keys = keysOf(step).filter((key) => key !== 'name');
   return keys.length === 0 ? 'a name only' : keys.join(', ');
+}
+
+/** What is there, and in its class too; not what every object has. */
+function keysOf(step: Loose): string[] {
+  const keys = new Set(Object.keys(step));
+  let ancestor: object | null = Object.getPrototypeOf(step);
+  while (ancestor !== null) {
+    const above: object | null = Object.getPrototypeOf(ancestor);
+    if (above !== null) for (const key of Object.getOwnPropertyNames(ancestor)) keys.add(key);
+    ancestor = above;
+  }
+  keys.delete('constructor');
+  return [...keys].filter((key) => step[key] !== undefined);
 }
 
 function isObject(value: unknown): boolean {

@@ -237,6 +237,39 @@ t.test(
         loose({ name: 'take', call: 'take' }),
         'saga payment_test: step take: call is a function, not string',
       ],
+      [
+        'a limit that is not a number',
+        loose({ name: 'take', call, timeoutMs: Number.NaN }),
+        'saga payment_test: step take: timeoutMs is 0 or more, not NaN',
+      ],
+      [
+        'a delay of less than nothing',
+        loose({ name: 'take', call, retryDelayMs: -1 }),
+        'saga payment_test: step take: retryDelayMs is 0 or more, not -1',
+      ],
+      [
+        'a sleep without an end',
+        loose({ name: 'nap', sleepMs: Number.POSITIVE_INFINITY }),
+        'saga payment_test: step nap: sleepMs is a finite number, not Infinity',
+      ],
+      [
+        'a class with a misspelt undo',
+        loose(
+          new (class {
+            name = 'take';
+            call = call;
+            undoo() {
+              return call();
+            }
+          })(),
+        ),
+        'saga payment_test: step take has undoo, and a step with call has none; it may have call, undo, timeoutMs, attemptsMax, retryDelayMs, name, when, pivot, optional',
+      ],
+      [
+        'an inherited time that is none',
+        loose(Object.create({ name: 'take', call, timeoutMs: '5s' }, {})),
+        'saga payment_test: step take: timeoutMs is a number, not string',
+      ],
       ['a step without a name', loose({ call }), 'saga payment_test: steps[0] has a name'],
       ['a step that is none', loose(null), 'saga payment_test: steps[0] is an object'],
       [
@@ -255,13 +288,60 @@ t.test('what is left undefined is not there', async (t) => {
   const call = () => ({ kind: 'account', id: 'a', command: 'x', payload: {} });
   const { plan } = compileSaga(loose({ name: 'take', call, undo: undefined, timeoutMs: undefined }));
   t.match(plan.steps, [{ kind: 'command', undo: undefined, timeoutMs: 30_000 }]);
+  const activity = () => ({ type: 'activity', port: 'p', activity: 'a', input: {} });
+  const nothing = {
+    call: undefined,
+    saga: undefined,
+    signal: undefined,
+    each: undefined,
+    unheardOf: undefined,
+  };
+  const { plan: mixed } = compileSaga(
+    loose(
+      { name: 'look', parallel: undefined, ...nothing, activity },
+      { name: 'nap', undo: undefined, ...nothing, sleepMs: 5 },
+      {
+        ...{ name: 'all', when: undefined, undo: undefined, pivot: undefined },
+        parallel: [{ name: 'wait', ...nothing, sleepMs: undefined, signal: 'go' }],
+      },
+      { name: 'every', ...nothing, each: () => [1], step: { call: undefined, activity } },
+    ),
+  );
+  t.match(mixed.steps, [
+    { kind: 'activity', order: activity },
+    { kind: 'sleep', signal: '' },
+    { kind: 'signal', signal: 'go', sleepMs: undefined },
+    { kind: 'activity', order: activity, items: Function },
+  ]);
+  t.throws(() => compileSaga(loose({ name: 'nap', sleepMs: undefined })), {
+    message: /step nap is nothing that a saga does, for it has a name only/,
+  });
+});
+
+t.test('a step may be an object of a class, and have no limit of its own', async (t) => {
+  class Take {
+    name = 'take';
+    timeoutMs = Number.POSITIVE_INFINITY;
+    call() {
+      return { kind: 'account', id: 'a', command: 'x', payload: {} };
+    }
+  }
+  class TakeBack extends Take {
+    undo() {
+      return this.call();
+    }
+  }
+  const { plan } = compileSaga(loose(new TakeBack()));
+  t.match(plan.steps, [{ kind: 'command', undo: Function, timeoutMs: Number.POSITIVE_INFINITY }]);
 });
 
 t.test('an earlier version of a definition is looked at as well', async (t) => {
   const earlier = { ...loose({ name: 'nap', sleep: 5 }), version: 1 };
   // Forgets the type of the input, as a module does.
   const definition = { ...transfer, version: 2, versions: [earlier] } as unknown as SagaDefinition;
-  t.throws(() => compileSaga(definition), { message: /step nap is nothing/ });
+  t.throws(() => compileSaga(definition), {
+    message: /^saga payment_test version 1: step nap is nothing/,
+  });
 });
 
 t.test(

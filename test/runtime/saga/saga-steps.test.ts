@@ -319,6 +319,25 @@ t.test('a sleep lasts as long as it says, across its own firings, and never less
   t.same(tagsOf(world), ['after']);
 });
 
+t.test('a sleep and a signal are taken back by their undo', async (t) => {
+  const { undo } = undoable('it');
+  if (undo === undefined) throw new Error('it can be taken back');
+  const world = started([
+    { name: 'nap', sleepMs: 10_000, undo },
+    { name: 'word', signal: 'go', undo },
+    plain('no'),
+  ]);
+  world.wait();
+  world.tell('signal', { signal: 'go', payload: null }, runtimeCaller);
+  t.same(tagsOf(world), ['no']);
+  world.refuse('no');
+  t.same(tagsOf(world), ['undo:word']);
+  world.reply('undo:word');
+  t.same(tagsOf(world), ['undo:nap']);
+  world.reply('undo:nap');
+  t.equal(world.state, 'compensated');
+});
+
 t.test('a delay that is no number fails its step, and the timer has a time', async (t) => {
   for (const sleepMs of [Number.NaN, Number.POSITIVE_INFINITY, undefined as never]) {
     const world = started([undoable('first'), { name: 'nap', sleepMs: () => sleepMs }]);
