@@ -22,6 +22,15 @@ export function partitionsWhenCreated(shards: ShardCount): number {
   return Math.max(most, Math.min(partitionsMax, partitionsPerShard * most));
 }
 
+/** Rejects with the error, and where the store has another count than was asked for, with the option that fits it. */
+export function naming(option: string): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof StoreFailure) || error.storedPartitions === undefined) throw error;
+    const advice = `start with ${option} ${error.storedPartitions}`;
+    throw new StoreFailure(error.code, `${error.message}; ${advice}`, { cause: error });
+  };
+}
+
 /** Throws `store-incompatible` when exactly more shards than partitions are asked for. */
 export function shardsOver(partitionCount: number, shards: ShardCount): number {
   if (typeof shards !== 'number') return Math.min(shards.atMost, partitionCount);

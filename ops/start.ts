@@ -25,6 +25,7 @@ import { countOpenSagas } from './open-sagas.js';
 import { type OpenedSystem, openSystem } from './open-system.js';
 import { loadProviders } from './providers/providers.js';
 import type { Config } from './settings.js';
+import { naming } from './shard-count.js';
 import { loadFingerprintSecret, loadSigningKey } from './signing-key.js';
 import { orRefuse, patiently, refusalOr } from './start-refusal.js';
 import { archiveDirectoryOf, redisOptionsOf, storeKind, storeUrlOf } from './store-options.js';
@@ -66,7 +67,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       ...{ modules, moduleUrl, storeUrl, partitions, durability, shards, memoryBudgetBytes },
       ...{ directory: config.dataDirectory, redis: redisOptionsOf(config), archive: archiveOf(config) },
       ...{ clock, random, report, onFatal },
-    }),
+    }).catch(naming('--partitions')),
   );
   const opened: OpenedSystem = {
     ...system,

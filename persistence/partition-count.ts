@@ -19,12 +19,18 @@ export function agreedPartitionCount(
   place: string,
 ): number {
   const count = typeof asked === 'number' ? asked : (stored ?? asked.whenCreated);
-  if (!Number.isInteger(count) || count < 1 || count > partitionCountMax)
+  if (!isPartitionCount(count))
     throw new RangeError(`a store has 1–${partitionCountMax} partitions, not ${count}`);
   if (stored !== undefined && stored !== count)
     throw new StoreFailure(
       'store-incompatible',
-      `${place} was created with ${stored} partitions, not ${count}; start with --partitions ${stored}`,
+      `${place} was created with ${stored} partitions, not ${count}; the count is fixed`,
+      { storedPartitions: stored },
     );
   return count;
+}
+
+/** A store whose own document says anything else is damaged. */
+export function isPartitionCount(count: number): boolean {
+  return Number.isInteger(count) && count >= 1 && count <= partitionCountMax;
 }

@@ -21,9 +21,16 @@ export type StoreFailureCode =
 
 export class StoreFailure extends Error {
   readonly code: StoreFailureCode;
+  /** What the store has, where another count was asked for: whoever asked knows how that is put right. */
+  readonly storedPartitions: number | undefined;
 
-  constructor(code: StoreFailureCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: StoreFailureCode,
+    message: string,
+    options: ErrorOptions & { readonly storedPartitions?: number } = {},
+  ) {
     super(message, options);
     this.code = code;
+    this.storedPartitions = options.storedPartitions;
   }
 }

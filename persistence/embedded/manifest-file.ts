@@ -5,6 +5,7 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { errorCode } from '../../actors/model/error-code.js';
+import { isPartitionCount } from '../partition-count.js';
 import { StoreFailure } from '../store-failure.js';
 
 export const embeddedFormat = 3;
@@ -78,5 +79,6 @@ function decodeManifest(directory: string, text: string): StoreManifest {
   const { format, partitionCount, createdAt } = value;
   if (typeof format !== 'number' || typeof partitionCount !== 'number' || typeof createdAt !== 'string')
     throw damaged;
+  if (!isPartitionCount(partitionCount)) throw damaged;
   return { format, partitionCount, createdAt };
 }

@@ -2,7 +2,7 @@
  * What a prefix holds besides partitions: the document that says how the store was created.
  */
 import { randomUUID } from 'node:crypto';
-import { agreedPartitionCount, type PartitionCount } from '../partition-count.js';
+import { agreedPartitionCount, isPartitionCount, type PartitionCount } from '../partition-count.js';
 import { StoreFailure } from '../store-failure.js';
 import { functions } from './function-library.js';
 import type { RedisKeys } from './keys.js';
@@ -48,13 +48,17 @@ export async function openPlace(parts: {
     await send('FCALL', [functions.create, '1', keys.store, ...Object.entries(created).flat().map(String)]);
     place = await findPlace(send, keys, prefix);
   }
+  if (place === undefined && parts.mayCreate) throw incomplete(keys);
   if (place === undefined)
     throw new StoreFailure('store-incompatible', `${shown} holds no store; open it with the lock first`);
   agreedPartitionCount(asked, place.partitionCount, shown);
   return place;
 }
 
-/** Undefined where there is no store. Throws `store-incompatible` for one that another version of the program made. */
+/**
+ * Undefined where there is no store. Throws `store-incompatible` for one that another version of the program made, and for a
+ * document that is damaged: nobody who creates a store leaves one.
+ */
 export async function findPlace(
   send: SendCommand,
   keys: RedisKeys,
@@ -62,11 +66,23 @@ export async function findPlace(
 ): Promise<StorePlace | undefined> {
   const fields = (await send('HMGET', [keys.store, 'format', 'partitions', 'id'])) as (Buffer | null)[];
   const [format, partitions, id] = fields.map((field) => field?.toString());
-  if (format === undefined || partitions === undefined || id === undefined) return undefined;
-  if (Number(format) !== redisFormat)
+  if (format === undefined && partitions === undefined && id === undefined) return undefined;
+  if (format !== undefined && Number(format) !== redisFormat)
     throw new StoreFailure(
       'store-incompatible',
       `prefix "${prefix}" has format ${format}; this version reads format ${redisFormat}`,
     );
-  return { id, partitionCount: Number(partitions) };
+  if (format === undefined || partitions === undefined || id === undefined) throw incomplete(keys);
+  const partitionCount = Number(partitions);
+  if (!isPartitionCount(partitionCount))
+    throw new StoreFailure(
+      'store-incompatible',
+      `${keys.store} is damaged: its partitions are no number of them`,
+    );
+  return { id, partitionCount };
+}
+
+function incomplete({ store }: RedisKeys): StoreFailure {
+  const detail = `${store} is incomplete: it says how the store was created, and lacks format, partitions or id`;
+  return new StoreFailure('store-incompatible', detail);
 }

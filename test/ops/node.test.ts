@@ -114,7 +114,10 @@ t.test(
     const server = await startServer(t, { args: ['--app', app, '--shards', '1'] });
     await server.stop();
     const other = await attempt(t, server.dataDirectory, '--app', app, '--partitions', '16');
-    t.match(other, { code: 2, stderr: /created with 8 partitions, not 16; start with --partitions 8/ });
+    t.match(other, {
+      code: 2,
+      stderr: /created with 8 partitions, not 16; the count is fixed; start with --partitions 8/,
+    });
     const many = await attempt(t, server.dataDirectory, '--app', app, '--shards', '9');
     t.match(many, { code: 2, stderr: /9 shards are more than the 8 partitions of the store/ });
   },

@@ -146,6 +146,14 @@ t.test('a store is opened only with the partition count and format it was made w
     code: 'store-incompatible',
     message: /store format 4/,
   });
+  for (const count of ['0', '1.5', '1e999'])
+    for (const asked of [2, { whenCreated: 2 }]) {
+      writeFileSync(manifest, `{"format": 3, "partitionCount": ${count}, "createdAt": ""}`);
+      await t.rejects(openEmbeddedStore({ directory, partitionCount: asked, clock, freeBytesMin }), {
+        code: 'store-incompatible',
+        message: /manifest.json is no manifest of a store/,
+      });
+    }
   writeFileSync(manifest, '{');
   await t.rejects(openEmbeddedStore({ directory, partitionCount, clock, freeBytesMin }), {
     code: 'store-incompatible',

@@ -69,4 +69,29 @@ redisSuite('the place of a store', (server) => {
       await second.close();
     },
   );
+
+  void t.test('a document that is incomplete or damaged is refused as what it is', async (t) => {
+    const { url, freshPrefix, clear } = await server();
+    const prefix = freshPrefix();
+    t.teardown(() => clear(prefix));
+    const damages: readonly (readonly [Record<string, string>, RegExp])[] = [
+      [{ format: '3' }, /:store is incomplete: .* lacks format, partitions or id$/],
+      [{ format: '3', partitions: '4' }, /:store is incomplete/],
+      [{ created_at: 'then' }, /:store is incomplete/],
+      [{ format: '3', partitions: 'four', id: 'x' }, /:store is damaged: its partitions/],
+      [{ format: '3', partitions: '0', id: 'x' }, /:store is damaged: its partitions/],
+      [{ format: '2' }, /has format 2/],
+    ];
+    for (const [fields, message] of damages)
+      for (const partitionCount of [4, { whenCreated: 4 }]) {
+        await withClient(url, async (client) => {
+          await client.del(`${prefix}:store`);
+          await client.hset(`${prefix}:store`, fields);
+        });
+        await t.rejects(openRedisStore({ url, prefix, partitionCount, clock: machineClock }), {
+          code: 'store-incompatible',
+          message,
+        });
+      }
+  });
 });
