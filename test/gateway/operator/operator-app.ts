@@ -29,6 +29,8 @@ export const journey = defineSaga({
       name: 'second',
       call: ({ sagaId, input }) =>
         send(counterContract, 'leg-2', 'receive', { from: sagaId, sequence: input.second }),
+      // As plain JavaScript may leave it: there is none.
+      ...({ undo: undefined } as object),
     },
   ],
 });

@@ -69,6 +69,9 @@ t.test('running ones come oldest first, from memory and from the table, with age
 });
 
 t.test('one saga shows its timeline and what can be undone', async (t) => {
+  const done = await first.ask('GET', '/api/v1/sagas/done');
+  t.match(done.body, { state: 'completed', step_results: { length: 2 } });
+  t.same(done.body.compensation_steps, ['first'], 'an undo that is undefined is none');
   const { body } = await first.ask('GET', '/api/v1/sagas/undone');
   t.match(body, {
     saga_id: 'undone',
