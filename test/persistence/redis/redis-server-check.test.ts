@@ -188,7 +188,9 @@ if (hasRedis('real servers that are refused')) {
         code: 'store-locked',
         message: new RegExp(`process ${process.pid} `),
       });
-      await t.rejects(open(t, redis, { lock: false, partitionCount: 3 }), { message: /created with 2 partitions, not 3/ });
+      await t.rejects(open(t, redis, { lock: false, partitionCount: 3 }), {
+        message: /created with 2 partitions, not 3/,
+      });
       await open(t, redis, { prefix: 'beside' });
       await store.close();
       await withClient(redis.url, (client) =>
