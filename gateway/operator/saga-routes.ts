@@ -7,10 +7,16 @@ import type { HistoryReply } from '../../actors/model/call.js';
 import { type Rejection, reject } from '../../actors/model/message.js';
 import { limitOf } from '../../actors/model/page-query.js';
 import type { RouteAnswer, RouteRequest } from '../../actors/model/route.js';
-import { isFinal, type SagaState, type SagaVerb, sagaVerbs } from '../../actors/model/saga.js';
-import type { SagaStep } from '../../actors/model/saga-step.js';
+import {
+  isFinal,
+  type SagaDefinition,
+  type SagaState,
+  type SagaVerb,
+  sagaVerbs,
+} from '../../actors/model/saga.js';
 import type { SagaLine, SagaName } from '../../runtime/operator/saga-operations.js';
 import { contractOf } from '../../runtime/saga/saga-contract.js';
+import { planSaga } from '../../runtime/saga/saga-plan.js';
 import { sagaTimeline, type TimelineStep } from '../../runtime/saga/saga-timeline.js';
 import type { Refused } from '../own-route.js';
 import {
@@ -182,7 +188,8 @@ async function detail(parts: OperatorParts, line: SagaLine, request: RouteReques
   const current = isOver
     ? undefined
     : { step: summary.step, isCompensating: summary.state === 'compensating' };
-  const undoable = undoableSteps(definitionOf(parts, kind)?.steps ?? []);
+  const definition = definitionOf(parts, kind);
+  const undoable = definition === undefined ? new Set<string>() : undoableSteps(definition);
   return {
     ...lineJson(line),
     definition_name: status.definition_name,
@@ -200,18 +207,8 @@ async function detail(parts: OperatorParts, line: SagaLine, request: RouteReques
 }
 
 /** Names of the steps that can be taken back, those in groups with them. */
-function undoableSteps(steps: readonly SagaStep[]): ReadonlySet<string> {
-  const names = new Set<string>();
-  for (const step of steps) {
-    // A key whose value is undefined is not there.
-    if ('parallel' in step && step.parallel !== undefined) {
-      for (const name of undoableSteps(step.parallel)) names.add(name);
-    } else {
-      const body = 'each' in step && step.each !== undefined ? step.step : step;
-      if ('undo' in body && body.undo !== undefined) names.add(step.name);
-    }
-  }
-  return names;
+function undoableSteps(definition: SagaDefinition): ReadonlySet<string> {
+  return new Set(planSaga(definition).steps.flatMap(({ name, undo }) => (undo === undefined ? [] : [name])));
 }
 
 function definitionOf({ modules }: OperatorParts, kind: string) {
