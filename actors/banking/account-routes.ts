@@ -4,7 +4,7 @@
  */
 import { isClientChosenId } from '../model/address.js';
 import type { HistoryCall, HistoryReply, QueryCall } from '../model/call.js';
-import { type CommandInput, type CommandName, send } from '../model/contract.js';
+import { type CommandInput, type CommandName, type Contract, send } from '../model/contract.js';
 import { type Rejection, reject } from '../model/message.js';
 import {
   limitOf,
@@ -28,6 +28,8 @@ import {
   MovementInput,
   OpenInput,
 } from './account-contract.js';
+import { noticePage } from './notice-page.js';
+import { notificationContract } from './notification-contract.js';
 import { statementPage } from './statement.js';
 
 const accounts = '/api/v1/accounts';
@@ -121,8 +123,19 @@ export const accountRoutes: readonly Route[] = [
     query: ['cursor', 'limit'],
     summary: 'Movements of money, newest first',
     rejections: pageRejections,
-    plan: ({ params, query }) => history(params, 'backward', pageBackOf(query)),
+    plan: ({ params, query }) => history(accountContract, params, 'backward', pageBackOf(query)),
     answer: (reply) => ({ status: 200, body: statementPage(reply) }),
+  }),
+
+  defineRoute<undefined, HistoryReply>({
+    method: 'GET',
+    path: `${oneAccount}/notices`,
+    access: anyone,
+    query: ['cursor', 'limit'],
+    summary: 'Notices of transfers and what became of their delivery, newest first',
+    rejections: pageRejections,
+    plan: ({ params, query }) => history(notificationContract, params, 'backward', pageBackOf(query)),
+    answer: (reply) => ({ status: 200, body: noticePage(reply) }),
   }),
 
   defineRoute<undefined, HistoryReply>({
@@ -133,7 +146,7 @@ export const accountRoutes: readonly Route[] = [
     isFollowed: true,
     summary: 'Events of an account, oldest first',
     rejections: pageRejections,
-    plan: ({ params, query }) => history(params, 'forward', versionRangeOf(query)),
+    plan: ({ params, query }) => history(accountContract, params, 'forward', versionRangeOf(query)),
     answer: (reply, { query }) => ({ status: 200, body: eventPageJson(reply, query) }),
   }),
 ];
@@ -186,14 +199,16 @@ function bare(name: 'unfreeze' | 'close', access: readonly string[], summary: st
   });
 }
 
+/** Of the account itself, or of what bears its id. */
 function history(
+  { kind }: Contract,
   params: Readonly<Record<string, string>>,
   direction: 'forward' | 'backward',
   page: HistoryPage | PageRejection,
 ) {
   if ('type' in page) return page;
-  const account = accountOf(params);
-  return { type: 'history', ...account, guard: authorised(account.id), direction, ...page } as const;
+  const { id } = accountOf(params);
+  return { type: 'history', kind, id, guard: authorised(id), direction, ...page } as const;
 }
 
 type HistoryPage = Pick<HistoryCall, 'limit' | 'fromVersion'>;

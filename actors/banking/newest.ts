@@ -1,5 +1,5 @@
 /**
- * Lists of the newest few of something that comes again and again: the notices of an account, the holds it saw end.
+ * Lists of the newest few of something that comes again and again: the holds that an account saw end.
  *
  * They are changed in place, and never have room to spare: `push` makes room for sixteen more, and thousands of actors keep
  * such a list.

@@ -47,7 +47,7 @@ export function transactionOf(event: RecordedEvent): Transaction | undefined {
       const data = event.data as Data<'AccountOpened'>;
       const { initial_balance: amount, currency } = data;
       if (isZero(amount)) return undefined;
-      const balance_after = shown(amount, currency);
+      const balance_after = shownAmount(amount, currency);
       return line(event, event.eventId, 'opening', { amount, currency, balance_after, description: '' });
     }
     case 'MoneyDeposited': {
@@ -85,7 +85,7 @@ function line(event: RecordedEvent, id: string, type: TransactionType, moved: Mo
   return {
     transaction_id: id,
     type,
-    amount: shown(moved.amount, moved.currency),
+    amount: shownAmount(moved.amount, moved.currency),
     currency: moved.currency,
     balance_after: moved.balance_after,
     description: moved.description,
@@ -99,7 +99,7 @@ function isZero(amount: string): boolean {
 }
 
 /** The recorded text with the currency's full decimals (decision D8). */
-function shown(amount: string, currency: string): string {
+export function shownAmount(amount: string, currency: string): string {
   const minor = parseAmount(amount, currency);
   return typeof minor === 'bigint' ? formatAmount(minor, currency) : amount;
 }

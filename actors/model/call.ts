@@ -46,7 +46,7 @@ export interface QueryCall extends Address {
 /** The actor's events. Reply: `HistoryReply`. */
 export interface HistoryCall extends Address {
   readonly type: 'history';
-  /** Ownership check by the actor itself: this query must not be rejected. */
+  /** Ownership check by the actor itself or by one that bears its id: this query must not be rejected. */
   readonly guard?: Guard;
   /** `forward` from just after `fromVersion` (0 = the first), or `backward` from just below it (absent = the newest). */
   readonly direction: 'forward' | 'backward';

@@ -83,7 +83,7 @@ t.test('one key towards accounts that the body names makes as many commands', as
 
 t.test('the account of somebody else is as good as absent', async (t) => {
   const bob = { authorization: await fixture.token('bob') };
-  for (const path of ['', '/transactions', '/events']) {
+  for (const path of ['', '/transactions', '/notices', '/events']) {
     const answer = await fixture.json('GET', `/api/v1/accounts/a1${path}`, undefined, bob);
     t.equal(`${answer.status} ${problemCode(answer)}`, '404 not-found', path);
   }

@@ -59,6 +59,7 @@ t.test('the bank serves exactly these routes', async (t) => {
       'POST /api/v1/accounts/{account_id}/close',
       'PUT /api/v1/accounts/{account_id}/credit-limit',
       'GET /api/v1/accounts/{account_id}/transactions',
+      'GET /api/v1/accounts/{account_id}/notices',
       'GET /api/v1/accounts/{account_id}/events',
       'POST /api/v1/transfers',
       'GET /api/v1/transfers/{transfer_id}',
@@ -209,6 +210,21 @@ t.test('transactions walk the history backwards behind the ownership check', asy
   });
 });
 
+t.test(
+  'notices walk the history of their actor backwards behind the ownership check of the account',
+  async (t) => {
+    t.same(plan('GET', `${oneAccount}/notices`, { query: { cursor: '7', limit: '10' } }), {
+      type: 'history',
+      kind: 'notification',
+      id: 'acc-1',
+      guard: { kind: 'account', id: 'acc-1', query: 'authorise', payload: {} },
+      direction: 'backward',
+      fromVersion: 7,
+      limit: 10,
+    });
+  },
+);
+
 t.test('events walk the history forwards behind the ownership check', async (t) => {
   const query = { after_version: '3', limit: '10' };
   t.same(plan('GET', `${oneAccount}/events`, { query }), {
@@ -223,14 +239,16 @@ t.test('events walk the history forwards behind the ownership check', async (t) 
 });
 
 t.test('a cursor that was not given out is refused', async (t) => {
-  const transactions = plan('GET', `${oneAccount}/transactions`, { query: { cursor: 'x' } });
-  t.hasStrict(transactions, { type: 'rejection', code: 'cursor-invalid' });
+  for (const path of [`${oneAccount}/transactions`, `${oneAccount}/notices`]) {
+    const page = plan('GET', path, { query: { cursor: 'x' } });
+    t.hasStrict(page, { type: 'rejection', code: 'cursor-invalid' }, path);
+  }
   const events = plan('GET', `${oneAccount}/events`, { query: { after_version: '-1' } });
   t.hasStrict(events, { type: 'rejection', code: 'cursor-invalid' });
 });
 
 t.test('row 38 of bad input: a limit is 1 to 1,000', async (t) => {
-  for (const path of [`${oneAccount}/transactions`, `${oneAccount}/events`]) {
+  for (const path of ['transactions', 'notices', 'events'].map((name) => `${oneAccount}/${name}`)) {
     for (const limit of ['-1', '0', '1000000000', 'abc', '1001', '']) {
       const refused = plan('GET', path, { query: { limit } });
       t.hasStrict(refused, { type: 'rejection', code: 'limit-out-of-range' }, limit);
