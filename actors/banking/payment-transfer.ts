@@ -5,7 +5,7 @@
  *     risk      the sender's risk record                                 nothing to take back
  *     credit    the receiver; pivot: money has arrived, no way back
  *     capture   the hold becomes a withdrawal; never refused for a hold that stands
- *     notify    a notice for the sender; its refusal changes nothing
+ *     notify    a notice for the sender, told: nobody waits for it, its refusal changes nothing
  *
  * Row 77 names "validate balance" and "reserve funds" apart: one command does both, because a balance checked before it
  * is held may be gone. "Execute" and "update both accounts" are credit and capture. The notice goes to the sender, whose
@@ -84,8 +84,7 @@ export const paymentTransfer = defineSaga({
     },
     {
       name: 'notify',
-      optional: true,
-      call: ({ sagaId, input }) =>
+      tell: ({ sagaId, input }) =>
         send(notificationContract, input.sender_account_id, 'notify', {
           transfer_id: sagaId,
           template: 'transfer_completed',

@@ -2,11 +2,12 @@
  * The steps of a saga: what they do, how each is taken back, and how they are put together.
  *
  *     { name, call }            a command of an actor
+ *     { name, tell }            one whose answer nobody waits for
  *     { name, activity }        a call to the world outside, through a port
  *     { name, saga }            another saga, until it has ended
  *     { name, signal }          waits for a signal
  *     { name, sleepMs }         lets time pass
- *     { name, each, step }      one of the first three for every item of a list
+ *     { name, each, step }      a command, an activity or a saga for every item of a list
  *     { name, parallel }        several of all these at once
  *
  * Any of them but a group may carry `when`: the step is passed over where it answers false. A branch that needs steps of its own in
@@ -71,6 +72,15 @@ export interface CommandStep<Context> extends Named<Context>, Attempts {
   readonly timeoutMs?: number;
 }
 
+/**
+ * Over once it is durable that its command is on the way, which then arrives exactly once; its result is null. A refusal changes
+ * nothing for the saga: the command becomes a dead letter, for a person. What must be taken back again is a `call`.
+ */
+export interface TellStep<Context> extends Omit<Named<Context>, 'optional'> {
+  /** Made with `send`. At most `tellsMax` such steps in a saga: all of them may stand in one decision. */
+  readonly tell: (saga: Context) => MessageOrder;
+}
+
 export interface ActivityStep<Context> extends Named<Context>, Attempts {
   /** Made with `perform`. Done once it is durable that the saga has come to it, and again after a crash. */
   readonly activity: (saga: Context) => ActivityOrder;
@@ -120,6 +130,7 @@ export interface ForEachStep<Input, Item, Results = SagaResults>
 /** A step that can stand in a group. */
 export type SingleStep<Input, Results = SagaResults> =
   | CommandStep<SagaContext<Input, Results>>
+  | TellStep<SagaContext<Input, Results>>
   | ActivityStep<SagaContext<Input, Results>>
   | ChildStep<SagaContext<Input, Results>>
   | SignalStep<SagaContext<Input, Results>>

@@ -104,6 +104,12 @@ export interface StepList<Input, Results> {
     signal: string,
     options?: { readonly timeoutMs?: number },
   ): StepList<Input, With<Results, N, unknown>>;
+  /** A command whose answer nobody waits for. */
+  tell(
+    name: string,
+    tell: (saga: SagaContext<Input, Results>) => MessageOrder,
+    options?: { readonly when?: (saga: SagaContext<Input, Results>) => boolean },
+  ): StepList<Input, Results>;
   sleep(
     name: string,
     sleepMs: number | ((saga: SagaContext<Input, Results>) => number),
@@ -129,6 +135,7 @@ function listOf(steps: readonly Loose[]): object {
     parallel: (name: string, group: (group: object) => { readonly steps: unknown }) =>
       add({ name, parallel: group(listOf([])).steps }),
     signal: (name: string, signal: string, options: Loose = {}) => add({ ...options, name, signal }),
+    tell: (name: string, tell: unknown, options: Loose = {}) => add({ ...options, name, tell }),
     sleep: (name: string, sleepMs: unknown) => add({ name, sleepMs }),
   };
 }

@@ -21,8 +21,8 @@ export function pastBounds(
   messageCount: number,
 ): Cause | undefined {
   const { name, kind, concurrencyMax } = step;
-  const orderCount =
-    kind === 'command' || kind === 'child' ? Math.min(items?.length ?? 1, concurrencyMax) : 0;
+  const isMessage = kind === 'command' || kind === 'child' || kind === 'tell';
+  const orderCount = isMessage ? Math.min(items?.length ?? 1, concurrencyMax) : 0;
   if (messageCount + orderCount > messagesAtOnceMax) {
     return tooLarge(`step ${name} would send more than ${messagesAtOnceMax} messages at once`);
   }

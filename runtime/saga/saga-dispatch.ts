@@ -4,6 +4,7 @@
  *
  *     task            do                      undo                     settle (the saga turns back)
  *     command         its message             undo's message           –
+ *     tell            its message, and done   –                        –
  *     activity        its activity            undo's activity/message  –
  *     another saga    startChild              undo's message           cancelChild
  *     signal          done if it has come     –                        –
@@ -16,7 +17,16 @@ import type { ChildOrder } from '../../actors/model/saga-step.js';
 import type { SagaEvent } from './saga-contract.js';
 import { type Cause, notSent, type TaskFailure, threw } from './saga-failure.js';
 import type { SagaInstance } from './saga-instance.js';
-import { contextOf, isActivity, isChild, isFailure, ordered, tagged, undone } from './saga-order.js';
+import {
+  contextOf,
+  isActivity,
+  isChild,
+  isFailure,
+  ordered,
+  tagged,
+  undone,
+  untagged,
+} from './saga-order.js';
 import type { PlannedStep, SagaPlan } from './saga-plan.js';
 import { pathOf, stepOf, type Task } from './saga-task.js';
 import { wakeTimer } from './saga-timing.js';
@@ -64,6 +74,9 @@ export function dispatch(to: Dispatch, { task, what }: Begun): void {
     return;
   } else if (isActivity(order)) {
     to.activities.push(performOrder(to, step, order, path, 'do'));
+  } else if (step.kind === 'tell') {
+    to.messages.push(untagged(order));
+    to.emit({ type: 'StepCompleted', data: { step: path, result: null } });
   } else {
     to.messages.push(tagged(order, path));
   }

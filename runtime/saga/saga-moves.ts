@@ -16,6 +16,10 @@
  *     reply of an undo               next undo of its stage, next lower stage, or the end
  *     failure, refusal of an undo    retry, then recorded and on
  *     any other answer               nothing: it came too late
+ *     any answer of a step that is   next orders: an older program, where it was a call, had
+ *       told, or none in time        left it waiting
+ *
+ * A step that is told is done in the decision that comes to it.
  *
  * An optional step that is given up, for whatever reason, is passed over. In a parallel group past the pivot one that is
  * given up waits until the others are over. Nearly every answer is that of a step in a plain sequence: `#fastAnswer`
@@ -39,7 +43,16 @@ import {
   undoFailed,
 } from './saga-failure.js';
 import { currentStep, initialInstance, inputOf, isOpen, type SagaInstance, taskAt } from './saga-instance.js';
-import { isActivity, isChild, isFailure, ordered, StepContext, tagged } from './saga-order.js';
+import {
+  type Completed,
+  isActivity,
+  isChild,
+  isFailure,
+  ordered,
+  StepContext,
+  tagged,
+  untagged,
+} from './saga-order.js';
 import type { PlannedStep, SagaPlan } from './saga-plan.js';
 import { type OnBegun, pathOf, stepOf, type Task } from './saga-task.js';
 import { dueAt, mayTurnBack, mustRearm, waitEndsAt } from './saga-timing.js';
@@ -138,8 +151,9 @@ export class SagaMoves {
     const task = draft.instance.tasks[instance.tasks.indexOf(found)] as Task;
     if (answer.type === 'reply') {
       if (isUndo) draft.emit({ type: 'StepCompensated', data: { step: path } });
-      else draft.emit({ type: 'StepCompleted', data: { step: path, result: answer.reply ?? null } });
+      else draft.emit(completed(path, answer.reply ?? null));
     } else if (isUndo) draft.undoFailed(task, answer);
+    else if (step.kind === 'tell' && !isSecond) draft.emit(completed(path, null));
     else draft.failed(task, answer);
     return draft.follow();
   }
@@ -169,13 +183,15 @@ export class SagaMoves {
     const step = stepOf(draft.plan, task);
     const path = pathOf(step, task);
     const isForward = draft.instance.state === 'running';
-    if (failure !== undefined && (task.waiting === 'retry' || task.waiting === 'sleep')) {
+    const isOver =
+      task.waiting === 'sleep' || (step.kind === 'tell' && task.waiting === 'answer' && isForward);
+    if (failure !== undefined && (task.waiting === 'retry' || isOver)) {
       if (isForward) draft.failed(task, notSent(failure));
       else draft.undoFailed(task, failure);
     } else if (task.waiting === 'retry') {
       draft.emit({ type: isForward ? 'StepRetried' : 'UndoRetried', data: { step: path } });
-    } else if (task.waiting === 'sleep') {
-      draft.emit({ type: 'StepCompleted', data: { step: path, result: null } });
+    } else if (isOver) {
+      draft.emit(completed(path, null));
     } else if (task.waiting === 'signal') {
       draft.failed(task, { type: 'failure', ...unanswered(path), isUnsure: false });
     } else if (isForward) this.#stepUnanswered(draft, task, step, path);
@@ -203,8 +219,8 @@ export class SagaMoves {
   }
 
   /**
-   * The reply of a step in a plain sequence, with a plain step after it or the end: what a draft would write, without
-   * one. Undefined: it takes a draft.
+   * The reply of a step in a plain sequence, with a plain command after it or the end, behind whatever is told on the way
+   * there: what a draft would write, without one. Undefined: it takes a draft.
    */
   #fastAnswer(
     instance: SagaInstance,
@@ -216,25 +232,33 @@ export class SagaMoves {
     const { stage } = instance;
     if (instance.state !== 'running' || task.item >= 0 || plan.stages[stage]?.isPlain !== true)
       return undefined;
-    const { name } = stepOf(plan, task);
-    const fresh = { step: name, result: reply ?? null };
-    const completed: SagaEvent = { type: 'StepCompleted', data: fresh };
-    const entered = plan.stages[stage + 1];
-    if (entered === undefined) {
-      if (instance.parent !== undefined) return undefined;
-      const closing = closingOf(plan, new StepContext(instance, ctx, fresh));
-      if (closing === undefined) return undefined;
-      const events: SagaEvent[] = [completed, { type: 'SagaCompleted', data: { step: name } }, ...closing];
-      return { events, messages: none, activities: none, armedAt: undefined };
+    let { name } = stepOf(plan, task);
+    const events = [completed(name, reply ?? null)];
+    const context = new StepContext(instance, ctx, events);
+    let messages: readonly MessageOrder[] = none;
+    let { armedAt } = instance;
+    for (let entering = stage + 1; ; entering++) {
+      const entered = plan.stages[entering];
+      if (entered === undefined) {
+        const closing = instance.parent === undefined ? closingOf(plan, context) : undefined;
+        if (closing === undefined) return undefined;
+        const all: SagaEvent[] = [...events, { type: 'SagaCompleted', data: { step: name } }, ...closing];
+        return { events: all, messages, activities: none, armedAt: undefined };
+      }
+      const next = plan.steps[entered.first] as PlannedStep;
+      const isTold = next.kind === 'tell';
+      if (!entered.isPlain || !(isTold || next.kind === 'command')) return undefined;
+      const order = ordered(next, context);
+      if (isFailure(order) || isActivity(order) || isChild(order)) return undefined;
+      const due = ctx.now + next.timeoutMs;
+      const limit = entering < plan.pivot ? Math.min(due, instance.deadlineAt) : due;
+      if (mustRearm(armedAt, limit, ctx.now)) armedAt = limit;
+      const message = isTold ? untagged(order) : tagged(order, next.tag);
+      messages = messages.length === 0 ? [message] : [...messages, message];
+      if (!isTold) return { events, messages, activities: none, armedAt };
+      ({ name } = next);
+      events.push(completed(name, null));
     }
-    const next = plan.steps[entered.first] as PlannedStep;
-    if (!entered.isPlain || next.kind !== 'command') return undefined;
-    const order = ordered(next, new StepContext(instance, ctx, fresh));
-    if (isFailure(order) || isActivity(order) || isChild(order)) return undefined;
-    const due = ctx.now + next.timeoutMs;
-    const limit = stage + 1 < plan.pivot ? Math.min(due, instance.deadlineAt) : due;
-    const armedAt = mustRearm(instance.armedAt, limit, ctx.now) ? limit : instance.armedAt;
-    return { events: [completed], messages: [tagged(order, next.tag)], activities: none, armedAt };
   }
 }
 
@@ -249,6 +273,10 @@ function isAwaited({ state }: SagaInstance, { waiting }: Task, isUndo: boolean):
   if (isUndo) return state === 'compensating' && (waiting === 'answer' || waiting === 'outcome');
   if (state === 'compensating') return waiting === 'settling';
   return waiting === 'answer' || waiting === 'overdue' || waiting === 'outcome';
+}
+
+function completed(step: string, result: unknown): Completed {
+  return { type: 'StepCompleted', data: { step, result } };
 }
 
 /** The definition's own last events; undefined when they cannot be made. */

@@ -6,12 +6,16 @@ import type { ActivityOrder } from '../../actors/model/activity.js';
 import type { MessageOrder } from '../../actors/model/message.js';
 import type { ChildOrder } from '../../actors/model/saga-step.js';
 import { synchronous } from '../synchronous.js';
+import type { SagaEvent } from './saga-contract.js';
 import { type Cause, threw } from './saga-failure.js';
 import type { SagaInstance } from './saga-instance.js';
 import type { PlanContext, PlannedStep, StepOrder } from './saga-plan.js';
 import type { Task } from './saga-task.js';
 
-/** What a step function sees. The results of the step that is just being completed are added only if it looks. */
+export type Completed = Extract<SagaEvent, { readonly type: 'StepCompleted' }>;
+const none: readonly never[] = [];
+
+/** What a step function sees. The results of steps that are just being completed are added only if it looks. */
 export class StepContext implements PlanContext {
   readonly sagaId: string;
   readonly input: Readonly<Record<string, unknown>>;
@@ -20,12 +24,12 @@ export class StepContext implements PlanContext {
   readonly item: unknown;
   readonly index: number;
   readonly #instance: Pick<SagaInstance, 'results'>;
-  readonly #fresh: { readonly step: string; readonly result: unknown } | undefined;
+  readonly #fresh: readonly Completed[];
 
   constructor(
     instance: Pick<SagaInstance, 'input' | 'principal' | 'results'>,
     moment: { readonly id: string; readonly now: number },
-    fresh?: { readonly step: string; readonly result: unknown },
+    fresh: readonly Completed[] = none,
     item: unknown = undefined,
     index = -1,
   ) {
@@ -41,7 +45,10 @@ export class StepContext implements PlanContext {
 
   get results(): Readonly<Record<string, unknown>> {
     const { results } = this.#instance;
-    return this.#fresh === undefined ? results : { ...results, [this.#fresh.step]: this.#fresh.result };
+    if (this.#fresh.length === 0) return results;
+    const all = { ...results };
+    for (const { data } of this.#fresh) all[data.step] = data.result;
+    return all;
   }
 }
 
@@ -85,6 +92,11 @@ export function isActivity(order: StepOrder): order is ActivityOrder {
 
 export function isChild(order: StepOrder): order is ChildOrder {
   return 'type' in order && order.type === 'child';
+}
+
+/** A message that nobody waits for an answer to. */
+export function untagged({ kind, id, command, payload }: MessageOrder): MessageOrder {
+  return { kind, id, command, payload };
 }
 
 /** A message that asks for its outcome under `tag`. */

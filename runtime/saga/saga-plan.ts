@@ -23,13 +23,15 @@ export const concurrencyMaxDefault = 16;
 export const concurrencyMax = 32;
 /** Items of a for-each step: they stand in one event. */
 export const itemsMax = 256;
+/** Steps that are told in a row stand in one decision, which may send 64 messages, beside what the next step sends. */
+export const tellsMax = 32;
 /** More steps than this are a workflow, not a saga; snapshots and searches are linear in it. */
 export const stepsMax = 64;
 
 const stepNamePattern = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 const undoMark = 'undo:';
 
-export type StepKind = 'command' | 'activity' | 'child' | 'signal' | 'sleep';
+export type StepKind = 'command' | 'tell' | 'activity' | 'child' | 'signal' | 'sleep';
 export type StepOrder = MessageOrder | ActivityOrder | ChildOrder;
 /** What a step function is given: item and index only where there are items. */
 export type PlanContext = ItemContext<Readonly<Record<string, unknown>>, unknown>;
@@ -62,6 +64,7 @@ export interface PlannedStep {
 interface AnyStep {
   readonly name: string;
   readonly call?: PlannedStep['order'];
+  readonly tell?: PlannedStep['order'];
   readonly activity?: PlannedStep['order'];
   readonly saga?: PlannedStep['order'];
   readonly signal?: string;
@@ -142,6 +145,8 @@ export function planSaga(definition: SagaDefinition, shown: string = definition.
     stages.push({ first, count: members.length, isPlain });
   }
   demand(steps.length > 0 && steps.length <= stepsMax, `has between 1 and ${stepsMax} steps`);
+  const tellCount = steps.filter((step) => step.kind === 'tell').length;
+  demand(tellCount <= tellsMax, `has at most ${tellsMax} steps with tell, not ${tellCount}`);
   demand(Number.isInteger(version) && version >= 1, 'version counts from 1');
   const older = new Set((definition.versions ?? []).map((earlier) => earlier.version));
   for (let from = 1; from < version; from++) {
@@ -190,7 +195,7 @@ function planStep(step: AnyStep, index: number, stage: number): PlannedStep {
     index,
     stage,
     kind,
-    order: body.call ?? body.activity ?? body.saga,
+    order: body.call ?? body.tell ?? body.activity ?? body.saga,
     undo: body.undo,
     when: step.when,
     items: step.each,
@@ -208,6 +213,8 @@ function planStep(step: AnyStep, index: number, stage: number): PlannedStep {
 
 const timeouts: Readonly<Record<StepKind, number>> = {
   command: stepTimeoutMsDefault,
+  // It waits only where an older program, with a call in its place, left it waiting.
+  tell: stepTimeoutMsDefault,
   activity: activityTimeoutMsDefault,
   child: Number.POSITIVE_INFINITY,
   signal: Number.POSITIVE_INFINITY,
@@ -234,6 +241,7 @@ function checkStep(member: AnyStep, step: PlannedStep, demand: Demand): void {
 
 function kindOf(step: Omit<AnyStep, 'name'>): StepKind {
   if (step.call !== undefined) return 'command';
+  if (step.tell !== undefined) return 'tell';
   if (step.activity !== undefined) return 'activity';
   if (step.saga !== undefined) return 'child';
   return step.signal === undefined ? 'sleep' : 'signal';

@@ -75,7 +75,8 @@ export type OnBegun = (task: Task, what: 'do' | 'undo' | 'settle') => void;
 
 /** What a task of the step waits for once it is under way. */
 export function waitingOf({ kind }: PlannedStep): Waiting {
-  if (kind === 'command') return 'answer';
+  // One that is told is done in the decision that begins it.
+  if (kind === 'command' || kind === 'tell') return 'answer';
   return kind === 'activity' || kind === 'child' ? 'outcome' : kind;
 }
 

@@ -14,6 +14,7 @@ export type Demand = (holds: boolean, says: string) => void;
 const attempts = ['attemptsMax', 'retryDelayMs'] as const;
 const particulars = {
   call: ['undo', 'timeoutMs', ...attempts],
+  tell: [],
   activity: ['undo', 'timeoutMs', ...attempts],
   saga: ['undo', ...attempts],
   signal: ['undo', 'timeoutMs'],
@@ -25,12 +26,13 @@ type KindKey = keyof typeof particulars;
 
 /** Where a step may stand, and what may be there. */
 const ofItem: readonly KindKey[] = ['call', 'activity', 'saga'];
-const ofGroup: readonly KindKey[] = [...ofItem, 'signal', 'sleepMs', 'each'];
+const ofGroup: readonly KindKey[] = [...ofItem, 'tell', 'signal', 'sleepMs', 'each'];
 const ofList: readonly KindKey[] = [...ofGroup, 'parallel'];
 
 const common: readonly string[] = ['name', 'when', 'pivot', 'optional'];
-/** Each item's step says whether it is optional; a group has nothing but its steps. */
+/** What nobody waits for cannot fail; each item's step says whether it is optional; a group has nothing but its steps. */
 const commonOf: Readonly<Partial<Record<KindKey, readonly string[]>>> = {
+  tell: ['name', 'when', 'pivot'],
   each: ['name', 'when', 'pivot'],
   parallel: ['name'],
 };
@@ -43,6 +45,7 @@ const typesOf: Readonly<Record<string, readonly string[]>> = {
   pivot: ['boolean'],
   optional: ['boolean'],
   call: ['function'],
+  tell: ['function'],
   activity: ['function'],
   saga: ['function'],
   undo: ['function'],

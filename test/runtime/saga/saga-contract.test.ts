@@ -175,22 +175,22 @@ t.test(
       [
         'a misspelt kind',
         loose({ name: 'nap', sleep: 5 }),
-        'saga payment_test: step nap is nothing that a saga does, for it has sleep; a step here is one of call, activity, saga, signal, sleepMs, each, parallel',
+        'saga payment_test: step nap is nothing that a saga does, for it has sleep; a step here is one of call, activity, saga, tell, signal, sleepMs, each, parallel',
       ],
       [
         'no kind',
         loose({ name: 'nap' }),
-        'saga payment_test: step nap is nothing that a saga does, for it has a name only; a step here is one of call, activity, saga, signal, sleepMs, each, parallel',
+        'saga payment_test: step nap is nothing that a saga does, for it has a name only; a step here is one of call, activity, saga, tell, signal, sleepMs, each, parallel',
       ],
       [
         'two kinds',
         loose({ name: 'nap', sleepMs: 5, call }),
-        'saga payment_test: step nap is both call and sleepMs; a step here is one of call, activity, saga, signal, sleepMs, each, parallel',
+        'saga payment_test: step nap is both call and sleepMs; a step here is one of call, activity, saga, tell, signal, sleepMs, each, parallel',
       ],
       [
         'a group in a group',
         loose({ name: 'both', parallel: [{ name: 'inner', parallel: [] }] }),
-        'saga payment_test: step inner is nothing that a saga does, for it has parallel; a step here is one of call, activity, saga, signal, sleepMs, each',
+        'saga payment_test: step inner is nothing that a saga does, for it has parallel; a step here is one of call, activity, saga, tell, signal, sleepMs, each',
       ],
       [
         'items that sleep',
@@ -200,7 +200,7 @@ t.test(
       [
         'items without a step',
         loose({ name: 'naps', each: () => [1], call }),
-        'saga payment_test: step naps is both call and each; a step here is one of call, activity, saga, signal, sleepMs, each, parallel',
+        'saga payment_test: step naps is both call and each; a step here is one of call, activity, saga, tell, signal, sleepMs, each, parallel',
       ],
       [
         'items and nothing to do',
