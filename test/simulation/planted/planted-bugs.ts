@@ -368,6 +368,14 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: "'release', { hold_id: sagaId }",
   },
   {
+    name: 'what is told behind a reply is not sent',
+    breaks: 'I10: a completed transfer has no notice',
+    file: 'runtime/saga/saga-moves',
+    find: 'const message = isTold ? untagged(order) : tagged(order, next.tag);\n            messages =',
+    replace:
+      'const message = isTold ? untagged(order) : tagged(order, next.tag);\n            if (!isTold) messages =',
+  },
+  {
     name: 'a trim runs ahead of the archive',
     breaks: 'W1: entries are neither in the log nor in the archive',
     file: 'persistence/archive/archiver',

@@ -5,7 +5,8 @@
  *     I8   what all accounts hold is what was opened and paid in, less what was paid out; no transfer is credited or
  *          captured twice, or captured without being credited
  *     I9   no account goes below its overdraft, and every event names the balance after it
- *     I10  a transfer that was accepted ends completed, with both its movements, or compensated, with neither
+ *     I10  a transfer that was accepted ends completed, with both its movements and one notice, or compensated, with none of
+ *          them
  */
 import { accountContract } from '../../../actors/banking/account-contract.js';
 import { bankingModule } from '../../../actors/banking/banking.js';
@@ -114,11 +115,11 @@ async function checkAccount(view: WorkloadView, books: Books, id: string): Promi
 
 async function checkTransfer(view: WorkloadView, books: Books, id: string): Promise<void> {
   const isCompleted = await endedWell(view, paymentTransfer.name, id);
-  const { credited, captured } = books.transfer(id);
+  const { credited, captured, notified } = books.transfer(id);
   const expected = isCompleted ? 1 : 0;
-  if (credited !== expected || captured !== expected)
+  if (credited !== expected || captured !== expected || notified !== expected)
     throw new Violation(
-      `I10: transfer ${id} is ${isCompleted ? '' : 'not '}completed, credited ${credited} and captured ${captured} times`,
+      `I10: transfer ${id} is ${isCompleted ? '' : 'not '}completed, credited ${credited}, captured ${captured} and notified ${notified} times`,
     );
 }
 
@@ -143,10 +144,17 @@ interface Account {
   version: number;
 }
 
+/** How often each was done. */
+interface Transfer {
+  credited: number;
+  captured: number;
+  notified: number;
+}
+
 /** The bank by its events. */
 class Books {
   readonly #accounts = new Map<string, Account>();
-  readonly #transfers = new Map<string, { credited: number; captured: number; cents: number }>();
+  readonly #transfers = new Map<string, Transfer>();
   readonly #holds = new Map<string, number>();
   #openedCents = 0;
   depositedCents = 0;
@@ -161,19 +169,20 @@ class Books {
     return account;
   }
 
-  transfer(id: string): { credited: number; captured: number; cents: number } {
+  transfer(id: string): Transfer {
     let transfer = this.#transfers.get(id);
     if (transfer === undefined) {
-      transfer = { credited: 0, captured: 0, cents: 0 };
+      transfer = { credited: 0, captured: 0, notified: 0 };
       this.#transfers.set(id, transfer);
     }
     return transfer;
   }
 
   take({ kind, id, type, data, version }: AuditedEvent): void {
-    if (kind !== accountContract.kind) return;
-    // The contract's own events; a missing field shows as NaN in the balance.
+    // The contracts' own events; a missing field shows as NaN in the balance.
     const fields = data as Readonly<Record<string, string>>;
+    if (type === 'TransferNotified') return this.#note(String(fields.transfer_id));
+    if (kind !== accountContract.kind) return;
     const cents = centsOf(fields.amount ?? fields.initial_balance ?? '0');
     const account = this.account(id);
     account.version = version;
@@ -224,6 +233,13 @@ class Books {
     for (const { balance } of this.#accounts.values()) total += balance;
     const expected = this.#openedCents + this.depositedCents - this.withdrawnCents;
     if (total !== expected) throw new Violation(`I8: the accounts hold ${total}, paid in were ${expected}`);
+  }
+
+  #note(transferId: string): void {
+    const transfer = this.transfer(transferId);
+    // Told only when it is certain that the transfer completes.
+    if (transfer.captured === 0) throw new Violation(`I10: transfer ${transferId} is notified too early`);
+    if (++transfer.notified > 1) throw new Violation(`I10: transfer ${transferId} is notified twice`);
   }
 
   #move(account: Account, id: string, cents: number, balanceAfter: string | undefined): void {
