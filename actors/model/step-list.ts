@@ -21,6 +21,7 @@ import type {
   SagaContext,
   SagaStep,
   SingleStep,
+  TellStep,
 } from './saga-step.js';
 import type { Static, TSchema } from './typebox.js';
 
@@ -104,11 +105,11 @@ export interface StepList<Input, Results> {
     signal: string,
     options?: { readonly timeoutMs?: number },
   ): StepList<Input, With<Results, N, unknown>>;
-  /** A command whose answer nobody waits for. */
+  /** A command whose answer nobody waits for, and so no result. */
   tell(
     name: string,
     tell: (saga: SagaContext<Input, Results>) => MessageOrder,
-    options?: { readonly when?: (saga: SagaContext<Input, Results>) => boolean },
+    options?: Omit<TellStep<SagaContext<Input, Results>>, 'name' | 'tell'>,
   ): StepList<Input, Results>;
   sleep(
     name: string,

@@ -371,10 +371,21 @@ t.test('a step sees the results of the steps before it, and no others', async (t
         }),
     )
     .signal('approval', 'approved', { timeoutMs: 5 })
+    .tell('note', ({ input, results }) => send(counter, input.counter, 'add', { by: results.left.total }), {
+      when: ({ results }) => results.right.total > 0,
+    })
     .sleep('nap', ({ results }) => results.left.total + results.right.total)
     .step('last', {
       // @ts-expect-error an optional step may have no result
       call: ({ results }) => send(counter, results.pay.id, 'add', { by: 1 }),
+    })
+    .step('untold', {
+      // @ts-expect-error a told step has no result
+      call: ({ results }) => send(counter, 'c', 'add', { by: results.note }),
+    })
+    .tell('cleared', ({ input }) => send(counter, input.counter, 'clear', null), {
+      // @ts-expect-error nobody waits for it, so it cannot fail
+      optional: true,
     })
     .step('none', {
       // @ts-expect-error there is no such step before
@@ -382,7 +393,7 @@ t.test('a step sees the results of the steps before it, and no others', async (t
     });
   t.same(
     steps.map(({ name }) => name),
-    ['add', 'list', 'pay', 'both', 'approval', 'nap', 'last', 'none'],
+    ['add', 'list', 'pay', 'both', 'approval', 'note', 'nap', 'last', 'untold', 'cleared', 'none'],
   );
   const saga = defineSaga({ name: 'sum', version: 1, input: Input, steps, events: {} });
   t.equal(saga.steps, steps);

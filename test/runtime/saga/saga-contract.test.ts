@@ -228,6 +228,31 @@ t.test(
         "saga payment_test: the items' step of step all has when, and a step with call has none; it may have call, undo, timeoutMs, attemptsMax, retryDelayMs, optional",
       ],
       [
+        'a told step that is undone',
+        loose({ name: 'note', tell: call, undo: call }),
+        'saga payment_test: step note has undo, and a step with tell has none; it may have tell, name, when, pivot',
+      ],
+      [
+        'a told step that may fail',
+        loose({ name: 'note', tell: call, optional: true }),
+        'saga payment_test: step note has optional, and a step with tell has none; it may have tell, name, when, pivot',
+      ],
+      [
+        'a told step that is tried again',
+        loose({ name: 'note', tell: call, attemptsMax: 2 }),
+        'saga payment_test: step note has attemptsMax, and a step with tell has none; it may have tell, name, when, pivot',
+      ],
+      [
+        'a told step that is waited for',
+        loose({ name: 'note', tell: call, call }),
+        'saga payment_test: step note is both call and tell; a step here is one of call, activity, saga, tell, signal, sleepMs, each, parallel',
+      ],
+      [
+        'an item that is told',
+        loose({ name: 'all', each: () => [1], step: { tell: call } }),
+        "saga payment_test: the items' step of step all is nothing that a saga does, for it has tell; a step here is one of call, activity, saga",
+      ],
+      [
         'a time that is none',
         loose({ name: 'take', call, timeoutMs: '5s' }),
         'saga payment_test: step take: timeoutMs is a number, not string',

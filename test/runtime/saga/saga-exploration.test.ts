@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import t from 'tap';
 import { isFinal, type SagaDefinition } from '../../../actors/model/saga.js';
 import { forEach } from '../../../actors/model/saga-step.js';
-import { payload, plain, sagaOf, undoable } from './saga-fixtures.js';
+import { payload, plain, sagaOf, told as toldStep, undoable } from './saga-fixtures.js';
 import { SagaWorld } from './saga-world.js';
 
 const statesMax = 200_000;
@@ -86,6 +86,29 @@ const shapes: Readonly<Record<string, SagaDefinition>> = {
     ],
     40,
   ),
+  'told steps at both ends, in the middle, and one as the pivot': sagaOf(
+    [
+      toldStep('begin'),
+      undoable('reserve', once),
+      toldStep('middle'),
+      toldStep('another'),
+      undoable('check', brief),
+      toldStep('go', { pivot: true }),
+      plain('capture', once),
+      toldStep('end'),
+    ],
+    65,
+  ),
+  'a told step in a group, one that is asked first, and a longer wait behind one': sagaOf(
+    [
+      undoable('first', once),
+      { name: 'group', parallel: [toldStep('left'), undoable('right', once)] },
+      toldStep('perhaps', { when: () => true }),
+      toldStep('surely'),
+      plain('last', { ...once, timeoutMs: 35_000 }),
+    ],
+    40,
+  ),
 };
 
 for (const [name, definition] of Object.entries(shapes)) {
@@ -148,7 +171,7 @@ function next(world: SagaWorld): SagaWorld[] {
 }
 
 function checkEnd(world: SagaWorld): void {
-  const { effects, sent, types, state, saga } = world;
+  const { effects, sent, types, state, saga, told } = world;
   const { steps, pivot } = saga.plan;
   const stepOf = (tag: string) => {
     const step = steps[saga.plan.indexOf.get(tag.replace(/\[.*/, '')) ?? -1];
@@ -162,12 +185,18 @@ function checkEnd(world: SagaWorld): void {
   const descending = order.toSorted((left, right) => right - left);
   assert.deepEqual(order, descending, 'M3: highest step first');
   const pivotName = steps.find((step) => step.stage === pivot)?.name;
-  const pastPivot = pivotName !== undefined && effects.includes(pivotName);
+  const timesTold = (name: string) => told.filter(({ command }) => command === name).length;
+  const pastPivot = pivotName !== undefined && (effects.includes(pivotName) || timesTold(pivotName) > 0);
   if (pastPivot) {
     assert.deepEqual(undos, [], 'M3: nothing is undone once the pivot is done');
     assert.notEqual(state, 'compensated');
   }
-  const items = steps.flatMap(({ name, items: list }) =>
+  for (const { name } of steps.filter(({ kind }) => kind === 'tell')) {
+    assert(timesTold(name) <= 1 && !sent.includes(name), `${name} is told once, and not awaited`);
+    if (state === 'completed') assert.equal(timesTold(name), 1, `${name} is told`);
+  }
+  const awaited = steps.filter(({ kind }) => kind !== 'tell');
+  const items = awaited.flatMap(({ name, items: list }) =>
     list === undefined ? [name] : [0, 1, 2].map((index) => `${name}[${index}]`),
   );
   for (const tag of items) {

@@ -3,7 +3,7 @@
  */
 import type { MessageOrder } from '../../../actors/model/message.js';
 import { defineSaga, type SagaDefinition } from '../../../actors/model/saga.js';
-import type { CommandStep, SagaContext, SagaStep } from '../../../actors/model/saga-step.js';
+import type { CommandStep, SagaContext, SagaStep, TellStep } from '../../../actors/model/saga-step.js';
 import { Type } from '../../../actors/model/typebox.js';
 
 export const input = Type.Object({
@@ -33,6 +33,14 @@ export function plain(
   more: Partial<CommandStep<SagaContext<Input>>> = {},
 ): CommandStep<SagaContext<Input>> {
   return { name, call: order(name), attemptsMax: 2, ...more };
+}
+
+/** A step whose answer nobody waits for. */
+export function told(
+  name: string,
+  more: Partial<TellStep<SagaContext<Input>>> = {},
+): TellStep<SagaContext<Input>> {
+  return { name, tell: order(name), ...more };
 }
 
 export function sagaOf(steps: readonly SagaStep<Input>[], deadlineMs?: number): SagaDefinition {

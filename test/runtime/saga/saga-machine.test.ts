@@ -37,13 +37,13 @@ t.test('rows 66, 71: steps run in order, and the saga completes with their resul
 });
 
 t.test('row 71: a step sees the results before it, the newest included, and the stored input', async (t) => {
-  const seen: unknown[] = [];
+  let seen: unknown[] = [];
   const world = started(
     sagaOf([
       plain('first'),
       plain('second', {
         call: (saga) => {
-          seen.push(saga.results, saga.input, saga.principal, saga.sagaId, saga.now);
+          seen = [saga.results, saga.input, saga.principal, saga.sagaId, saga.now];
           return { kind: 'account', id: 'a-1', command: 'second', payload: {} };
         },
       }),

@@ -1,15 +1,17 @@
 /**
  * The world around one saga instance, by hand: it keeps the messages that are not answered yet, what each of them
  * really did, the one timer and the clock. Every acceptance is folded at once, and M2, M4, replay and snapshots are
- * checked after each.
+ * checked after each; of every reply that is decided without a draft, that a draft decides the same.
  */
 import assert from 'node:assert/strict';
 import type { Acceptance, DecideContext } from '../../../actors/model/aggregate.js';
 import type { Contract } from '../../../actors/model/contract.js';
 import type { Caller, MessageOrder, Outcome } from '../../../actors/model/message.js';
 import type { SagaDefinition, SagaStatus } from '../../../actors/model/saga.js';
+import { type Move, SagaDraft } from '../../../runtime/saga/saga-draft.js';
 import { isLive, type SagaInstance } from '../../../runtime/saga/saga-instance.js';
 import { type CompiledSaga, compileSaga } from '../../../runtime/saga/saga-machine.js';
+import { SagaMoves } from '../../../runtime/saga/saga-moves.js';
 import { dueAt } from '../../../runtime/saga/saga-timing.js';
 
 export interface LoggedEvent {
@@ -26,6 +28,7 @@ export const runtimeCaller: Caller = { principal: 'alice', roles: [], internal: 
 
 export class SagaWorld {
   readonly saga: CompiledSaga;
+  readonly #moves: SagaMoves;
   now = startTime;
   instance: SagaInstance;
   log: LoggedEvent[] = [];
@@ -38,9 +41,12 @@ export class SagaWorld {
   /** Messages that ask for no answer. */
   told: MessageOrder[] = [];
   timerAt: number | undefined;
+  /** Replies that were decided without a draft. */
+  shortcuts = 0;
 
   constructor(definition: SagaDefinition | CompiledSaga) {
     this.saga = 'plan' in definition ? definition : compileSaga(definition);
+    this.#moves = new SagaMoves(this.saga.planOf);
     this.instance = this.saga.initial();
   }
 
@@ -152,6 +158,7 @@ export class SagaWorld {
       this.pending.map((message) => message.tag),
       this.sent,
       this.effects,
+      this.told.map((message) => message.command),
       this.timerAt === undefined ? '' : this.timerAt - now,
     ].join('|');
   }
@@ -205,6 +212,7 @@ export class SagaWorld {
   }
 
   #deliver(tag: string, outcome: Outcome): void {
+    if (outcome.type === 'reply') this.#checkShortcut(tag, outcome.reply);
     const acceptance = this.saga.onReply?.(this.instance, { tag, outcome }, this.context());
     assert(acceptance !== undefined);
     this.#accept(acceptance);
@@ -245,6 +253,22 @@ export class SagaWorld {
     assert(wasLive || (events.length === 0 && messages.length === 0), 'M1: nothing follows the end');
     this.#check();
     return typeof reply === 'function' ? reply(this.instance, this.log.length) : reply;
+  }
+
+  #checkShortcut(tag: string, reply: unknown): void {
+    const context = this.context();
+    const short = this.#moves.answer(this.instance, { tag, outcome: { type: 'reply', reply } }, context);
+    if (short === undefined || short instanceof SagaDraft) return;
+    this.shortcuts++;
+    const draft = this.#moves.draft(this.instance, context);
+    draft.emit({ type: 'StepCompleted', data: { step: tag, result: reply ?? null } });
+    const parts = ({ events, messages, activities, armedAt }: Move) => [
+      events,
+      messages,
+      activities,
+      armedAt,
+    ];
+    assert.deepEqual(parts(short), parts(draft.follow()), 'a draft decides the same');
   }
 
   #check(): void {
