@@ -9,8 +9,8 @@
  *
  * Row 77 names "validate balance" and "reserve funds" apart: one command does both, because a balance checked before it
  * is held may be gone. "Execute" and "update both accounts" are credit and capture. The notice goes to the sender, whose
- * partition the saga is in: telling the receiver too would make every transfer wait for one more commit elsewhere, and
- * the receiver's account has the event anyway.
+ * partition the saga is in: telling the receiver too would cost every transfer one more commit elsewhere, and the
+ * receiver's account has the event anyway.
  */
 import { send } from '../model/contract.js';
 import { defineSaga } from '../model/saga.js';

@@ -2,7 +2,7 @@
  * A saga: named steps (`saga-step.ts`), and how each is undone.
  *
  * S1  Before its pivot a saga can only end completed or compensated; after it, it goes forward.
- * S2  A rejection ends a step; only operating errors are retried (decision D4).
+ * S2  A rejection ends a step; only operating errors are retried (decision D4). Of what is told a saga hears neither.
  * S3  Messages between actors arrive exactly once and in order per pair of partitions, so an undo never overtakes its
  *     do, and an attempt that timed out is awaited, never sent twice.
  * S4  What may have been done is undone in reverse order, the steps of a parallel group at once.
