@@ -107,8 +107,7 @@ export class RecordWriter {
       this.#send(toItem(activation, share.position, firstOrdinal + index, now, message, trail), partition);
     }
     for (const timer of timers) {
-      const { kind, id } = activation;
-      const activity = this.#timers.apply(partition, kind.schemaId, id, timer, trail);
+      const activity = this.#timers.order(activation, timer, trail);
       if (activity !== undefined)
         group.afterDurable.push({ run: () => this.#beginActivity(activity), refuse: () => undefined });
     }

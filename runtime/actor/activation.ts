@@ -15,6 +15,7 @@
  */
 import { placementHash } from '../../actors/model/address.js';
 import { actorHash } from '../../persistence/entry.js';
+import type { StoredTimer, StoredTrail } from '../commit/record.js';
 import type { Kind } from '../kind-table.js';
 import type { Partition } from '../partition.js';
 import { noStrikes, type Strikes } from './strike-book.js';
@@ -33,6 +34,14 @@ export interface Waiting {
   readonly run: () => void;
   /** The domain was reset: nothing of the work was or will be done. */
   readonly refuse: () => void;
+}
+
+/** A timer that the actor's first record set (D4 of `timer-desk.ts`). */
+export interface FreshTimer {
+  /** Undefined: cancelled. */
+  timer: StoredTimer | undefined;
+  /** Of the record. */
+  trail: StoredTrail;
 }
 
 export class Activation {
@@ -74,6 +83,8 @@ export class Activation {
   /** The row as it was found when the actor could not be brought to life; only of a parked one. */
   storedRow: ActorRow | undefined;
   #waiting: readonly Waiting[] = noWork;
+  /** Put down nowhere yet. */
+  freshTimer: FreshTimer | undefined;
   /** Calls that wait for the actor to come to rest (an open saga to end). */
   watchers: Watcher[] | undefined;
 

@@ -8,8 +8,11 @@
  *     One that falls due with the outcome of an activity stands in `#ordered` from its order on (`activity-desk.ts`).
  *     A time that is none (NaN, of before it was refused) is long past: in the queue it would hold up all others.
  * D3  A timer set and cancelled between two sweeps never reaches the table: nearly every saga's.
+ * D4  What the first record of a saga sets is put down when somebody next asks for timers, at the end of the turn at the
+ *     latest: most sagas have ended by then, and their timer has stood nowhere.
  */
 import type { TableDelete, TablePut } from '../../persistence/tables.js';
+import type { Activation } from '../actor/activation.js';
 import type { StoredTimer, StoredTrail } from '../commit/record.js';
 import { decodeRow, encodeRow } from '../derive/stored-row.js';
 import type { Partition } from '../partition.js';
@@ -52,8 +55,11 @@ export class TimerDesk {
   readonly #firing = new Map<string, LiveTimer>();
   /** Activities ordered whose outcome is not recorded. */
   readonly #ordered = new Map<string, LiveTimer>();
+  /** Whose timers are to be put down (D4), in the order in which they were set. */
+  #fresh: Activation[] = [];
 
   get count(): number {
+    this.#putDown();
     return this.#queue.size;
   }
 
@@ -64,6 +70,7 @@ export class TimerDesk {
 
   /** Every timer, in no order. */
   *values(): Iterable<LiveTimer> {
+    this.#putDown();
     yield* this.#queue.values();
     yield* this.#firing.values();
     yield* this.#ordered.values();
@@ -87,6 +94,7 @@ export class TimerDesk {
     countMax: number,
     admits: (timer: LiveTimer, key: string) => boolean,
   ): readonly DueTimer<LiveTimer>[] {
+    this.#putDown();
     return this.#queue.earliest(countMax, admits);
   }
 
@@ -97,12 +105,46 @@ export class TimerDesk {
     id: string,
     name: string,
   ): DueTimer<LiveTimer> | undefined {
+    this.#putDown();
     return this.#queue.get(keyOf(partition, kindSchemaId, id, name));
   }
 
   /** Unix ms of the next due timer; `Infinity` when there is none. */
   get nextDueAt(): number {
+    this.#putDown();
     return this.#queue.nextDueAt;
+  }
+
+  /** What a record of the actor sets or cancels, before the actor has its events; as `apply`. */
+  order(activation: Activation, timer: StoredTimer, trail: StoredTrail): LiveTimer | undefined {
+    const { partition, kind, id, version, freshTimer } = activation;
+    const isActivity = timer.length === 5;
+    if (freshTimer?.timer?.[0] === timer[0] && !isActivity) {
+      freshTimer.timer = timer.length === 1 ? undefined : timer;
+      freshTimer.trail = trail;
+      return undefined;
+    }
+    // Every record of a saga has events (M4 of `saga-machine.ts`): before the first of them no timer of it stands.
+    if (version === 0 && kind.isSaga && freshTimer === undefined && timer.length !== 1 && !isActivity) {
+      activation.freshTimer = { timer, trail };
+      this.#fresh.push(activation);
+      return undefined;
+    }
+    this.#putDown();
+    return this.apply(partition, kind.schemaId, id, timer, trail);
+  }
+
+  /** D4. */
+  #putDown(): void {
+    if (this.#fresh.length === 0) return;
+    const fresh = this.#fresh;
+    this.#fresh = [];
+    for (const activation of fresh) {
+      const { partition, kind, id, freshTimer } = activation;
+      activation.freshTimer = undefined;
+      if (freshTimer?.timer !== undefined)
+        this.apply(partition, kind.schemaId, id, freshTimer.timer, freshTimer.trail);
+    }
   }
 
   /** Returns the timer when it is an activity's. `trail`: of what the command that sets it sends on. */
@@ -161,6 +203,7 @@ export class TimerDesk {
 
   /** Up to `max` timers due at `now`, in due order. Each must be given to `fired` when its command runs. */
   takeDue(now: number, max: number): readonly LiveTimer[] {
+    this.#putDown();
     const due = this.#queue.takeDue(now, max).map(({ timer }) => timer);
     for (const timer of due) this.#firing.set(keyOfTimer(timer), timer);
     return due;
@@ -191,6 +234,7 @@ export class TimerDesk {
   } {
     const puts: TablePut[] = [];
     const deletes: TableDelete[] = [];
+    this.#putDown();
     for (const key of partition.dirtyTimers.keys()) {
       const timer = this.#standing(key);
       const rowKey = key.slice(key.indexOf('/') + 1);
@@ -235,6 +279,7 @@ export class TimerDesk {
   }
 
   clear(): void {
+    this.#fresh = [];
     this.#firing.clear();
     this.#ordered.clear();
     this.#queue.clear();

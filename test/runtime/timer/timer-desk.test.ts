@@ -5,8 +5,11 @@ import fc from 'fast-check';
 import t from 'tap';
 import { noHash } from '../../../persistence/entry.js';
 import { createMemoryStore } from '../../../persistence/memory/memory-store.js';
+import { Activation } from '../../../runtime/actor/activation.js';
+import type { StoredTimer } from '../../../runtime/commit/record.js';
 import { FilterGenerations } from '../../../runtime/deduplication/filter-generations.js';
 import { OutcomeLedger } from '../../../runtime/deduplication/outcome-ledger.js';
+import type { Kind } from '../../../runtime/kind-table.js';
 import { Partition } from '../../../runtime/partition.js';
 import { TimerDesk } from '../../../runtime/timer/timer-desk.js';
 
@@ -166,3 +169,98 @@ t.test('D1: after any course, table and records together give the timers that we
     { numRuns: 500 },
   );
 });
+
+/** An actor without events. */
+function newActor(partition: Partition, id: string, isSaga = true): Activation {
+  return new Activation({ name: 'saga', schemaId: kind, isSaga } as Kind, id, partition);
+}
+
+t.test('D4: what the first record of a saga sets is found by whoever asks for timers', async (t) => {
+  const asks: Readonly<Record<string, (desk: TimerDesk, partition: Partition) => unknown>> = {
+    count: (desk) => desk.count,
+    values: (desk) => [...desk.values()].length,
+    earliest: (desk) => desk.earliest(10, () => true).length,
+    find: (desk, partition) => (desk.find(partition, kind, 's-1', 'wake') === undefined ? 0 : 1),
+    nextDueAt: (desk) => (desk.nextDueAt === 20 ? 1 : 0),
+    takeDue: (desk) => dueNames(desk).length,
+    takeRows: (desk, partition) => desk.takeRows(partition).puts.length,
+  };
+  for (const [name, ask] of Object.entries(asks)) {
+    const desk = new TimerDesk();
+    const partition = await openPartition();
+    const actor = newActor(partition, 's-1');
+    desk.order(actor, ['wake', 10, schema, []], trail);
+    desk.order(actor, ['wake', 20, schema, []], ['c', 0, 'bob', 0]);
+    t.equal(ask(desk, partition), 1, name);
+    t.equal(
+      desk.find(partition, kind, 's-1', 'wake')?.timer.trail[2] ?? 'bob',
+      'bob',
+      'the last word counts',
+    );
+  }
+});
+
+t.test('D4: one that is cancelled before anybody asks has stood nowhere', async (t) => {
+  const desk = new TimerDesk();
+  const partition = await openPartition();
+  const actor = newActor(partition, 's-1');
+  desk.order(actor, ['wake', 10, schema, []], trail);
+  desk.order(actor, ['wake'], trail);
+  t.equal(desk.nextDueAt, Number.POSITIVE_INFINITY);
+  t.same(desk.takeRows(partition), { puts: [], deletes: [] });
+  t.equal(actor.freshTimer, undefined);
+  actor.version = 1;
+  desk.order(actor, ['wake', 30, schema, []], trail);
+  t.equal(desk.nextDueAt, 30, 'a later one stands as ever');
+  desk.order(actor, ['wake'], trail);
+  t.equal(desk.count, 0);
+});
+
+t.test(
+  'D4: however orders of new and older actors come, what stands is what the last word says',
+  async (t) => {
+    const orders = fc.array(
+      fc.record({
+        actor: fc.integer({ min: 0, max: 3 }),
+        order: fc.oneof(
+          fc.constant<StoredTimer>(['wake']),
+          fc.constant<StoredTimer>(['other']),
+          fc.integer({ min: 1, max: 5 }).map((due): StoredTimer => ['wake', due, schema, []]),
+          fc.integer({ min: 1, max: 5 }).map((due): StoredTimer => ['other', due, schema, []]),
+          fc.constant<StoredTimer>(['wake', 0, schema, ['port', 'act', null, 'key', 1], 1]),
+        ),
+        isEnd: fc.boolean(),
+      }),
+      { maxLength: 30 },
+    );
+    await fc.assert(
+      fc.asyncProperty(orders, async (steps) => {
+        const [late, early] = [new TimerDesk(), new TimerDesk()];
+        const [partition, other] = [await openPartition(), await openPartition()];
+        // A saga's first record has events: what comes after it finds a version.
+        const actors = [0, 1, 2, 3].map((index) => newActor(partition, `s-${index}`, index < 3));
+        for (const { actor: index, order, isEnd } of steps) {
+          const actor = actors[index] as Activation;
+          if (order.length !== 1 || actor.version > 0) {
+            late.order(actor, order, trail);
+            early.apply(other, kind, actor.id, order, trail);
+            actor.version++;
+          }
+          if (isEnd) void late.nextDueAt;
+        }
+        const standing = (desk: TimerDesk) =>
+          Array.from(
+            desk.values(),
+            ({ id, name, dueAt, isActivity }) => `${id} ${name} ${dueAt} ${isActivity}`,
+          ).sort();
+        t.same(standing(late), standing(early));
+        const keys = (rows: ReturnType<TimerDesk['takeRows']>) => [
+          ...rows.puts.map(({ key }) => `put ${key}`).sort(),
+          ...rows.deletes.map(({ key }) => `delete ${key}`).sort(),
+        ];
+        t.same(keys(late.takeRows(partition)), keys(early.takeRows(other)));
+      }),
+      { numRuns: 300 },
+    );
+  },
+);
