@@ -18,6 +18,8 @@ export class Domain {
   readonly random: Random;
   readonly report: Report;
   readonly counters: Counters = newCounters();
+  /** Events recorded, by schema number: what `eventsByType` is made of when somebody asks. */
+  readonly eventTally: number[] = [];
   /** By partition number; undefined where another shard owns it. */
   readonly partitions: (Partition | undefined)[];
   /** Wall clock of the current turn, Unix ms. */

@@ -291,7 +291,8 @@ export class Executor {
       activation.lastPosition = activation.partition.share?.position ?? activation.lastPosition;
       activation.touchedGroup = this.#committer().open.number;
       this.#markDirty(activation);
-      for (const entry of entries) this.#count(entry.label);
+      const { eventTally } = this.#domain;
+      for (const { schemaId } of entries) eventTally[schemaId] = (eventTally[schemaId] ?? 0) + 1;
     }
     return { outcome, recorded: isRecorded, version: activation.version };
   }
@@ -317,11 +318,6 @@ export class Executor {
       stack: cause instanceof Error ? cause.stack : undefined,
     });
     return failureOutcome('internal', 'The actor failed.');
-  }
-
-  #count(label: string): void {
-    const { eventsByType } = this.#domain.counters;
-    eventsByType.set(label, (eventsByType.get(label) ?? 0) + 1);
   }
 }
 

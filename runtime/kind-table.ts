@@ -115,6 +115,10 @@ export class KindTable {
     }
   }
 
+  get events(): Iterable<EventEntry> {
+    return this.#events.values();
+  }
+
   named(name: string): Kind | undefined {
     return this.#byName.get(name);
   }

@@ -304,7 +304,12 @@ export class Shard {
   }
 
   get counters(): Counters {
-    return this.#domain.counters;
+    const { counters, eventTally, kinds } = this.#domain;
+    for (const { label, schemaId } of kinds.events) {
+      const count = eventTally[schemaId];
+      if (count !== undefined) counters.eventsByType.set(label, count);
+    }
+    return counters;
   }
 
   /** What a metrics page shows beside the counters. */
