@@ -21,9 +21,12 @@ const hopsMax = 256;
 /** What each of them will write is not known to the bounds of the group yet. */
 const pendingMax = 64;
 
+/** The activation of an address if it is in memory; loads nothing. `near`: one that may have the same id. */
+type Resident = (kindSchemaId: number, id: string, near: Activation | undefined) => Activation | undefined;
+
 export class GroupMail {
   readonly #domain: Domain;
-  readonly #resident: (kindSchemaId: number, id: string) => Activation | undefined;
+  readonly #resident: Resident;
   readonly #hasRoom: () => boolean;
   /** Posted since the mail was empty. Those taken are gone from it, so that it keeps nothing alive. */
   readonly #posted = new Array<Mail | undefined>(hopsMax).fill(undefined);
@@ -32,8 +35,7 @@ export class GroupMail {
 
   constructor(
     domain: Domain,
-    /** The activation of an address if it is in memory; loads nothing. */
-    resident: (kindSchemaId: number, id: string) => Activation | undefined,
+    resident: Resident,
     /** False when the record that is being written is the open group's last. */
     hasRoom: () => boolean,
   ) {
@@ -43,9 +45,9 @@ export class GroupMail {
   }
 
   /** Who would take a message within this group; undefined when it must go the ordinary way. */
-  target(from: Partition, kindSchemaId: number, id: string): Activation | undefined {
+  target(from: Partition, kindSchemaId: number, id: string, near?: Activation): Activation | undefined {
     if (!this.#takesMore) return undefined;
-    const to = this.#resident(kindSchemaId, id);
+    const to = this.#resident(kindSchemaId, id, near);
     return to !== undefined && this.#isOpenTo(from, to) ? to : undefined;
   }
 

@@ -129,6 +129,8 @@ export class Exchange {
   readonly #record: number;
   /** The command's record tells the id that its trail goes by: not that of a dead letter which an operator replays. */
   readonly #isNamed: boolean;
+  /** Whom the command wrote to first: what it sends after that goes, as a rule, to the same id again. */
+  near: Activation | undefined;
   #otherPartition = -1;
   #otherRecord = -1;
 

@@ -129,9 +129,10 @@ export class RecordWriter {
     let posted = 0;
     for (; posted < logged; posted++) {
       const [kind, id, schema, content, tag] = messages[posted] as StoredMessage;
-      const to = this.#mail.target(partition, kind, id);
+      const to = this.#mail.target(partition, kind, id, exchange?.near);
       if (to === undefined) return posted;
       exchange ??= new Exchange(origin, partition);
+      exchange.near ??= to;
       const ordinal = messageCount + posted;
       this.#mail.post(new Mail(to, from, position, ordinal, now, schema, content, tag, origin, exchange));
     }

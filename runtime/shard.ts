@@ -169,7 +169,7 @@ export class Shard {
     });
     this.#mail = new GroupMail(
       this.#domain,
-      (kind, id) => this.#activations.resident(kind, id),
+      (kind, id, near) => this.#activations.resident(kind, id, near),
       () => this.#gate.committer.hasRoom,
     );
     const records = new RecordWriter({

@@ -13,7 +13,7 @@ import type { Kind } from '../kind-table.js';
 import type { Partition } from '../partition.js';
 import { Activation, type ActorRow } from './activation.js';
 import { ActivationLoader, isStoreUnavailable } from './activation-loader.js';
-import { ActivationTable } from './activation-table.js';
+import { ActivationTable, inChain } from './activation-table.js';
 import { isBare } from './actor-row.js';
 import { noStrikes, oneMore, StrikeBook, type StruckActor } from './strike-book.js';
 
@@ -124,17 +124,18 @@ export class ActivationDesk {
     this.#awakened = [];
   }
 
-  /** The activation of an address if it is in memory; by the schema number of its kind. */
-  resident(kindSchemaId: number, id: string): Activation | undefined {
+  /** The activation of an address if it is in memory; by the schema number of its kind. `near`: one that may have its id. */
+  resident(kindSchemaId: number, id: string, near?: Activation): Activation | undefined {
     const kind = this.#domain.kinds.numbered(kindSchemaId);
-    const activation = kind === undefined ? undefined : this.#table.get(kind, id);
+    const activation = kind === undefined ? undefined : this.#table.getNear(near, kind, id);
     if (activation !== undefined) activation.used = true;
     return activation;
   }
 
   /** The activation of an address, loading if it was not resident; undefined when another shard owns it. */
   obtain(kind: Kind, id: string): Activation | undefined {
-    const resident = this.#table.get(kind, id);
+    const first = this.#table.firstOf(id);
+    const resident = inChain(first, kind);
     if (resident !== undefined) {
       resident.used = true;
       if (resident.phase === 'shed') {
@@ -147,7 +148,7 @@ export class ActivationDesk {
     if (partition === undefined) return undefined;
     const activation = new Activation(kind, id, partition);
     activation.strikes = this.#strikes.of(activation, this.#domain.now, this.#domain.limits.strikeMemoryMs);
-    this.#table.add(activation);
+    this.#table.add(activation, first);
     this.#loader.load(activation);
     return activation;
   }

@@ -52,9 +52,18 @@ export class ActivationTable {
   }
 
   get(kind: Kind, id: string): Activation | undefined {
-    let activation = this.#byId.get(id);
-    while (activation !== undefined && activation.kind !== kind) activation = activation.nextOfId;
-    return activation;
+    return inChain(this.#byId.get(id), kind);
+  }
+
+  /** The same where some activation is at hand that may have the same id: what works together is a step from each other. */
+  getNear(near: Activation | undefined, kind: Kind, id: string): Activation | undefined {
+    const beside = near?.isResident === true && near.id === id ? inChain(near, kind) : undefined;
+    return beside ?? this.get(kind, id);
+  }
+
+  /** The first with the id, of whatever kind. */
+  firstOf(id: string): Activation | undefined {
+    return this.#byId.get(id);
   }
 
   /** True while this very incarnation is in the table. */
@@ -62,8 +71,7 @@ export class ActivationTable {
     return activation.isResident;
   }
 
-  add(activation: Activation): void {
-    const first = this.#byId.get(activation.id);
+  add(activation: Activation, first = this.firstOf(activation.id)): void {
     if (first === undefined) {
       this.#byId.set(activation.id, activation);
     } else {
@@ -162,6 +170,13 @@ export class ActivationTable {
     this.#bytes += weight - activation.weight;
     activation.weight = weight;
   }
+}
+
+/** The one of a kind from an activation of its id on. */
+export function inChain(from: Activation | undefined, kind: Kind): Activation | undefined {
+  let activation = from;
+  while (activation !== undefined && activation.kind !== kind) activation = activation.nextOfId;
+  return activation;
 }
 
 function unlink(first: Activation | undefined, activation: Activation): void {

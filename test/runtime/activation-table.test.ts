@@ -34,6 +34,20 @@ t.test('actors of several kinds with one id are found one by one', (t) => {
   t.end();
 });
 
+t.test('one beside an activation of its id is found from there, and from anywhere else', (t) => {
+  const { table, all } = filled(['a', 'b'], 100);
+  const gone = all[0] as Activation;
+  const nears = [undefined, ...all];
+  for (const near of nears)
+    for (const one of all) t.equal(table.getNear(near, one.kind, one.id), one, `${near?.id} ${one.id}`);
+  table.remove(gone);
+  for (const near of nears) t.equal(table.getNear(near, gone.kind, 'a'), undefined);
+  const again = ready(gone.kind, 'a');
+  table.add(again);
+  for (const near of nears) t.equal(table.getNear(near, again.kind, 'a'), again, 'not the one that is gone');
+  t.end();
+});
+
 t.test('whichever of them goes, the others stay', (t) => {
   for (const gone of [0, 1, 2]) {
     const { table, all } = filled(['a'], 100);
