@@ -160,5 +160,8 @@ export interface Watcher {
   readonly requestId: number;
   /** The call repeats an earlier one. */
   readonly isReplay: boolean;
-  readonly cancelTimer: () => void;
+  /** By the clock that only moves forward, ms. */
+  readonly endsAt: number;
+  /** Undefined once it is answered. */
+  activation: Activation | undefined;
 }

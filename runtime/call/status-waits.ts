@@ -1,9 +1,13 @@
 /**
  * Calls that are held until their actor comes to rest, a saga until it ends: then, when their time is over, or when the
  * node is about to stop, they are answered with the actor's `status` as it is.
+ *
+ * W1  One timer stands for all of them, at the end of the wait that ends first or before it: one for each is a timer, and
+ *     six closures, for every transfer.
  */
 import type { Caller } from '../../actors/model/message.js';
-import type { Activation } from '../actor/activation.js';
+import type { Activation, Watcher } from '../actor/activation.js';
+import type { CancelTimer } from '../clock.js';
 import { outcomeReply } from '../commit/outcome.js';
 import type { Domain } from '../domain.js';
 import type { Executor } from '../execution.js';
@@ -19,11 +23,19 @@ export interface StatusWaitsHost {
   atRest(activation: Activation, group: number): void;
 }
 
+/** Answered waits that may stand among as many held ones, and this many more. */
+const answeredMax = 64;
+
 export class StatusWaits {
   readonly #domain: Domain;
   readonly #executor: Executor;
   readonly #host: StatusWaitsHost;
   #holds = true;
+  /** Held, and some that are answered. */
+  #watchers: Watcher[] = [];
+  #heldCount = 0;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #cancelTimer: CancelTimer | undefined;
 
   constructor(domain: Domain, executor: Executor, host: StatusWaitsHost) {
     this.#domain = domain;
@@ -35,19 +47,57 @@ export class StatusWaits {
   hold(activation: Activation, requestId: number, waitMs: number, isReplay: boolean): void {
     if (!this.#holds || waitMs === 0 || !this.isOpen(activation))
       return this.#answer(activation, requestId, isReplay);
-    const watcher = {
-      requestId,
-      isReplay,
-      cancelTimer: this.#domain.clock.after(waitMs, () =>
-        this.#host.turn(() => {
-          const left = activation.watchers?.filter((other) => other !== watcher) ?? [];
-          activation.watchers = left.length === 0 ? undefined : left;
-          this.#answer(activation, requestId, isReplay);
-        }),
-      ),
-    };
+    const endsAt = this.#domain.clock.monotonic() + waitMs;
+    const watcher: Watcher = { requestId, isReplay, endsAt, activation };
     if (activation.watchers === undefined) activation.watchers = [watcher];
     else activation.watchers.push(watcher);
+    if (this.#watchers.length > 2 * this.#heldCount + answeredMax) this.#forgetAnswered();
+    this.#watchers.push(watcher);
+    this.#heldCount++;
+    if (endsAt < this.#timerAt) this.#arm(endsAt);
+  }
+
+  #forgetAnswered(): void {
+    this.#watchers = this.#watchers.filter(({ activation }) => activation !== undefined);
+  }
+
+  #disarm(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#timerAt = Number.POSITIVE_INFINITY;
+  }
+
+  #arm(endsAt: number): void {
+    this.#disarm();
+    this.#timerAt = endsAt;
+    const delayMs = Math.max(0, endsAt - this.#domain.clock.monotonic());
+    this.#cancelTimer = this.#domain.clock.after(delayMs, () => this.#host.turn(() => this.#endLate()));
+  }
+
+  /** Answers those whose time is over. */
+  #endLate(): void {
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    this.#cancelTimer = undefined;
+    const now = this.#domain.clock.monotonic();
+    this.#forgetAnswered();
+    let next = Number.POSITIVE_INFINITY;
+    for (const watcher of this.#watchers) {
+      const { activation, endsAt } = watcher;
+      if (endsAt > now) {
+        next = Math.min(next, endsAt);
+      } else if (activation !== undefined) {
+        const left = activation.watchers?.filter((other) => other !== watcher) ?? [];
+        activation.watchers = left.length === 0 ? undefined : left;
+        this.#release(watcher, activation);
+      }
+    }
+    if (next !== Number.POSITIVE_INFINITY) this.#arm(next);
+  }
+
+  #release(watcher: Watcher, activation: Activation): void {
+    watcher.activation = undefined;
+    this.#heldCount--;
+    this.#answer(activation, watcher.requestId, watcher.isReplay);
   }
 
   /** The activation's state changed: whoever waits for it to come to rest may be answered. */
@@ -63,19 +113,23 @@ export class StatusWaits {
   /** No call is held from here on. */
   endAll(activations: Iterable<Activation>): void {
     this.#holds = false;
+    this.#disarm();
     for (const activation of activations) this.#end(activation);
   }
 
   /** The domain was reset: how the actors stand is not known any more. */
   reset(activations: Iterable<Activation>): void {
     for (const activation of activations) {
-      for (const { requestId, cancelTimer } of activation.watchers ?? []) {
-        cancelTimer();
+      for (const watcher of activation.watchers ?? []) {
+        watcher.activation = undefined;
         const detail = 'The shard was reset while the call waited.';
-        this.#host.answer(refusal(requestId, 'outcome-unknown', detail), 0);
+        this.#host.answer(refusal(watcher.requestId, 'outcome-unknown', detail), 0);
       }
       activation.watchers = undefined;
     }
+    this.#watchers = [];
+    this.#heldCount = 0;
+    this.#disarm();
   }
 
   isOpen(activation: Activation): boolean {
@@ -94,10 +148,7 @@ export class StatusWaits {
   #end(activation: Activation): void {
     const watchers = activation.watchers ?? [];
     activation.watchers = undefined;
-    for (const { requestId, isReplay, cancelTimer } of watchers) {
-      cancelTimer();
-      this.#answer(activation, requestId, isReplay);
-    }
+    for (const watcher of watchers) this.#release(watcher, activation);
   }
 
   #answer(activation: Activation, requestId: number, isReplay: boolean): void {

@@ -69,6 +69,38 @@ t.test('a wait that runs out answers the status as it is', async (t) => {
 });
 
 t.test(
+  'many waits, each as long as it says: those that run out, and those whose actor comes to rest',
+  async (t) => {
+    const system = await TestSystem.start();
+    for (const id of ['a', 'b']) await system.ask(simple(id, 'open'));
+    const long = system.submit(status('b', 100_000));
+    // Most end early, and are forgotten on the way.
+    for (let round = 0; round < 300; round++) {
+      await system.ask(simple('c', 'open'));
+      const early = system.submit(status('c', 50_000));
+      await system.ask(simple('c', 'close'));
+      await system.clock.settle();
+      t.match(early.answer, { reply: { isOpen: false } });
+    }
+    const waits = [900, 100, 500, 300, 700].map((waitMs) => ({
+      waitMs,
+      wait: system.submit(status('a', waitMs)),
+    }));
+    for (let now = 50; now < 1_000; now += 100) {
+      await system.clock.advance(now === 50 ? 50 : 100);
+      for (const { waitMs, wait } of waits)
+        t.equal(wait.answers.length, waitMs < now ? 1 : 0, `${waitMs} at ${now}`);
+    }
+    for (const { wait } of waits) t.match(wait.answer, { reply: { isOpen: true } });
+    t.equal(long.answer, undefined);
+    await system.ask(simple('b', 'close'));
+    await system.clock.settle();
+    t.match(long.answer, { reply: { isOpen: false } });
+    await system.stop();
+  },
+);
+
+t.test(
   'a call without an answer at its deadline ends outcome-unknown, and a late answer is dropped',
   async (t) => {
     const system = await TestSystem.start();
