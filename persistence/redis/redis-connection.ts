@@ -19,7 +19,10 @@ import { type RedisAddress, tlsOptions } from './redis-address.js';
 import { accessFailure, needsNewConnection } from './reply-error.js';
 import { type Argument, PlainCommand } from './request-bytes.js';
 import { parseInfo } from './server-info.js';
+import { restoreStringPrototype } from './string-prototype.js';
 import { tlsRefusal } from './tls-refusal.js';
+
+restoreStringPrototype();
 
 /** Long enough for a stalled disk; short enough that a group is asked for again within its deadline. */
 export const replyDeadlineMs = 3_000;
