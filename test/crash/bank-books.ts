@@ -5,6 +5,8 @@
  * B2  An account's balance is its opening balance plus what its statement adds up to; nothing is held.
  * B3  The sum of all balances is what was opened plus deposits minus withdrawals.
  * B4  An account's versions run from 1 without a gap (full check).
+ * B5  Every transfer out of an account has one notice, and nothing else has one (full check). Nobody waits for it: it may come
+ *     behind the answer.
  */
 import { accountView, amountText, minorUnits } from '../../bench/bank-accounts.js';
 import { type HttpClient, inParallel } from '../../bench/http-client.js';
@@ -25,6 +27,8 @@ interface Ledger {
 const openedMinor = 1_000_00;
 export const openedAmount = amountText(BigInt(openedMinor));
 const width = 32;
+/** How long a notice may be on its way when all is quiet. */
+const noticeWaitMsDefault = 30_000;
 /** Whole histories: a check, not a load. */
 const wholeWidth = 8;
 const pageLimit = 1_000;
@@ -33,9 +37,15 @@ export class BankBooks {
   readonly #accountIds: readonly string[];
   readonly #token: () => string;
   readonly #ledgers: readonly Ledger[];
+  readonly #noticeWaitMs: number;
   #movedMinor = 0;
 
-  constructor(accountIds: readonly string[], token: () => string) {
+  constructor(
+    accountIds: readonly string[],
+    token: () => string,
+    noticeWaitMs: number = noticeWaitMsDefault,
+  ) {
+    this.#noticeWaitMs = noticeWaitMs;
     this.#accountIds = accountIds;
     this.#token = token;
     this.#ledgers = accountIds.map(() => ({
@@ -70,12 +80,13 @@ export class BankBooks {
     violations.compare('sum of all balances', amountText(sum), amountText(expected));
   }
 
-  /** Every line of every account, after a `check`, and the versions of its events. */
+  /** Every line of every account, after a `check`, the versions of its events, and its notices. */
   async checkEverything(client: HttpClient, violations: Violations): Promise<void> {
     await inParallel(this.#accountIds.length, wholeWidth, async (index) => {
       const found = await this.#readLines(client, index, undefined);
       compareLines(this.#id(index), found, this.#ledger(index).lines, violations);
       await this.#checkVersions(client, index, violations);
+      await this.#checkNotices(client, index, violations);
     });
   }
 
@@ -149,6 +160,34 @@ export class BankBooks {
     violations.compare(`${id} version and count of events`, version, expected);
   }
 
+  async #checkNotices(client: HttpClient, index: number, violations: Violations): Promise<void> {
+    const expected = new Map<string, number>();
+    for (const [key, minor] of this.#ledger(index).lines) {
+      if (key.startsWith('transfer_out ')) expected.set(key.replace('transfer_out', 'notice of'), minor);
+    }
+    const endsAt = performance.now() + this.#noticeWaitMs;
+    let found = await this.#readNotices(client, index);
+    while (found.length < expected.size && performance.now() < endsAt) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      found = await this.#readNotices(client, index);
+    }
+    compareLines(this.#id(index), found, expected, violations);
+  }
+
+  async #readNotices(client: HttpClient, index: number): Promise<Line[]> {
+    const lines: Line[] = [];
+    let cursor: string | null = null;
+    do {
+      const after: string = cursor === null ? '' : `&cursor=${cursor}`;
+      const path = `/api/v1/accounts/${this.#id(index)}/notices?limit=${pageLimit}${after}`;
+      const page: Page<Notice> = JSON.parse((await this.#get(client, path)).body);
+      for (const { transfer_id, amount } of page.items)
+        lines.push({ key: `notice of ${transfer_id}`, minor: Number(minorUnits(amount)) });
+      cursor = page.next_cursor;
+    } while (cursor !== null);
+    return lines;
+  }
+
   async #get(client: HttpClient, path: string) {
     const answer = await client.insist({ method: 'GET', path, token: this.#token() });
     if (answer.status !== 200) throw new Error(`GET ${path}: ${answer.status} ${answer.body}`);
@@ -173,6 +212,11 @@ interface Line {
 interface Transaction {
   readonly transaction_id: string;
   readonly type: string;
+  readonly amount: string;
+}
+
+interface Notice {
+  readonly transfer_id: string;
   readonly amount: string;
 }
 

@@ -80,6 +80,26 @@ t.test('books', async (t) => {
   t.test('that hold another amount show it', async (t) => {
     t.match(await audit(t, '1002.50', [line('x', '2.51')]), [/moved 251, not 250/]);
   });
+  t.test('that have one notice of each transfer out are exact, others show it', async (t) => {
+    const notice = { transfer_id: 'x', amount: '2.50' };
+    const audited = (...notices: readonly unknown[]) => {
+      const shown = (isSender: boolean) => ({
+        balance: isSender ? '997.50' : '1002.50',
+        transactions: [line('x')].map((each) => ({
+          ...each,
+          type: isSender ? 'transfer_out' : 'transfer_in',
+        })),
+        notices: isSender ? notices : [],
+      });
+      return auditOf(t, { a: shown(true), b: shown(false) }, transfer);
+    };
+    t.same(await audited(notice), []);
+    t.match(await audited(), [/notice of x was answered and is lost/]);
+    t.match(await audited(notice, notice), [/notice of x stands there twice/]);
+    t.match(await audited({ ...notice, transfer_id: 'y' }, notice), [
+      /notice of y stands there and was never answered/,
+    ]);
+  });
   t.test('that are a cent off show it', async (t) => {
     t.match(await audit(t, '1002.51', [line('x')]), [
       /balance: found 1002.51, expected 1002.50/,
@@ -98,17 +118,31 @@ function judge(command: BankCommand, ...answers: readonly (readonly [number, str
   return violations.first;
 }
 
+interface ShownAccount {
+  readonly balance: string;
+  readonly transactions: readonly unknown[];
+  readonly notices: readonly unknown[];
+}
+
 /** Checks the books of one deposit against a bank that shows this balance and this statement. */
-async function audit(
+function audit(test: Pick<typeof t, 'teardown'>, balance: string, transactions: readonly unknown[]) {
+  return auditOf(test, { a: { balance, transactions, notices: [] } }, deposit);
+}
+
+/** Checks the books of one command, as runs do, against a bank that shows these accounts. */
+async function auditOf(
   test: Pick<typeof t, 'teardown'>,
-  balance: string,
-  items: readonly unknown[],
+  accounts: Readonly<Record<string, ShownAccount>>,
+  command: BankCommand,
 ): Promise<readonly string[]> {
-  const account = { balance, held: '0.00', available: balance, version: 2 };
+  const events = [{ stream_version: 1 }, { stream_version: 2 }];
   const server = createServer((request, response) => {
-    const isStatement = request.url?.includes('/transactions') === true;
-    const body = JSON.stringify(isStatement ? { items, next_cursor: null } : account);
-    response.writeHead(200, { 'content-length': body.length }).end(body);
+    const [id = '', list = ''] = request.url?.split('?')[0]?.split('/').slice(4) ?? [];
+    const { balance, ...lists } = accounts[id] as ShownAccount;
+    const lines = new Map(Object.entries({ ...lists, events })).get(list);
+    const view = { balance, held: '0.00', available: balance, version: 2 };
+    const body = JSON.stringify(list === '' ? view : { items: lines, next_cursor: null });
+    response.writeHead(200, { 'content-length': Buffer.byteLength(body) }).end(body);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   test.teardown(() => {
@@ -118,8 +152,10 @@ async function audit(
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
   const violations = new Violations();
-  const books = new BankBooks(['a'], () => 'token');
-  books.apply(deposit, 'x');
-  await books.check(connectTo(test, { host: '127.0.0.1', port: address.port }), violations);
+  const books = new BankBooks(Object.keys(accounts), () => 'token', 0);
+  books.apply(command, 'x');
+  const client = connectTo(test, { host: '127.0.0.1', port: address.port });
+  await books.check(client, violations);
+  if (violations.count === 0) await books.checkEverything(client, violations);
   return violations.first;
 }
