@@ -16,6 +16,7 @@ import type { SagaSummary } from '../actors/model/saga.js';
 import { compileSnapshot, type SnapshotForm } from '../actors/model/snapshot.js';
 import { decodeCommand, decodeEvent, decodeReply } from '../actors/model/upcast.js';
 import { runtimeModule } from './operator/backfill-actor.js';
+import { linkCommands } from './saga/saga-contract.js';
 import { type CompiledSaga, compileSaga } from './saga/saga-machine.js';
 import type { SchemaCatalogue, SchemaCategory } from './schema-catalogue.js';
 
@@ -95,6 +96,8 @@ export class KindTable {
   readonly #commands = new Map<number, CommandEntry>();
   readonly #replies = new Map<number, CommandEntry>();
   readonly #operations: ReadonlyMap<OperationVerb, number>;
+  /** Schema numbers of what sagas send each other of their own accord. */
+  readonly #links = new Set<number>();
 
   constructor(
     kinds: readonly Kind[],
@@ -111,8 +114,14 @@ export class KindTable {
       for (const command of kind.commands) {
         this.#commands.set(command.schemaId, command);
         this.#replies.set(command.replySchemaId, command);
+        if (kind.isSaga && linkCommands.includes(command.name)) this.#links.add(command.schemaId);
       }
     }
+  }
+
+  /** True for a command that never waits behind dead letters (E1 of `letter-box.ts`). */
+  overtakesLetters(commandSchemaId: number): boolean {
+    return this.#links.has(commandSchemaId);
   }
 
   get events(): Iterable<EventEntry> {

@@ -139,7 +139,7 @@ export class MessageDesk {
     if (to.phase === 'loading') {
       // Broken since the message was posted. It cannot wait: the log does not hold it. What is a reply is kept.
       this.#refusals.record(to, broken, mail);
-    } else if (to.partition.letters.size > 0 && blocks(to.partition.letters, mail)) {
+    } else if (this.#waitsBehind(to.partition.letters, schema, mail)) {
       this.#refusals.record(to, letterAhead, mail);
     } else {
       this.#runContent(to, schema, content, tag, mail);
@@ -149,11 +149,18 @@ export class MessageDesk {
   #runMessage(activation: Activation, item: MessageItem): void {
     const [, , , , , , , , , schema, content, tag] = item;
     const origin = new MessageOrigin(item);
-    if (origin.letter !== undefined && activation.partition.letters.blocks(item)) {
+    if (this.#waitsBehind(activation.partition.letters, schema, origin)) {
       this.#refusals.record(activation, letterAhead, origin);
     } else {
       this.#runContent(activation, schema, content, tag, origin);
     }
+  }
+
+  /** E1 of `letter-box.ts`. */
+  #waitsBehind(letters: LetterBox, schema: number, origin: Origin): boolean {
+    if (letters.size === 0 || this.#domain.kinds.overtakesLetters(schema)) return false;
+    const { letter } = origin;
+    return letter !== undefined && letters.blocks(letter);
   }
 
   /** A reply where `schema` is 0, else a command. */
@@ -309,10 +316,6 @@ class MessageOrigin implements Origin {
     const reply: KeptReply = [tag === 0 ? '' : tag, this.#reply[10] as StoredOutcome];
     return [`reply ${this.commandId}`, dueAt, 0, reply];
   }
-}
-
-function blocks(letters: LetterBox, { letter }: Mail): boolean {
-  return letter !== undefined && letters.blocks(letter);
 }
 
 const noRoles: readonly string[] = [];

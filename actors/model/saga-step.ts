@@ -74,13 +74,13 @@ export interface CommandStep<Context> extends Named<Context>, Attempts {
 
 /**
  * Over once it is durable that its command is on the way, which then arrives exactly once; its result is null. A refusal changes
- * nothing for the saga: the command becomes a dead letter, for a person, and so does what the saga tells the same actor after it.
- * What must be taken back again, or followed by what came of it, is a `call`.
+ * nothing for the saga: the command becomes a dead letter, for a person, and so does what the saga tells the same actor after it;
+ * what it calls there, an undo too, overtakes both. What must be taken back again, or followed by what came of it, is a `call`.
  */
 export interface TellStep<Context> extends Omit<Named<Context>, 'optional'> {
   /**
-   * Made with `send`. One that throws fails its step as that of a call does. At most `tellsMax` such steps in a saga: all of them may
-   * stand in one decision, beside what the next step sends.
+   * Made with `send`; at most `tellBytesMax` (4,096) of payload. One that throws, or is larger, fails its step at once. At most
+   * `tellsMax` (32) such steps in a saga, and with what the next stage may begin at once 64: they may stand in one decision.
    */
   readonly tell: (saga: Context) => MessageOrder;
 }

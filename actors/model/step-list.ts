@@ -66,6 +66,12 @@ export interface StepGroup<Input, Results, Added> {
     step: TypedStep<SagaContext<Input, Results>, Undoing<Input, Results, N, Result>, Result> &
       Passable<SagaContext<Input, Results>>,
   ): StepGroup<Input, Results, With<Added, N, Result | undefined>>;
+  /** A command whose answer nobody waits for: its result is null, and no step is told of it. */
+  tell(
+    name: string,
+    tell: (saga: SagaContext<Input, Results>) => MessageOrder,
+    options?: Pick<TellStep<SagaContext<Input, Results>>, 'when'>,
+  ): StepGroup<Input, Results, Added>;
 }
 
 export interface StepList<Input, Results> {

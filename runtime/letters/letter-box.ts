@@ -6,7 +6,8 @@
  *     message of a lane with letters ──▸ letter ──skipped──▸ gone
  *
  * E1  A lane is one source and one target. While it holds letters, what follows in it becomes a letter too, unseen by the
- *     target, so that the target never gets a lane's messages out of order.
+ *     target, so that the target never gets a lane's messages out of order. What is sent for an answer is none of them, nor
+ *     is what sagas tell each other of their own accord (a child its end, a parent that it turns back): a saga would hang.
  * E2  A letter is queued by the record that consumes its message, and gone with the record of its replay or skip.
  * E3  Recovery reads the table and then applies the tail, where the last word about a letter wins. One queued and gone
  *     between two sweeps never reaches the table.

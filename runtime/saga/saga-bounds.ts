@@ -4,14 +4,12 @@
  */
 import { pack } from '../../actors/model/codec.js';
 import { defaultLimits } from '../limits.js';
+import { packedBytesBound } from '../packed-bytes.js';
 import type { Cause } from './saga-failure.js';
-import { itemsMax, type PlannedStep } from './saga-plan.js';
+import { itemsMax, messagesAtOnceMax, type PlannedStep } from './saga-plan.js';
 
-/**
- * Messages of a stage that ask for something at once. Part of how events are folded (`saga-undo.ts`), so no setting: what
- * is recorded has kept to it.
- */
-export const messagesAtOnceMax = 64;
+/** Of the payload that one told step sends: all that a saga tells may stand in one decision, and half an entry holds it. */
+export const tellBytesMax = 4_096;
 const { eventBytesMax } = defaultLimits;
 
 /** Why a step cannot begin with these items, beside so many messages of the same decision; undefined when it can. */
@@ -33,6 +31,12 @@ export function pastBounds(
     return tooLarge(`the items of step ${name} take more than ${eventBytesMax} bytes`);
   }
   return undefined;
+}
+
+/** Why a step cannot tell this. */
+export function pastTellBound({ name }: PlannedStep, payload: unknown): Cause | undefined {
+  if (packedBytesBound(payload) <= tellBytesMax || pack(payload).length <= tellBytesMax) return undefined;
+  return tooLarge(`what step ${name} tells takes more than ${tellBytesMax} bytes`);
 }
 
 function tooLarge(detail: string): Cause {

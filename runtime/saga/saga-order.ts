@@ -6,6 +6,7 @@ import type { ActivityOrder } from '../../actors/model/activity.js';
 import type { MessageOrder } from '../../actors/model/message.js';
 import type { ChildOrder } from '../../actors/model/saga-step.js';
 import { synchronous } from '../synchronous.js';
+import { pastTellBound } from './saga-bounds.js';
 import type { SagaEvent } from './saga-contract.js';
 import { type Cause, threw } from './saga-failure.js';
 import type { SagaInstance } from './saga-instance.js';
@@ -64,10 +65,12 @@ export function contextOf(
   return new StepContext(instance, moment, undefined, item, task.item);
 }
 
-/** What does the step, or the failure that a throw counts as. */
+/** What does the step, or the failure that a throw, or telling too much, counts as. */
 export function ordered(step: PlannedStep, context: StepContext): StepOrder | Cause {
   try {
-    return synchronous(step.order?.(context)) ?? threw(`missing order of step ${step.name}`);
+    const order = synchronous(step.order?.(context)) ?? threw(`missing order of step ${step.name}`);
+    if (step.kind !== 'tell' || !('payload' in order)) return order;
+    return pastTellBound(step, order.payload) ?? order;
   } catch {
     return threw(`call of step ${step.name}`);
   }

@@ -23,6 +23,11 @@ export const concurrencyMaxDefault = 16;
 export const concurrencyMax = 32;
 /** Items of a for-each step: they stand in one event. */
 export const itemsMax = 256;
+/**
+ * Messages of a stage that ask for something at once. Part of how events are folded (`saga-undo.ts`), so no setting: what
+ * is recorded has kept to it.
+ */
+export const messagesAtOnceMax = 64;
 /** Steps that are told in a row stand in one decision, which may send 64 messages, beside what the next step sends. */
 export const tellsMax = 32;
 /** More steps than this are a workflow, not a saga; snapshots and searches are linear in it. */
@@ -147,6 +152,7 @@ export function planSaga(definition: SagaDefinition, shown: string = definition.
   demand(steps.length > 0 && steps.length <= stepsMax, `has between 1 and ${stepsMax} steps`);
   const tellCount = steps.filter((step) => step.kind === 'tell').length;
   demand(tellCount <= tellsMax, `has at most ${tellsMax} steps with tell, not ${tellCount}`);
+  checkToldRows(steps, stages, demand);
   demand(Number.isInteger(version) && version >= 1, 'version counts from 1');
   const older = new Set((definition.versions ?? []).map((earlier) => earlier.version));
   for (let from = 1; from < version; from++) {
@@ -166,6 +172,25 @@ export function planSaga(definition: SagaDefinition, shown: string = definition.
     deadlineMs: definition.deadlineMs ?? deadlineMsDefault,
     inputNames: Object.keys(definition.input.properties),
   };
+}
+
+/** Told steps in a row and what the stage behind them begins are sent by one decision. */
+function checkToldRows(steps: readonly PlannedStep[], stages: readonly Stage[], demand: Demand): void {
+  let told = 0;
+  for (const { first, count } of stages) {
+    const members = steps.slice(first, first + count);
+    const sent = members.reduce((sum, step) => sum + messagesOf(step), 0);
+    demand(
+      told === 0 || told + sent <= messagesAtOnceMax,
+      `what is told before step ${members[0]?.name} and what begins with it are more than ${messagesAtOnceMax} messages at once`,
+    );
+    told = members.every((step) => step.kind === 'tell') ? told + sent : 0;
+  }
+}
+
+/** Messages that a step may send when its turn comes. */
+function messagesOf({ kind, concurrencyMax }: PlannedStep): number {
+  return kind === 'command' || kind === 'child' || kind === 'tell' ? concurrencyMax : 0;
 }
 
 /** The plans of a definition and of its earlier versions, by version. */

@@ -3,9 +3,8 @@
  * as many at a time as when they were done and the highest first (row 74, S4 of `saga.ts`),
  * and of all of them, those that are settling included, no more than may send a message at once. Activities are none.
  */
-import { messagesAtOnceMax } from './saga-bounds.js';
 import type { SagaInstance } from './saga-instance.js';
-import type { PlannedStep, SagaPlan } from './saga-plan.js';
+import { messagesAtOnceMax, type PlannedStep, type SagaPlan } from './saga-plan.js';
 import { canUndo, type OnBegun, stepOf, type Task, undoWaitingOf, wait } from './saga-task.js';
 
 /** Begins to undo at the highest stage, not above `stage`, that has something to undo or to wait for. */

@@ -117,15 +117,16 @@ export class TimerDesk {
 
   /** What a record of the actor sets or cancels, before the actor has its events; as `apply`. */
   order(activation: Activation, timer: StoredTimer, trail: StoredTrail): LiveTimer | undefined {
-    const { partition, kind, id, version, freshTimer } = activation;
+    const { partition, kind, id, version, phase, freshTimer } = activation;
     const isActivity = timer.length === 5;
     if (freshTimer?.timer?.[0] === timer[0] && !isActivity) {
       freshTimer.timer = timer.length === 1 ? undefined : timer;
       freshTimer.trail = trail;
       return undefined;
     }
-    // Every record of a saga has events (M4 of `saga-machine.ts`): before the first of them no timer of it stands.
-    if (version === 0 && kind.isSaga && freshTimer === undefined && timer.length !== 1 && !isActivity) {
+    // What a saga sets stands with its first event or later; only one that is parked may have a timer that it knows nothing of.
+    const isFirst = version === 0 && kind.isSaga && phase === 'ready';
+    if (isFirst && freshTimer === undefined && timer.length !== 1 && !isActivity) {
       activation.freshTimer = { timer, trail };
       this.#fresh.push(activation);
       return undefined;

@@ -12,10 +12,9 @@ import {
   type SagaStep,
 } from '../../../actors/model/saga-step.js';
 import { defaultLimits } from '../../../runtime/limits.js';
-import { messagesAtOnceMax } from '../../../runtime/saga/saga-bounds.js';
 import { childId } from '../../../runtime/saga/saga-dispatch.js';
 import { compileSaga } from '../../../runtime/saga/saga-machine.js';
-import { deadlineMsDefault, itemsMax } from '../../../runtime/saga/saga-plan.js';
+import { deadlineMsDefault, itemsMax, messagesAtOnceMax } from '../../../runtime/saga/saga-plan.js';
 import { payload, plain, sagaOf, transfer, undoable } from './saga-fixtures.js';
 import { root, runtimeCaller, SagaWorld, startTime } from './saga-world.js';
 

@@ -2,9 +2,8 @@
 import t from 'tap';
 import type { SagaDefinition } from '../../../actors/model/saga.js';
 import { forEach, type SagaContext, type SagaStep } from '../../../actors/model/saga-step.js';
-import { messagesAtOnceMax } from '../../../runtime/saga/saga-bounds.js';
 import { compileSaga } from '../../../runtime/saga/saga-machine.js';
-import { tellsMax } from '../../../runtime/saga/saga-plan.js';
+import { messagesAtOnceMax, tellsMax } from '../../../runtime/saga/saga-plan.js';
 import { payload, plain, sagaOf, told, undoable } from './saga-fixtures.js';
 import { root, runtimeCaller, SagaWorld, startTime } from './saga-world.js';
 

@@ -172,7 +172,9 @@ t.test('D1: after any course, table and records together give the timers that we
 
 /** An actor without events. */
 function newActor(partition: Partition, id: string, isSaga = true): Activation {
-  return new Activation({ name: 'saga', schemaId: kind, isSaga } as Kind, id, partition);
+  const actor = new Activation({ name: 'saga', schemaId: kind, isSaga } as Kind, id, partition);
+  actor.phase = 'ready';
+  return actor;
 }
 
 t.test('D4: what the first record of a saga sets is found by whoever asks for timers', async (t) => {
