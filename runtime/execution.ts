@@ -167,16 +167,20 @@ export class Executor {
         now,
       );
     }
-    const isTentative = reply.isUnrecorded !== true;
+    const { tag, isUnrecorded = false, given } = reply;
+    const isTentative = !isUnrecorded || given !== undefined;
     const executed = this.#accept(activation, acceptance, undefined, origin, now, isTentative);
     const { outcome } = executed;
     if (!isTentative || outcome[0] !== outcomeFailure) return executed;
     if (activation.phase !== 'ready') return this.#refusals.record(activation, outcome, origin, now);
     const failure: Outcome = { type: 'failure', code: outcome[1], detail: outcome[2] };
+    const again: TaggedReply = { tag, outcome: failure, isUnrecorded: true };
+    // The step that was answered may not be what is too large: a saga is asked what it can do without the rest.
+    const isSecond = activation.kind.isSaga && !isUnrecorded;
     return this.#reply(
       activation,
       onReply,
-      { tag: reply.tag, outcome: failure, isUnrecorded: true },
+      isSecond ? { ...again, given: reply.outcome } : again,
       origin,
       now,
     );

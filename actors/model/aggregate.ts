@@ -77,6 +77,8 @@ export interface TaggedReply {
    * bound and is not recorded: the outcome is that failure instead, so that the actor can decide on it.
    */
   readonly isUnrecorded?: boolean;
+  /** Of a saga, the first time that what it decided is not recorded: the outcome as it came. */
+  readonly given?: Outcome;
 }
 
 /**

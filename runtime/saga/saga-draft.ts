@@ -15,7 +15,7 @@ import { synchronous } from '../synchronous.js';
 import { pastBounds } from './saga-bounds.js';
 import type { SagaContract, SagaEvent } from './saga-contract.js';
 import { type Begun, type Dispatch, dispatch } from './saga-dispatch.js';
-import { attemptsText, failureText, sagaTimeoutText } from './saga-error-text.js';
+import { attemptsText, closingTooLargeText, failureText, sagaTimeoutText } from './saga-error-text.js';
 import {
   type Cause,
   exhausted,
@@ -49,6 +49,8 @@ export class SagaDraft implements Move, Dispatch {
   readonly events: SagaEvent[] = [];
   readonly messages: MessageOrder[] = [];
   readonly activities: TimerOrder[] = [];
+  /** The closing events may be what was past a bound: the steps are done, and a person decides on the end. */
+  parksAtEnd = false;
   readonly #evolve: SagaEvolve;
   readonly #begun: Begun[] = [];
   readonly #isSecond: boolean;
@@ -201,6 +203,9 @@ export class SagaDraft implements Move, Dispatch {
   complete(withClosing = true): void {
     const { plan, instance, ctx } = this;
     const step = currentStep(plan, instance);
+    if (withClosing && this.parksAtEnd && plan.definition.onCompleted !== undefined) {
+      return this.emit({ type: 'SagaFailed', data: { step, reason: closingTooLargeText } });
+    }
     const closing = closed(() =>
       withClosing ? plan.definition.onCompleted?.(new StepContext(instance, ctx)) : undefined,
     );

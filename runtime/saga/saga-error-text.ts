@@ -20,6 +20,10 @@ export function compensationFailedText(step: string): string {
   return `Compensation failed: ${step}`;
 }
 
+/** The reason of a saga whose steps are done. */
+export const closingTooLargeText =
+  'command-too-large: the last events of the saga, with what came before them, are past a bound';
+
 /** A refusal or an operating error, as decision D4 writes it. */
 export function failureText({ code, detail }: { readonly code: string; readonly detail: string }): string {
   return `${code}: ${detail}`;

@@ -115,7 +115,7 @@ export class SagaMoves {
   /** What an answer to a message leads to; undefined when it came too late to matter. */
   answer(
     instance: SagaInstance,
-    { tag, outcome, isUnrecorded }: TaggedReply,
+    { tag, outcome, isUnrecorded, given }: TaggedReply,
     ctx: DecideContext,
   ): Move | undefined {
     if (outcome.type === 'reply') {
@@ -124,6 +124,7 @@ export class SagaMoves {
       return this.settle(instance, tag, outcome, ctx);
     }
     const isSecond = isUnrecorded === true;
+    if (given?.type === 'reply') return this.settle(instance, tag, given, ctx, isSecond);
     return this.settle(instance, tag, { ...outcome, isUnsure: isSecond }, ctx, isSecond);
   }
 
@@ -140,7 +141,7 @@ export class SagaMoves {
     const isUndo = tag.startsWith(undoMark);
     const found = taskAt(plan, instance, isUndo ? tag.slice(undoMark.length) : tag);
     if (found === undefined || !isAwaited(instance, found, isUndo)) return undefined;
-    if (answer.type === 'reply' && !isUndo) {
+    if (answer.type === 'reply' && !isUndo && !isSecond) {
       const fast = this.#fastAnswer(instance, plan, found, answer.reply, ctx);
       if (fast !== undefined) return fast;
     }
@@ -150,6 +151,7 @@ export class SagaMoves {
     // The copy has the task in the same place.
     const task = draft.instance.tasks[instance.tasks.indexOf(found)] as Task;
     if (answer.type === 'reply') {
+      draft.parksAtEnd = isSecond;
       if (isUndo) draft.emit({ type: 'StepCompensated', data: { step: path } });
       else draft.emit(completed(path, answer.reply ?? null));
     } else if (isUndo) draft.undoFailed(task, answer);
