@@ -1,9 +1,9 @@
 /** Steps that are told: sent and done in the decision that comes to them, and no answer waited for. */
 import t from 'tap';
 import type { SagaDefinition } from '../../../actors/model/saga.js';
-import { forEach, type SagaContext, type SagaStep } from '../../../actors/model/saga-step.js';
+import type { SagaContext, SagaStep } from '../../../actors/model/saga-step.js';
 import { compileSaga } from '../../../runtime/saga/saga-machine.js';
-import { messagesAtOnceMax, tellsMax } from '../../../runtime/saga/saga-plan.js';
+import { tellsMax } from '../../../runtime/saga/saga-plan.js';
 import { payload, plain, sagaOf, told, undoable } from './saga-fixtures.js';
 import { root, runtimeCaller, SagaWorld, startTime } from './saga-world.js';
 
@@ -150,23 +150,6 @@ t.test('tellsMax: more told steps than that are refused, in groups too', async (
   t.throws(() => compileSaga(sagaOf(many(tellsMax + 1))), { message: says });
   const group = { name: 'group', parallel: many(tellsMax + 1) };
   t.throws(() => compileSaga(sagaOf([group])), { message: says });
-});
-
-t.test('told steps and what follows them keep to the messages of one decision', async (t) => {
-  const items = (name: string, count: number) =>
-    forEach({
-      name,
-      each: () => Array.from({ length: count }, (_, index) => `${index}`),
-      concurrencyMax: 32,
-      step: { call: ({ item }) => ({ kind: 'account', id: item, command: 'do', payload: {} }) },
-    });
-  const most = started([...many(tellsMax), items('each', 40)]);
-  t.equal(most.told.length + most.pending.length, messagesAtOnceMax);
-  const group = { name: 'group', parallel: [items('each', 32), plain('one')] };
-  const past = started([plain('first'), ...many(tellsMax), group]);
-  past.reply('first');
-  t.equal(past.state, 'compensated');
-  t.match(past.status().errors, [/step one would send more than 64 messages at once/]);
 });
 
 t.test('a child that ends on told steps tells its parent in the same decision', async (t) => {

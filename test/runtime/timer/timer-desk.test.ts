@@ -266,3 +266,17 @@ t.test(
     );
   },
 );
+
+t.test('D4: a desk that is cleared forgets what it had not put down', async (t) => {
+  const desk = new TimerDesk();
+  const partition = await openPartition();
+  desk.order(newActor(partition, 's-1'), ['wake', 10, schema, []], trail);
+  desk.apply(partition, kind, 's-2', ['wake', 10, schema, []], trail);
+  desk.clear();
+  t.equal(desk.count, 0);
+  t.equal(desk.nextDueAt, Number.POSITIVE_INFINITY);
+  t.same(dueNames(desk), []);
+  t.same([...desk.values()], []);
+  desk.order(newActor(partition, 's-3'), ['wake', 20, schema, []], trail);
+  t.same(dueNames(desk), ['s-3@20'], 'and takes new ones');
+});
