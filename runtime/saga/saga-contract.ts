@@ -68,10 +68,10 @@ const failedAttemptSpec = {
   },
 };
 
-/** The part of the contract that is the same for every saga. */
 /** What sagas send each other of their own accord, untagged: it never waits behind dead letters of what they were defined to tell. */
 export const linkCommands: readonly string[] = ['childEnded', 'cancelChild'];
 
+/** The part of the contract that is the same for every saga. */
 export const sagaContract = defineContract({
   kind: 'saga',
   events: {
