@@ -36,10 +36,11 @@ export interface ThreadShardsOptions {
 
 /**
  * V8 gives a third of the young generation to each semi-space. A smaller one is collected more often, each time in a shorter pause
- * (transfers at half load: 5 ms with 64, 9 ms with 128), and promotes what is in flight; a larger one gains nothing once the old
- * generation may grow (`serverNodeArgs`): 10.2k and 10.1k transfers/s with 64 and 128, p99 47 and 54 ms (2 vCPU).
+ * (transfers at half load: 5 ms with 64, 9 ms with 128), and promotes what is in flight, into memory that must be mapped first: with
+ * 24 transfers lose a seventh. In turn, 2 vCPU: 11.6k and 11.1k transfers/s p99 40 and 43 ms with 64, 12.4k and 11.3k p99 37 and 41
+ * with 96, 10.8k to 12.0k p99 41 to 48 with 128; at half load p99 23 to 33, 20 and 34 ms.
  */
-const youngGenerationMb = 64;
+const youngGenerationMb = 96;
 /**
  * Where V8 ends a thread whose heap outgrows everything that is bounded: the budget again for the garbage between two
  * collections, the program itself, groups and channels on top.
