@@ -143,7 +143,7 @@ export class DomainReset {
     const { activations, calls, queued, hub, routes, messages, timers, entries, tail } = this.#memory;
     this.#abandoned.refuse(open);
     for (const activation of activations.values()) for (const work of activation.waiting) work.refuse();
-    calls.reset(activations.values());
+    calls.reset();
     for (const { item } of queued.drain())
       this.#host.answer([item[1], answerFailure, 'storage-unavailable', refusedDetail, false]);
     activations.clear();

@@ -387,7 +387,7 @@ export class Shard {
 
   /** The node is about to stop: whoever waits for an actor to come to rest is told how it stands, now and from here on. */
   endWaits(): void {
-    this.#turns.run(() => this.#calls.endAllWaits(this.#activations.values()));
+    this.#turns.run(() => this.#calls.endAllWaits());
   }
 
   /**
@@ -415,7 +415,7 @@ export class Shard {
     for (;;) {
       this.#turns.run(() => {
         if (this.#life.phase !== 'stopping') return;
-        this.#calls.endAllWaits(this.#activations.values());
+        this.#calls.endAllWaits();
       });
       if (this.#life.phase === 'stopping' && this.#isQuiet) return;
       if (this.#life.phase === 'stopped' || (this.#life.phase === 'reopening' && this.#reset.hasFailed))

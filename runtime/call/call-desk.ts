@@ -101,18 +101,18 @@ export class CallDesk {
   }
 
   /** Answers all who wait for an actor with how it stands; no call waits from here on. */
-  endAllWaits(activations: Iterable<Activation>): void {
-    this.#waits.endAll(activations);
+  endAllWaits(): void {
+    this.#waits.endAll();
   }
 
   /**
    * The domain was reset. Those in a group's gate are settled with it, those who waited for an actor were refused by it;
    * left are commands that were being looked up, with whoever attached to them, waits, and reads that have not begun.
    */
-  reset(activations: Iterable<Activation>): void {
+  reset(): void {
     for (const requestId of this.#running.reset())
       this.#host.answer(toAnswer(requestId, resetOutcome, 0, false), 0);
-    this.#waits.reset(activations);
+    this.#waits.reset();
     this.#reads.reset();
   }
 

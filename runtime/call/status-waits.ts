@@ -111,21 +111,19 @@ export class StatusWaits {
   }
 
   /** No call is held from here on. */
-  endAll(activations: Iterable<Activation>): void {
+  endAll(): void {
     this.#holds = false;
     this.#disarm();
-    for (const activation of activations) this.#end(activation);
+    for (const { activation } of this.#watchers) if (activation !== undefined) this.#end(activation);
   }
 
   /** The domain was reset: how the actors stand is not known any more. */
-  reset(activations: Iterable<Activation>): void {
-    for (const activation of activations) {
-      for (const watcher of activation.watchers ?? []) {
-        watcher.activation = undefined;
-        const detail = 'The shard was reset while the call waited.';
-        this.#host.answer(refusal(watcher.requestId, 'outcome-unknown', detail), 0);
-      }
+  reset(): void {
+    for (const { requestId, activation } of this.#watchers) {
+      if (activation === undefined) continue;
       activation.watchers = undefined;
+      const detail = 'The shard was reset while the call waited.';
+      this.#host.answer(refusal(requestId, 'outcome-unknown', detail), 0);
     }
     this.#watchers = [];
     this.#heldCount = 0;
