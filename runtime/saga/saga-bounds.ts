@@ -6,7 +6,7 @@ import { pack } from '../../actors/model/codec.js';
 import { defaultLimits } from '../limits.js';
 import { packedBytesBound } from '../packed-bytes.js';
 import type { Cause } from './saga-failure.js';
-import { itemsMax, messagesAtOnceMax, type PlannedStep } from './saga-plan.js';
+import { itemsMax, messagesAtOnceMax, messagesOf, type PlannedStep } from './saga-plan.js';
 
 /** Of the payload that one told step sends: all that a saga tells may stand in one decision, and half an entry holds it. */
 export const tellBytesMax = 4_096;
@@ -18,9 +18,8 @@ export function pastBounds(
   items: readonly unknown[] | null,
   messageCount: number,
 ): Cause | undefined {
-  const { name, kind, concurrencyMax } = step;
-  const isMessage = kind === 'command' || kind === 'child' || kind === 'tell';
-  const orderCount = isMessage ? Math.min(items?.length ?? 1, concurrencyMax) : 0;
+  const { name, concurrencyMax } = step;
+  const orderCount = Math.min(items?.length ?? 1, messagesOf(step));
   if (messageCount + orderCount > messagesAtOnceMax) {
     return tooLarge(`step ${name} would send more than ${messagesAtOnceMax} messages at once`);
   }

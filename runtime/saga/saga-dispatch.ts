@@ -18,6 +18,7 @@ import type { SagaEvent } from './saga-contract.js';
 import { type Cause, notSent, type TaskFailure, threw } from './saga-failure.js';
 import type { SagaInstance } from './saga-instance.js';
 import {
+  completed,
   contextOf,
   isActivity,
   isChild,
@@ -56,7 +57,7 @@ export function dispatch(to: Dispatch, { task, what }: Begun): void {
   if (step.kind === 'signal') {
     const { signals } = to.instance;
     if (what === 'do' && Object.hasOwn(signals, step.signal)) {
-      to.emit({ type: 'StepCompleted', data: { step: path, result: signals[step.signal] ?? null } });
+      to.emit(completed(path, signals[step.signal] ?? null));
     }
     return;
   }
@@ -76,7 +77,7 @@ export function dispatch(to: Dispatch, { task, what }: Begun): void {
     to.activities.push(performOrder(to, step, order, path, 'do'));
   } else if (step.kind === 'tell') {
     to.messages.push(untagged(order));
-    to.emit({ type: 'StepCompleted', data: { step: path, result: null } });
+    to.emit(completed(path, null));
   } else {
     to.messages.push(tagged(order, path));
   }

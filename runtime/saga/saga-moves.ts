@@ -44,7 +44,7 @@ import {
 } from './saga-failure.js';
 import { currentStep, initialInstance, inputOf, isOpen, type SagaInstance, taskAt } from './saga-instance.js';
 import {
-  type Completed,
+  completed,
   isActivity,
   isChild,
   isFailure,
@@ -275,10 +275,6 @@ function isAwaited({ state }: SagaInstance, { waiting }: Task, isUndo: boolean):
   if (isUndo) return state === 'compensating' && (waiting === 'answer' || waiting === 'outcome');
   if (state === 'compensating') return waiting === 'settling';
   return waiting === 'answer' || waiting === 'overdue' || waiting === 'outcome';
-}
-
-function completed(step: string, result: unknown): Completed {
-  return { type: 'StepCompleted', data: { step, result } };
 }
 
 /** The definition's own last events; undefined when they cannot be made. */

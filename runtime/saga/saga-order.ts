@@ -14,6 +14,11 @@ import type { PlanContext, PlannedStep, StepOrder } from './saga-plan.js';
 import type { Task } from './saga-task.js';
 
 export type Completed = Extract<SagaEvent, { readonly type: 'StepCompleted' }>;
+
+export function completed(step: string, result: unknown): Completed {
+  return { type: 'StepCompleted', data: { step, result } };
+}
+
 const none: readonly never[] = [];
 
 /** What a step function sees. The results of steps that are just being completed are added only if it looks. */

@@ -189,7 +189,7 @@ function checkToldRows(steps: readonly PlannedStep[], stages: readonly Stage[], 
 }
 
 /** Messages that a step may send when its turn comes. */
-function messagesOf({ kind, concurrencyMax }: PlannedStep): number {
+export function messagesOf({ kind, concurrencyMax }: PlannedStep): number {
   return kind === 'command' || kind === 'child' || kind === 'tell' ? concurrencyMax : 0;
 }
 

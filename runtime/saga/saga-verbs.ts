@@ -9,6 +9,7 @@ import type { Move } from './saga-draft.js';
 import { childAbortedCode, childCompensatedCode } from './saga-failure.js';
 import { currentStep, isOpen, type SagaInstance } from './saga-instance.js';
 import type { SagaMoves, TaskAnswer } from './saga-moves.js';
+import { completed } from './saga-order.js';
 import { stepOf } from './saga-task.js';
 import { mayTurnBack } from './saga-timing.js';
 
@@ -36,7 +37,7 @@ export function signalled(
   for (const task of draft.stageTasks()) {
     const step = stepOf(plan, task);
     if (task.waiting === 'signal' && step.signal === signal) {
-      draft.emit({ type: 'StepCompleted', data: { step: step.name, result: payload ?? null } });
+      draft.emit(completed(step.name, payload ?? null));
     }
   }
   return draft.follow();
