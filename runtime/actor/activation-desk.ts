@@ -13,7 +13,7 @@ import type { Kind } from '../kind-table.js';
 import type { Partition } from '../partition.js';
 import { Activation, type ActorRow } from './activation.js';
 import { ActivationLoader, isStoreUnavailable } from './activation-loader.js';
-import { ActivationTable, inChain } from './activation-table.js';
+import { ActivationTable } from './activation-table.js';
 import { isBare } from './actor-row.js';
 import { noStrikes, oneMore, StrikeBook, type StruckActor } from './strike-book.js';
 
@@ -134,8 +134,7 @@ export class ActivationDesk {
 
   /** The activation of an address, loading if it was not resident; undefined when another shard owns it. */
   obtain(kind: Kind, id: string): Activation | undefined {
-    const first = this.#table.firstOf(id);
-    const resident = inChain(first, kind);
+    const resident = this.#table.get(kind, id);
     if (resident !== undefined) {
       resident.used = true;
       if (resident.phase === 'shed') {
@@ -148,7 +147,7 @@ export class ActivationDesk {
     if (partition === undefined) return undefined;
     const activation = new Activation(kind, id, partition);
     activation.strikes = this.#strikes.of(activation, this.#domain.now, this.#domain.limits.strikeMemoryMs);
-    this.#table.add(activation, first);
+    this.#table.add(activation);
     this.#loader.load(activation);
     return activation;
   }

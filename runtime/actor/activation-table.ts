@@ -61,17 +61,13 @@ export class ActivationTable {
     return beside ?? this.get(kind, id);
   }
 
-  /** The first with the id, of whatever kind. */
-  firstOf(id: string): Activation | undefined {
-    return this.#byId.get(id);
-  }
-
   /** True while this very incarnation is in the table. */
   holds(activation: Activation): boolean {
     return activation.isResident;
   }
 
-  add(activation: Activation, first = this.firstOf(activation.id)): void {
+  add(activation: Activation): void {
+    const first = this.#byId.get(activation.id);
     if (first === undefined) {
       this.#byId.set(activation.id, activation);
     } else {
@@ -173,7 +169,7 @@ export class ActivationTable {
 }
 
 /** The one of a kind from an activation of its id on. */
-export function inChain(from: Activation | undefined, kind: Kind): Activation | undefined {
+function inChain(from: Activation | undefined, kind: Kind): Activation | undefined {
   let activation = from;
   while (activation !== undefined && activation.kind !== kind) activation = activation.nextOfId;
   return activation;

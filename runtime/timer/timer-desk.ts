@@ -59,8 +59,7 @@ export class TimerDesk {
   #fresh: Activation[] = [];
 
   get count(): number {
-    this.#putDown();
-    return this.#queue.size;
+    return this.#standingQueue.size;
   }
 
   /** Activities ordered whose outcome is not recorded, in the order in which they were. */
@@ -70,8 +69,7 @@ export class TimerDesk {
 
   /** Every timer, in no order. */
   *values(): Iterable<LiveTimer> {
-    this.#putDown();
-    yield* this.#queue.values();
+    yield* this.#standingQueue.values();
     yield* this.#firing.values();
     yield* this.#ordered.values();
   }
@@ -94,8 +92,7 @@ export class TimerDesk {
     countMax: number,
     admits: (timer: LiveTimer, key: string) => boolean,
   ): readonly DueTimer<LiveTimer>[] {
-    this.#putDown();
-    return this.#queue.earliest(countMax, admits);
+    return this.#standingQueue.earliest(countMax, admits);
   }
 
   /** A timer that stands and is not firing. */
@@ -105,14 +102,12 @@ export class TimerDesk {
     id: string,
     name: string,
   ): DueTimer<LiveTimer> | undefined {
-    this.#putDown();
-    return this.#queue.get(keyOf(partition, kindSchemaId, id, name));
+    return this.#standingQueue.get(keyOf(partition, kindSchemaId, id, name));
   }
 
   /** Unix ms of the next due timer; `Infinity` when there is none. */
   get nextDueAt(): number {
-    this.#putDown();
-    return this.#queue.nextDueAt;
+    return this.#standingQueue.nextDueAt;
   }
 
   /** What a record of the actor sets or cancels, before the actor has its events; as `apply`. */
@@ -135,7 +130,12 @@ export class TimerDesk {
     return this.apply(partition, kind.schemaId, id, timer, trail);
   }
 
-  /** D4. */
+  /** The queue as whoever asks for timers is to find it (D4). */
+  get #standingQueue(): TimerQueue<LiveTimer> {
+    this.#putDown();
+    return this.#queue;
+  }
+
   #putDown(): void {
     if (this.#fresh.length === 0) return;
     const fresh = this.#fresh;
@@ -204,8 +204,7 @@ export class TimerDesk {
 
   /** Up to `max` timers due at `now`, in due order. Each must be given to `fired` when its command runs. */
   takeDue(now: number, max: number): readonly LiveTimer[] {
-    this.#putDown();
-    const due = this.#queue.takeDue(now, max).map(({ timer }) => timer);
+    const due = this.#standingQueue.takeDue(now, max).map(({ timer }) => timer);
     for (const timer of due) this.#firing.set(keyOfTimer(timer), timer);
     return due;
   }
