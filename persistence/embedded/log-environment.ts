@@ -14,6 +14,7 @@ import { StoreFailure } from '../store-failure.js';
 import type { VersionedRecords } from './condition-block.js';
 import { decodeFenceHead, decodeFenceRecord, type FenceHead, type FenceRecord } from './fence-record.js';
 import { renewView } from './fresh-view.js';
+import { cutWrittenLinks } from './write-list.js';
 
 /** Room in the address space, not on the disk. A store that outgrows it is mapped anew, which stops all threads for a moment. */
 const mapBytes = 2 ** 36;
@@ -56,6 +57,7 @@ export function openEnvironment(
     noSync: access === 'write' && durability === 'none',
   });
   refuseCutFile(path, root);
+  cutWrittenLinks(root);
   return root;
 }
 
