@@ -94,9 +94,8 @@ export class PartitionOpener {
 
   /** Tells the filter what the stored segments hold, while the shard serves. */
   async coverSegments(): Promise<void> {
-    const nextTurn = () => new Promise<void>((resolve) => this.#domain.clock.defer(resolve));
     try {
-      for (const partition of this.#domain.owned()) await partition.ledger.cover(nextTurn);
+      for (const partition of this.#domain.owned()) await partition.ledger.cover();
     } catch (cause) {
       // Looks go on searching the segments themselves.
       this.#domain.report('warn', 'segments-not-covered', { message: String(cause) });

@@ -35,6 +35,9 @@ export interface LedgerRows {
   readonly written: () => void;
 }
 
+/** Lets the shard serve before what is long goes on. */
+export type NextTurn = () => Promise<void>;
+
 interface ReadyMerge {
   readonly merge: SegmentMerge;
   readonly bytes: Uint8Array;
@@ -44,20 +47,28 @@ export class OutcomeLedger {
   readonly #tables: Tables;
   readonly #partition: number;
   readonly #index: OutcomeIndex;
+  readonly #nextTurn: NextTurn;
   #ready: ReadyMerge | undefined;
   /** The merge that was given to a slice last: the store may show it before the index hears of it. */
   #leaving: ReadyMerge | undefined;
 
-  private constructor(tables: Tables, partition: number, index: OutcomeIndex) {
+  private constructor(tables: Tables, partition: number, index: OutcomeIndex, nextTurn: NextTurn) {
     this.#tables = tables;
     this.#partition = partition;
     this.#index = index;
+    this.#nextTurn = nextTurn;
   }
 
   /** Reads the directory; segments themselves are read when they are looked into, or by `cover`. */
-  static async open(tables: Tables, partition: number, filter: FilterGenerations): Promise<OutcomeLedger> {
+  static async open(
+    tables: Tables,
+    partition: number,
+    filter: FilterGenerations,
+    nextTurn: NextTurn,
+  ): Promise<OutcomeLedger> {
     const [directory] = await tables.get(partition, outcomeTable, [directoryKey]);
-    return new OutcomeLedger(tables, partition, new OutcomeIndex(filter, undefined, directory));
+    const index = new OutcomeIndex(filter, undefined, directory);
+    return new OutcomeLedger(tables, partition, index, nextTurn);
   }
 
   /** Outcomes that a repeat can still find. */
@@ -133,17 +144,17 @@ export class OutcomeLedger {
   }
 
   /**
-   * After a restart: tells the filter the ids of stored segments, newest first, one segment per call of `next`, so that
-   * the shard serves meanwhile. Until then looks search them. Segments that are merged meanwhile come as one.
+   * After a restart: tells the filter the ids of stored segments, newest first, one segment a turn, so that the shard serves
+   * meanwhile. Until then looks search them. Segments that are merged meanwhile come as one.
    */
-  async cover(next: () => Promise<void>): Promise<void> {
+  async cover(): Promise<void> {
     const covered = new Set<number>();
     for (;;) {
       // A filter that is too small forgets while it is told: each segment has one turn.
       const number = this.#index.uncovered().find((uncovered) => !covered.has(uncovered));
       if (number === undefined) return;
       covered.add(number);
-      await next();
+      await this.#nextTurn();
       const [bytes] = (await this.#segmentsNow([number])) ?? [];
       if (bytes !== undefined) this.#index.cover(number, bytes);
     }
@@ -153,14 +164,27 @@ export class OutcomeLedger {
     const merge = this.#index.nextMerge();
     if (merge === undefined) return;
     try {
-      const segments = await this.#read(merge.replaces.map(({ number }) => number));
-      // Without all of them the merge would lose ids.
-      const all = segments.filter((bytes) => bytes !== undefined);
-      if (all.length < segments.length) return this.#index.mergeAbandoned();
-      this.#ready = { merge, bytes: mergeSegments(all) };
+      const segments: Uint8Array[] = [];
+      for (const { number } of merge.replaces) {
+        const [bytes] = await this.#read([number]);
+        // Without all of them the merge would lose ids.
+        if (bytes === undefined) return this.#index.mergeAbandoned();
+        segments.push(bytes);
+        await this.#nextTurn();
+      }
+      this.#ready = { merge, bytes: await this.#merged(segments) };
     } catch {
       // The store could not be read now: the segments stay as they are, and a later sweep plans again.
       this.#index.mergeAbandoned();
+    }
+  }
+
+  async #merged(segments: readonly Uint8Array[]): Promise<Uint8Array> {
+    const steps = mergeSegments(segments);
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+      await this.#nextTurn();
     }
   }
 

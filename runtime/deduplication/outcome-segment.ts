@@ -16,6 +16,7 @@ const format = 1;
 const headerBytes = 8;
 /** Places of entries while sorting fit beside 32 bits of hash in the 53 bits of a number. */
 const placesMax = 2 ** 21;
+const entriesPerStep = 2_048;
 
 /** The outcomes of some commands, column by column; `count` of each are valid. */
 export interface OutcomeColumns {
@@ -29,10 +30,8 @@ export interface OutcomeColumns {
 export function encodeSegment({ count, highs, lows, positions }: OutcomeColumns): Uint8Array {
   if (count > placesMax)
     throw new RangeError(`a segment of ${count} ids: at most ${placesMax} are sorted at once`);
-  const bytes = new Uint8Array(headerBytes + count * segmentEntryBytes);
+  const bytes = emptySegment(count);
   const view = new DataView(bytes.buffer);
-  view.setUint32(0, format, true);
-  view.setUint32(4, count, true);
   let offset = headerBytes;
   for (const place of sortedPlaces(count, highs, lows)) {
     view.setUint32(offset, highs[place] as number, true);
@@ -43,23 +42,51 @@ export function encodeSegment({ count, highs, lows, positions }: OutcomeColumns)
   return bytes;
 }
 
-/** One segment with the entries of all; the same bound. Sorting again is faster than merging in JavaScript. */
-export function mergeSegments(segments: readonly Uint8Array[]): Uint8Array {
-  const readers = segments.map((bytes) => new SegmentReader(bytes));
-  const count = readers.reduce((sum, reader) => sum + reader.count, 0);
-  const highs = new Uint32Array(count);
-  const lows = new Uint32Array(count);
-  const positions = new Float64Array(count);
-  let row = 0;
-  for (const reader of readers) {
-    for (let index = 0; index < reader.count; index++) {
-      highs[row] = reader.high(index);
-      lows[row] = reader.low(index);
-      positions[row] = reader.position(index);
-      row += 1;
+/**
+ * One segment with the entries of all, made in steps of half a ms: all of 32,768 at once held a shard up for 12 ms. Throws
+ * `bytes-damaged` on bytes that are no segment.
+ */
+export function* mergeSegments(segments: readonly Uint8Array[]): Generator<void, Uint8Array> {
+  let runs: Uint8Array[] = [...segments];
+  while (runs.length > 1) {
+    const longer: Uint8Array[] = [];
+    for (let index = 0; index < runs.length; index += 2) {
+      const [left, right] = runs.slice(index, index + 2) as [Uint8Array, Uint8Array | undefined];
+      longer.push(right === undefined ? left : yield* mergeTwo(left, right));
     }
+    runs = longer;
   }
-  return encodeSegment({ count, highs, lows, positions });
+  return runs[0] ?? emptySegment(0);
+}
+
+function* mergeTwo(leftBytes: Uint8Array, rightBytes: Uint8Array): Generator<void, Uint8Array> {
+  const left = new SegmentReader(leftBytes);
+  const right = new SegmentReader(rightBytes);
+  const count = left.count + right.count;
+  const bytes = emptySegment(count);
+  const target = new DataView(bytes.buffer);
+  let [fromLeft, fromRight] = [0, 0];
+  for (let row = 0; row < count; ) {
+    const stepEnd = Math.min(count, row + entriesPerStep);
+    for (; row < stepEnd; row++) {
+      const isLeft =
+        fromRight === right.count || (fromLeft < left.count && left.isNotAfter(fromLeft, right, fromRight));
+      const offset = headerBytes + row * segmentEntryBytes;
+      if (isLeft) left.copyTo(fromLeft++, target, offset);
+      else right.copyTo(fromRight++, target, offset);
+    }
+    yield;
+  }
+  return bytes;
+}
+
+/** With its header; the entries are the caller's to write. */
+function emptySegment(count: number): Uint8Array {
+  const bytes = new Uint8Array(headerBytes + count * segmentEntryBytes);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, format, true);
+  view.setUint32(4, count, true);
+  return bytes;
 }
 
 /** Places in the order of their hashes. */
@@ -120,6 +147,19 @@ class SegmentReader {
     if (bytes.length !== headerBytes + this.count * segmentEntryBytes) {
       throw new OperatingError('bytes-damaged', `${bytes.length} bytes do not hold ${this.count} entries`);
     }
+  }
+
+  /** In the order of their hashes. */
+  isNotAfter(index: number, other: SegmentReader, otherIndex: number): boolean {
+    const high = this.high(index);
+    const otherHigh = other.high(otherIndex);
+    return high < otherHigh || (high === otherHigh && this.low(index) <= other.low(otherIndex));
+  }
+
+  copyTo(index: number, target: DataView, offset: number): void {
+    target.setUint32(offset, this.high(index), true);
+    target.setUint32(offset + 4, this.low(index), true);
+    target.setFloat64(offset + 8, this.position(index), true);
   }
 
   high(index: number): number {

@@ -42,7 +42,8 @@ export async function recoverPartition(
   const { store } = domain;
   const { fence, head } = await store.ownership.take(number, nonce);
   const checkpoint = await store.tables.checkpoint(number);
-  const ledger = await OutcomeLedger.open(store.tables, number, parts.filter);
+  const nextTurn = () => new Promise<void>((resolve) => domain.clock.defer(resolve));
+  const ledger = await OutcomeLedger.open(store.tables, number, parts.filter, nextTurn);
   const partition = new Partition({ number, fence, head, checkpoint, ledger });
   const outboxFrom = await loadState(domain, partition);
   const { timers } = parts;

@@ -7,7 +7,7 @@ import t from 'tap';
 import { FilterGenerations, generationSpanMs } from '../../../runtime/deduplication/filter-generations.js';
 import { idHash, idHashKey } from '../../../runtime/deduplication/id-hash.js';
 import { OutcomeIndex, type SegmentMerge } from '../../../runtime/deduplication/outcome-index.js';
-import { findInSegment, mergeSegments } from '../../../runtime/deduplication/outcome-segment.js';
+import { findInSegment } from '../../../runtime/deduplication/outcome-segment.js';
 import {
   expiredCount,
   planMerge,
@@ -15,6 +15,7 @@ import {
   type StoredSegment,
   segmentLimitsDefault,
 } from '../../../runtime/deduplication/segment-plan.js';
+import { mergedSegments } from '../../support/merged-segments.js';
 
 const limits: SegmentLimits = { retentionMs: 1_000, retainedIdsMax: 300, mergeFanIn: 3, segmentIdsMax: 120 };
 const key = idHashKey(new Uint8Array(8));
@@ -66,7 +67,7 @@ class Partition {
     for (const number of expired) this.#table.delete(number);
     if (merge !== undefined) {
       const parts = merge.replaces.map(({ number }) => this.#bytes(number));
-      this.#table.set(merge.number, mergeSegments(parts));
+      this.#table.set(merge.number, mergedSegments(parts).bytes);
       for (const { number } of merge.replaces) this.#table.delete(number);
       index.mergeWritten(merge);
     }

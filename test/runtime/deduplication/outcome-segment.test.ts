@@ -7,11 +7,11 @@ import {
   encodeSegment,
   findInSegment,
   forEachInSegment,
-  mergeSegments,
   segmentEntryBytes,
 } from '../../../runtime/deduplication/outcome-segment.js';
 import { OutcomeTail } from '../../../runtime/deduplication/outcome-tail.js';
 import { decodeDirectory, encodeDirectory } from '../../../runtime/deduplication/segment-directory.js';
+import { mergedSegments } from '../../support/merged-segments.js';
 
 /** Few values, so that halves and whole hashes meet. */
 const half = fc.constantFrom(0, 1, 7, 0x7fffffff, 0x80000000, 0xffffffff);
@@ -52,7 +52,7 @@ t.test('a merge of segments is the segment of all their outcomes', async () => {
       half,
       half,
       (lists, high, low) => {
-        const merged = mergeSegments(lists.map((list) => encodeSegment(tailOf(list))));
+        const { bytes: merged } = mergedSegments(lists.map((list) => encodeSegment(tailOf(list))));
         const hashes: number[][] = [];
         forEachInSegment(merged, (...hash) => hashes.push(hash));
         const ascending = hashes.every((hash, index) => {
@@ -66,6 +66,14 @@ t.test('a merge of segments is the segment of all their outcomes', async () => {
     ),
     { numRuns: 300 },
   );
+});
+
+t.test('a merge goes on step by step: a shard serves in between', async (t) => {
+  const many = Array.from({ length: 10_000 }, (_, index) => ({ high: index, low: 0, position: index + 1 }));
+  const parts = [0, 1].map((part) => encodeSegment(tailOf(many.filter(({ high }) => high % 2 === part))));
+  const { bytes, steps } = mergedSegments(parts);
+  t.ok(steps >= 4, `${steps} steps for 10,000 entries`);
+  t.same(bytes, encodeSegment(tailOf(many)));
 });
 
 t.test('a segment is searched where it lies, at any alignment', async (t) => {

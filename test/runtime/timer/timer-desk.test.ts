@@ -19,7 +19,8 @@ const trail = ['c', 0, 'alice', 0] as const;
 
 async function openPartition(): Promise<Partition> {
   const store = createMemoryStore({ partitionCount: 1 });
-  const ledger = await OutcomeLedger.open(store.tables, 0, new FilterGenerations(1_024));
+  const filter = new FilterGenerations(1_024);
+  const ledger = await OutcomeLedger.open(store.tables, 0, filter, async () => {});
   return new Partition({
     number: 0,
     fence: { epoch: 1, nonce: 'nonce-of-a-test' },
