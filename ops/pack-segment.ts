@@ -4,10 +4,10 @@ import { archiveSegment, type SegmentOrder } from '../persistence/archive/archiv
 import type { FileRange } from '../persistence/archive/journal-file.js';
 import type { Rest } from '../persistence/archive/packing-pace.js';
 import type { JournalReader } from '../persistence/store-reader.js';
-import { makeDigests } from '../runtime/feed/archive-index.js';
+import { makeDigests, SegmentDigest } from '../runtime/feed/archive-index.js';
 
-/** The new segment's, and some of those that an older program or a crash has left without. */
-const digestsPerSegment = 4;
+/** Of segments that an older program or a crash has left without. */
+const missingDigestsMax = 4;
 
 /** `journal` without the archive: a segment is made of what stands in the log. Undefined when there is nothing to pack. */
 export async function packSegment(
@@ -16,8 +16,12 @@ export async function packSegment(
   order: SegmentOrder,
   rest: Rest,
 ): Promise<FileRange | undefined> {
-  const range = await archiveSegment(journal, archive, order, rest);
+  const digest = new SegmentDigest();
+  const range = await archiveSegment(journal, archive, order, rest, digest.add);
   // The segment stands. Without its digest the feed reads all of it, and the next one tries again.
-  await makeDigests(archive, order.partition, digestsPerSegment, rest).catch(() => 0);
+  try {
+    if (range !== undefined) digest.keep(archive, order.partition, range.from);
+    await makeDigests(archive, order.partition, missingDigestsMax, rest);
+  } catch {}
   return range;
 }

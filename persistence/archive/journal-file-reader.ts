@@ -7,6 +7,7 @@ import { type ArchiveGround, type FileSource, machineGround } from './archive-gr
 import {
   type BlockPlace,
   checkPreamble,
+  contentChecksum,
   decodeBlock,
   decodeDocument,
   decodeFrame,
@@ -59,6 +60,15 @@ export class JournalFileReader {
     });
   }
 
+  get blockCount(): number {
+    return this.#blocks.length;
+  }
+
+  /** Of what a block holds, as the file has it now. Throws `JournalFileDamaged`. */
+  async contentChecksum(index: number): Promise<number> {
+    return await this.#expanded(this.#blocks[index] as BlockPlace, contentChecksum);
+  }
+
   range(partition: number): FileRange | undefined {
     return this.ranges.find((range) => range.partition === partition);
   }
@@ -106,15 +116,19 @@ export class JournalFileReader {
 
   async #readBlock(place: BlockPlace): Promise<readonly Buffer[]> {
     try {
-      return await withFile(this.#ground, this.file, async (source) => {
-        const frame = await readAt(source, place.offset, place.bytes);
-        const { compressed, contentBytes } = decodeBlock(decodeFrame(frameBlock, frame), place);
-        return splitContent(await this.#ground.expand(compressed, contentBytes), place);
-      });
+      return await this.#expanded(place, (content) => splitContent(content, place));
     } catch (error) {
       this.#kept.delete(place);
       throw error;
     }
+  }
+
+  async #expanded<Result>(place: BlockPlace, use: (content: Buffer) => Result): Promise<Result> {
+    return await withFile(this.#ground, this.file, async (source) => {
+      const frame = await readAt(source, place.offset, place.bytes);
+      const { compressed, contentBytes } = decodeBlock(decodeFrame(frameBlock, frame), place);
+      return use(await this.#ground.expand(compressed, contentBytes));
+    });
   }
 }
 

@@ -9,6 +9,7 @@ import type { EntryHash, StoredEntry } from '../journal.js';
 import { type ArchiveGround, type FileSink, machineGround } from './archive-ground.js';
 import {
   type BlockPlace,
+  contentChecksum,
   encodeBlock,
   encodeDocument,
   encodeFrame,
@@ -20,6 +21,7 @@ import {
   frameFooter,
   frameHeader,
   JournalFileDamaged,
+  joinContent,
 } from './journal-file.js';
 
 /** Of a block, before compression: a reader of one entry expands this much, in half a ms. */
@@ -44,6 +46,7 @@ export class JournalFileWriter {
   #isClosed = false;
   #offset = 0;
   readonly #blocks: BlockPlace[] = [];
+  readonly #contentChecksums: number[] = [];
   readonly #ranges: OpenRange[] = [];
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
@@ -62,8 +65,16 @@ export class JournalFileWriter {
     return this.#ranges.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  /** Takes the next entry of a partition; a partition begins where its first entry stands. Throws on one that does not follow. */
-  add(partition: number, { position, bytes }: StoredEntry): void {
+  /** Of what each block holds, in their order: what somebody who reads them back compares. */
+  get contentChecksums(): readonly number[] {
+    return this.#contentChecksums;
+  }
+
+  /**
+   * Takes the next entry of a partition; a partition begins where its first entry stands. Throws on one that does not follow.
+   * Returns the entry opened.
+   */
+  add(partition: number, { position, bytes }: StoredEntry): EntryReader {
     const reader = new EntryReader(bytes);
     const open = this.#ranges.at(-1);
     if (open === undefined || open.partition !== partition) {
@@ -86,6 +97,7 @@ export class JournalFileWriter {
     this.#pending.push(bytes);
     this.#pendingBytes += bytes.length;
     if (this.#pendingBytes >= blockBytes) this.#flush();
+    return reader;
   }
 
   /** Ends the file and flushes it; `publish` gives it its name. What it holds, by partition. */
@@ -116,10 +128,11 @@ export class JournalFileWriter {
     const range = this.#ranges.at(-1);
     if (range === undefined || this.#pending.length === 0) return;
     const entries = this.#pending.length;
-    const position = range.to - entries + 1;
-    const { partition } = range;
-    const frame = encodeFrame(frameBlock, encodeBlock(partition, position, this.#pending));
-    this.#blocks.push({ partition, position, entries, offset: this.#offset, bytes: frame.length });
+    const place = { partition: range.partition, position: range.to - entries + 1, entries };
+    const content = joinContent(this.#pending);
+    const frame = encodeFrame(frameBlock, encodeBlock(place, content));
+    this.#contentChecksums.push(contentChecksum(content));
+    this.#blocks.push({ ...place, offset: this.#offset, bytes: frame.length });
     this.#write(frame);
     this.#pending = [];
     this.#pendingBytes = 0;

@@ -16,7 +16,7 @@
  * A2  Nothing of a block is given out unless its checksum holds.
  */
 import { createHash } from 'node:crypto';
-import { brotliCompressSync, constants } from 'node:zlib';
+import { brotliCompressSync, constants, crc32 } from 'node:zlib';
 
 export const fileFormat = 1;
 const fileMagic = 'TROUPEJF';
@@ -128,7 +128,8 @@ function checksumOf(frame: Buffer): Buffer {
   return hash.digest().subarray(0, checksumBytes);
 }
 
-export function encodeBlock(partition: number, position: number, entries: readonly Uint8Array[]): Buffer {
+/** What a block holds, before compression. */
+export function joinContent(entries: readonly Uint8Array[]): Buffer {
   const contentBytes = entries.reduce((sum, entry) => sum + 4 + entry.length, 0);
   const content = Buffer.allocUnsafe(contentBytes);
   let offset = 0;
@@ -137,9 +138,22 @@ export function encodeBlock(partition: number, position: number, entries: readon
     content.set(entry, offset + 4);
     offset += 4 + entry.length;
   }
+  return content;
+}
+
+/** Tells what was compressed from what came out: that the compressed bytes are those that were written, their frame says. */
+export function contentChecksum(content: Uint8Array): number {
+  return crc32(content);
+}
+
+export function encodeBlock(
+  { partition, position, entries }: Pick<BlockPlace, 'partition' | 'position' | 'entries'>,
+  content: Buffer,
+): Buffer {
+  const contentBytes = content.length;
   const header = Buffer.alloc(blockHeaderBytes);
   header.writeUInt32LE(partition, 0);
-  header.writeUInt32LE(entries.length, 4);
+  header.writeUInt32LE(entries, 4);
   header.writeDoubleLE(position, 8);
   header.writeUInt32LE(contentBytes, 16);
   const params = {

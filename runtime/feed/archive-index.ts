@@ -10,10 +10,10 @@ import type { Archive, Segment } from '../../persistence/archive/archive.js';
 import { whyNotFollowing } from '../../persistence/archive/archive-segment.js';
 import { hasCompanion, readCompanion, writeCompanion } from '../../persistence/archive/companion-file.js';
 import { noRest, type Rest, restingReader } from '../../persistence/archive/packing-pace.js';
+import { EntryReader } from '../../persistence/entry.js';
 import type { JournalReader } from '../../persistence/store-reader.js';
 import { DigestBuilder, EventDigest } from './event-digest.js';
 import type { EventFilter } from './event-filter.js';
-import { OpenedEntry } from './opened-entry.js';
 
 const suffix = '.events';
 /** Digests kept in memory, some 20 MB. */
@@ -83,6 +83,27 @@ export class ArchiveIndex {
   }
 }
 
+/** The digest of a segment, made while it is packed: whoever packs has every entry open already. */
+export class SegmentDigest {
+  #builder: DigestBuilder | undefined = new DigestBuilder();
+
+  /** An entry that it cannot read costs the segment its digest, and nothing else. */
+  readonly add = (entry: EntryReader): void => {
+    try {
+      this.#builder?.add(entry);
+    } catch {
+      this.#builder = undefined;
+    }
+  };
+
+  /** Puts it beside the segment that begins there. */
+  keep(archive: Archive, partition: number, from: number): void {
+    const segment = archive.segmentOf(partition, from);
+    if (segment !== undefined && this.#builder !== undefined)
+      writeCompanion(archive.ground, segment, suffix, this.#builder.finish());
+  }
+}
+
 /** Makes the digests that segments of a partition lack, at most so many, the newest first. Returns how many it made. */
 export async function makeDigests(
   archive: Archive,
@@ -110,7 +131,7 @@ async function digestOf(
   for (let position = from; position <= to; ) {
     const entries = await reader.read(partition, position, page);
     if (entries.length === 0) throw new Error(`invariant: the segment holds position ${position}`);
-    for (const { bytes } of entries) builder.add(new OpenedEntry(bytes));
+    for (const { bytes } of entries) builder.add(new EntryReader(bytes));
     position += entries.length;
   }
   return builder.finish();

@@ -10,9 +10,10 @@
  * G1  A digest may say that a block holds what it does not; it never passes over one that does.
  */
 import { hash32 } from '../../actors/model/address.js';
+import type { EntryReader } from '../../persistence/entry.js';
 import { eventCount, type StoredRecord } from '../commit/record.js';
+import { readRecords } from '../commit/record-reader.js';
 import { correlationOf, type EventFilter } from './event-filter.js';
-import type { OpenedEntry } from './opened-entry.js';
 
 const format = 1;
 const headerBytes = 8;
@@ -32,12 +33,12 @@ export class DigestBuilder {
   #entries = 0;
   #bytes = 0;
 
-  /** The next entry of the partition. */
-  add(entry: OpenedEntry): void {
+  /** The next entry of the partition. Throws on records that cannot be read. */
+  add(entry: EntryReader): void {
     if (this.#entries === 0) this.#first = entry.position;
     this.#entries++;
     this.#bytes += entry.byteCount;
-    for (const record of entry.records) this.#addRecord(record);
+    for (const record of readRecords(entry)) this.#addRecord(record);
     if (this.#bytes >= blockBytesMin) this.#flush();
   }
 

@@ -50,9 +50,9 @@ async function packed(t: Test, segmentsDue: number) {
   return spent;
 }
 
-t.test('while there is time a segment is copied, read back and indexed at a fifth of one core', async (t) => {
+t.test('while there is time a segment is copied, indexed and read back at a fifth of one core', async (t) => {
   const { worked, paused, pauses } = await packed(t, 1);
-  t.ok(pauses >= 3 * blockCount - 3, `${pauses} pauses: each of three passes takes one block at a time`);
+  t.ok(pauses >= 2 * blockCount - 2, `${pauses} pauses: each of two passes takes one block at a time`);
   // After the last piece nobody rests.
   const isFifth = paused <= 4 * worked && paused >= 4 * (worked - 2 * pieceMs);
   t.ok(isFifth, `${worked} ms of work, ${paused} ms of pauses`);
