@@ -7,6 +7,8 @@
  * P2  One segment is packed at a time, elsewhere (`pack`), at a pace of its own; this thread only asks and trims, in small steps.
  * P3  A log that does not follow its archive is neither packed nor trimmed: a person has to look.
  * P4  A failure changes nothing and is tried again later; that log just stays longer, the others do not.
+ * P5  The first segments of the partitions differ in size, and so from then on one is due after another: partitions fill alike, and
+ *     all of them packed at one time took a core for seconds.
  */
 import type { Cut, Journal } from '../journal.js';
 import type { StoreClock } from '../store-clock.js';
@@ -94,7 +96,8 @@ export class Archiver {
       for (let partition = 0; partition < this.#parts.partitionCount && !this.#isStopped; partition++) {
         if ((await attempt(partition, () => this.#packNext(partition))) === true) packed++;
       }
-      if (!this.#isStopped) await this.#trim((partition) => attempt(partition, () => this.#cut(partition)));
+      if (!this.#isStopped)
+        await this.#trim((cut) => attempt(cut.partition, () => this.#follows(cut.partition)));
     } while (packed > 0 && !this.#isStopped);
     for (const [partition, cause] of failures)
       throw new Error(`partition ${partition}: ${messageOf(cause)}`, { cause });
@@ -120,9 +123,10 @@ export class Archiver {
     const end = this.#end(partition);
     this.#lags.set(partition, Math.max(0, to - end));
     const segmentsDue = await this.#segmentsDue(partition, end, to);
-    if (segmentsDue < 1 || !(await this.#follows(partition))) return false;
+    const share = this.#shareOfNext(partition, end);
+    if (segmentsDue < share || !(await this.#follows(partition))) return false;
     await this.#assertSpace();
-    const range = await pack({ partition, to, bytesMax: segmentBytes }, segmentsDue);
+    const range = await pack({ partition, to, bytesMax: Math.ceil(segmentBytes * share) }, segmentsDue);
     if (range === undefined) return false;
     const { from, bytes } = range;
     this.#ends.set(partition, range.to);
@@ -141,26 +145,26 @@ export class Archiver {
     return Math.max(pending / segmentEntriesMax, pendingBytes / this.#parts.segmentBytes);
   }
 
-  /** Of all partitions at once: the store keeps them in the order in which they were written. */
-  async #trim(cutOf: (partition: number) => Promise<Cut | undefined>): Promise<void> {
-    const cuts: Cut[] = [];
+  /** P5. Of a segment, in size. */
+  #shareOfNext(partition: number, end: number): number {
+    return end > 0 ? 1 : (partition + 1) / this.#parts.partitionCount;
+  }
+
+  /** All partitions at once, as soon as there is more to trim of one: the store keeps them in the order in which they were written. */
+  async #trim(follows: (cut: Cut) => Promise<boolean | undefined>): Promise<void> {
+    const possible: Cut[] = [];
     for (let partition = 0; partition < this.#parts.partitionCount; partition++) {
-      const cut = await cutOf(partition);
-      if (cut !== undefined) cuts.push(cut);
+      const end = this.#end(partition);
+      if (end === 0) continue;
+      const { position } = await this.#parts.tables.checkpoint(partition);
+      possible.push({ partition, below: Math.min(position, end + 1) });
     }
+    if (!possible.some(({ partition, below }) => below > (this.#trimmed.get(partition) ?? 1))) return;
+    const cuts: Cut[] = [];
+    for (const cut of possible) if ((await follows(cut)) === true) cuts.push(cut);
     if (cuts.length === 0) return;
     await this.#parts.journal.trim(cuts);
     for (const { partition, below } of cuts) this.#trimmed.set(partition, below);
-  }
-
-  /** Undefined when nothing of the partition is to be trimmed. */
-  async #cut(partition: number): Promise<Cut | undefined> {
-    const end = this.#end(partition);
-    const trimmed = this.#trimmed.get(partition) ?? 1;
-    if (end === 0 || end < trimmed) return undefined;
-    const { position } = await this.#parts.tables.checkpoint(partition);
-    const below = Math.min(position, end + 1);
-    return below > trimmed && (await this.#follows(partition)) ? { partition, below } : undefined;
   }
 
   #end(partition: number): number {

@@ -4,6 +4,7 @@
  * T1  Entries go in the order in which they were written, over all partitions: neighbours share pages, and a page whose entries all go
  *     in one write is given back without being written again. (Partition by partition it was written once per entry: 4 KB
  *     each.) Within a partition that is the order of positions, so a trim that was cut short leaves no gap behind it.
+ *     So nothing goes that was written after the first entry that stays of another partition that is trimmed.
  * T2  What goes is whole index blocks, 64 entries each, and their blocks last: nothing has to remember where a log begins, the lowest
  *     block says so.
  * T3  A write takes a few hundred entries, so that an append never waits for more than that; and what goes is looked up some thousands
@@ -35,10 +36,16 @@ export async function trimLogs(
   cuts: readonly Cut[],
 ): Promise<void> {
   const blocksMax = Math.max(1, Math.floor(entriesPerRound / sequencesPerBlock / Math.max(1, cuts.length)));
+  const ends = cuts.map((cut) => ({ ...cut, end: endBlock(environment, cut) })).filter(({ end }) => end > 0);
+  const horizon = ends.reduce((lowest, { partition, end }) => {
+    const last = environment.index.getBinary(indexKey(partition, end - 1));
+    return last === undefined ? lowest : Math.min(lowest, sequenceInBlock(last, sequencesPerBlock));
+  }, Number.POSITIVE_INFINITY);
   for (;;) {
     const entries: Doomed[] = [];
     const blocks: Buffer[] = [];
-    for (const cut of cuts) collect(environment, cut, blocksMax, { entries, blocks });
+    for (const { partition, end } of ends)
+      collect(environment, { partition, end, blocksMax, horizon }, { entries, blocks });
     if (blocks.length === 0) return;
     entries.sort((left, right) => left.sequence - right.sequence);
     for (let at = 0; at < entries.length; at += entriesPerWrite) {
@@ -53,17 +60,30 @@ export async function trimLogs(
   }
 }
 
-/** The lowest blocks that lie wholly before the cut, and never the one with the last entry. */
+/** The first block that stays: not wholly before the cut, or the one with the last entry. */
+function endBlock(environment: LogEnvironment, { partition, below }: Cut): number {
+  const { head } = environment.readHead(partition);
+  return blockOf(Math.max(1, Math.min(below, head.position)));
+}
+
+interface Doom {
+  readonly partition: number;
+  /** Block numbers below this. */
+  readonly end: number;
+  readonly blocksMax: number;
+  /** The last commit sequence that goes. */
+  readonly horizon: number;
+}
+
+/** The lowest blocks. */
 function collect(
   environment: LogEnvironment,
-  { partition, below }: Cut,
-  blocksMax: number,
+  { partition, end, blocksMax, horizon }: Doom,
   into: { readonly entries: Doomed[]; readonly blocks: Buffer[] },
 ): void {
-  const { head } = environment.readHead(partition);
-  const end = blockOf(Math.max(1, Math.min(below, head.position)));
   const range = { start: indexKey(partition, 0), end: indexKey(partition, end), limit: blocksMax };
   for (const { key, value } of environment.index.getRange(range)) {
+    if (sequenceInBlock(value, sequencesPerBlock) > horizon) break;
     into.blocks.push(Buffer.from(key));
     for (let position = 1; position <= sequencesPerBlock; position++)
       into.entries.push({ sequence: sequenceInBlock(value, position), partition });

@@ -118,20 +118,20 @@ t.test('what is packed is trimmed, and every reader finds it all the same', asyn
 
 t.test('nothing past the checkpoint of the tables is packed, and less than a segment is not', async (t) => {
   const place = new Place(t);
-  await place.append(40);
+  await place.append(20);
   await place.sweep();
   const archiver = place.archiver();
   await archiver.run();
-  t.same(place.files, [], '40 KB are no segment');
-  t.equal(archiver.lagEntries, 40);
+  t.same(place.files, [], '20 KB are no segment');
+  t.equal(archiver.lagEntries, 20);
   await place.append(500);
   await archiver.run();
-  t.same(place.files, [], 'the checkpoint stands at 40');
+  t.same(place.files, [], 'the checkpoint stands at 20');
   t.equal(await firstPosition(place.store.journal, 0), 1);
   await place.sweep();
   await archiver.run();
   t.ok(place.archive.end(0) > 400);
-  t.equal(archiver.lagEntries, 540 - place.archive.end(0));
+  t.equal(archiver.lagEntries, 520 - place.archive.end(0));
   t.ok(place.files.length >= 7, 'segments are full and no more');
 });
 
@@ -151,7 +151,7 @@ t.test('who packs is told how much the log holds, in segments', async (t) => {
     report: () => undefined,
   });
   await archiver.run();
-  t.same(due, [3, 2, 1], 'some 230 KB in segments of 64 KB');
+  t.same(due, [3, 3, 2, 1], 'some 230 KB in segments of 64 KB, the first of them half as large');
 });
 
 t.test(
