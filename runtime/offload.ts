@@ -12,7 +12,8 @@ import { OperatingError } from '../actors/model/errors.js';
 
 /** Callers hand in work in pieces and wait for answers: more than this is a caller without a bound of its own. */
 export const tasksWaitingMax = 1_024;
-const idleMs = 5_000;
+/** A new thread loads and compiles its code again, tens of ms of a core that others serve on. */
+const idleMs = 60_000;
 const nothing = new URL('./offload-nothing.js', import.meta.url);
 const closeMs = 60_000;
 
