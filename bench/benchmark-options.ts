@@ -48,7 +48,7 @@ export function addOptions(command: Command, scenario: ScenarioName = 'deposits'
   return command
     .option('--connections <n>', 'connections, one request in flight on each', whole(1, 4_096), 256)
     .option('--seconds <s>', 'length of the measured window', whole(1, 86_400), 30)
-    .option('--warm-up <s>', 'seconds of load before it', whole(0, 3_600), 5)
+    .option('--warm-up <s>', 'seconds of load before it', whole(0, 3_600), 10)
     .option(
       '--rate <per second>',
       'open loop: requests are due at this rate whatever the server does',
