@@ -267,6 +267,22 @@ function noProc(): string | false {
   return existsSync('/proc/self/stat') ? false : 'needs /proc';
 }
 
+t.test('a trim of several logs goes no further than the first entry that stays of one of them', async (t) => {
+  const store = await openEmbeddedStore({ directory: directoryFor(t), partitionCount, clock, freeBytesMin });
+  const writer = await LogWriter.take(store, [0, 1]);
+  for (let count = 0; count < 400; count++) await writer.append([0, 1]);
+  const trim = (...belows: number[]) =>
+    store.journal.trim(belows.map((below, partition) => ({ partition, below })));
+  const first = async () => [await firstPosition(store.journal, 0), await firstPosition(store.journal, 1)];
+  await trim(130, 390);
+  t.same(await first(), [129, 129], 'what was written before, of both; whole blocks of 64');
+  await trim(130, 390);
+  t.same(await first(), [129, 385], 'a log that stays where it is holds up nothing twice');
+  await trim(390, 390);
+  t.same(await first(), [385, 385]);
+  await store.close();
+});
+
 t.test('a trim that was not flushed in time is tried again, and hinders no other write', async (t) => {
   const directory = directoryFor(t);
   let isStalled = false;

@@ -19,6 +19,7 @@ import { machineGround } from '../../../persistence/archive/archive-ground.js';
 import { archiveSegment } from '../../../persistence/archive/archive-segment.js';
 import { archivedJournal } from '../../../persistence/archive/archived-journal.js';
 import { Archiver, type ArchiverParts } from '../../../persistence/archive/archiver.js';
+import { JournalFileReader } from '../../../persistence/archive/journal-file-reader.js';
 import { JournalFileWriter, publish } from '../../../persistence/archive/journal-file-writer.js';
 import { firstPosition } from '../../../persistence/first-position.js';
 import type { StoredEntry } from '../../../persistence/journal.js';
@@ -133,6 +134,24 @@ t.test('nothing past the checkpoint of the tables is packed, and less than a seg
   t.ok(place.archive.end(0) > 400);
   t.equal(archiver.lagEntries, 520 - place.archive.end(0));
   t.ok(place.files.length >= 7, 'segments are full and no more');
+});
+
+t.test('P5: the first segments of the partitions differ in size, the later ones do not', async (t) => {
+  const place = new Place(t);
+  await place.append(230);
+  await place.sweep();
+  await place.archiver().run();
+  const bytes = await Promise.all(
+    place.archive
+      .segments(0)
+      .map(async ({ file }) => (await JournalFileReader.open(file)).range(0)?.bytes ?? 0),
+  );
+  const [first = 0, second = 0, third = 0] = bytes;
+  t.ok(
+    first >= segmentBytes / 2 && first < segmentBytes * 0.6,
+    `${first}: half a segment, of two partitions`,
+  );
+  for (const later of [second, third]) t.ok(later >= segmentBytes && later < segmentBytes * 1.1, `${later}`);
 });
 
 t.test('who packs is told how much the log holds, in segments', async (t) => {
