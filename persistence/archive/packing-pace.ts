@@ -2,8 +2,8 @@
  * How fast a segment is packed: piece by piece, with a pause after each, so that those who serve find a processor in between. Packing
  * has time as long as the log grows slower than it packs; the further it is behind, the shorter it pauses.
  *
- *     segments' worth in the log    up to 1.5     1.75     2 and more
- *     share of one core             a fifth       a third  all it gets
+ *     segments' worth in the log    up to 1.5     2            2.25     3 and more
+ *     share of one core             a fifth       a quarter    a third  all it gets
  */
 import type { JournalReader } from '../store-reader.js';
 import { blockBytes } from './journal-file-writer.js';
@@ -16,7 +16,7 @@ export const noRest: Rest = async () => {};
 /** With a pause of four times what a piece took, a fifth of one core is taken. */
 const pausePerWork = 4;
 const behindFrom = 1.5;
-const farBehindFrom = 2;
+const farBehindFrom = 3;
 /** A piece that waited for a disk is no reason to wait as long again. */
 export const pauseMsMax = 50;
 

@@ -58,8 +58,8 @@ t.test('while there is time a segment is copied, indexed and read back at a fift
   t.ok(isFifth, `${worked} ms of work, ${paused} ms of pauses`);
 });
 
-t.test('a segment of a log that holds two is packed without a pause', async (t) => {
-  const { worked, pauses } = await packed(t, 2);
+t.test('a segment of a log that holds three is packed without a pause', async (t) => {
+  const { worked, pauses } = await packed(t, 3);
   t.ok(worked > 0);
   t.equal(pauses, 0);
 });
