@@ -86,9 +86,10 @@ export interface Journal {
    * Gives up the entries before each cut, for good: reading them is a `journal-gap` from then on. Keeps the last entry of a log in
    * any case, and may keep some more: a server that took over whatever its tables lack. Resolves when the store has taken it; a trim that fails leaves logs that still begin
    * somewhere and have no gap after that. Whoever calls has made sure that nobody needs the entries any more.
-   * All partitions in one call: an embedded store keeps them in the order in which they were written.
+   * All partitions in one call: an embedded store keeps them in the order in which they were written. A store that trims in many
+   * steps asks `mayGoOn` before each; what it has not trimmed by then stays.
    */
-  trim(cuts: readonly Cut[]): Promise<void>;
+  trim(cuts: readonly Cut[], mayGoOn?: () => boolean): Promise<void>;
 }
 
 /** A partition's entries before `below` are to go. */

@@ -23,7 +23,7 @@ export function storeOnThread(store: Store, clock: ThreadClock): Store {
       append: (group) => arriving(journal.append(group)),
       read: (partition, from, limits) => arriving(journal.read(partition, from, limits)),
       head: (partition) => arriving(journal.head(partition)),
-      trim: (cuts) => arriving(journal.trim(cuts)),
+      trim: (cuts, mayGoOn) => arriving(journal.trim(cuts, mayGoOn)),
     },
     tables: {
       get: (partition, table, keys) => arriving(tables.get(partition, table, keys)),

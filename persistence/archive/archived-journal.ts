@@ -11,7 +11,7 @@ export function archivedJournal(journal: Journal, archive: Archive): Journal {
   return {
     ...archivedReader(journal, archive),
     append: (group) => journal.append(group),
-    trim: (cuts) => journal.trim(cuts),
+    trim: (cuts, mayGoOn) => journal.trim(cuts, mayGoOn),
   };
 }
 

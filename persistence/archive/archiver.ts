@@ -9,6 +9,7 @@
  * P4  A failure changes nothing and is tried again later; that log just stays longer, the others do not.
  * P5  The first segments of the partitions differ in size, and so from then on one is due after another: partitions fill alike, and
  *     all of them packed at one time took a core for seconds.
+ * P6  Neighbours in the log are entries of different partitions and share pages: all are trimmed together, once a round of segments.
  */
 import type { Cut, Journal } from '../journal.js';
 import type { StoreClock } from '../store-clock.js';
@@ -47,8 +48,10 @@ export class Archiver {
   readonly #ends = new Map<number, number>();
   /** Entries that could be archived and are not, as of the last look. */
   readonly #lags = new Map<number, number>();
-  /** Where the trimmed part ends, as far as this archiver knows. */
-  readonly #trimmed = new Map<number, number>();
+  /** Partitions with a new segment since the last trim. */
+  readonly #packedSince = new Set<number>();
+  /** At first, for what an earlier process packed and did not trim. */
+  #isTrimDue = true;
   #isStopped = false;
   #cancel: (() => void) | undefined;
   #round: Promise<void> = Promise.resolve();
@@ -96,8 +99,7 @@ export class Archiver {
       for (let partition = 0; partition < this.#parts.partitionCount && !this.#isStopped; partition++) {
         if ((await attempt(partition, () => this.#packNext(partition))) === true) packed++;
       }
-      if (!this.#isStopped)
-        await this.#trim((cut) => attempt(cut.partition, () => this.#follows(cut.partition)));
+      if (!this.#isStopped) await this.#trim((partition) => attempt(partition, () => this.#cut(partition)));
     } while (packed > 0 && !this.#isStopped);
     for (const [partition, cause] of failures)
       throw new Error(`partition ${partition}: ${messageOf(cause)}`, { cause });
@@ -130,6 +132,8 @@ export class Archiver {
     if (range === undefined) return false;
     const { from, bytes } = range;
     this.#ends.set(partition, range.to);
+    this.#isTrimDue ||= this.#packedSince.has(partition);
+    this.#packedSince.add(partition);
     this.#lags.set(partition, Math.max(0, to - range.to));
     report('debug', 'segment-archived', { partition, from, to: range.to, bytes });
     return true;
@@ -150,21 +154,29 @@ export class Archiver {
     return end > 0 ? 1 : (partition + 1) / this.#parts.partitionCount;
   }
 
-  /** All partitions at once, as soon as there is more to trim of one: the store keeps them in the order in which they were written. */
-  async #trim(follows: (cut: Cut) => Promise<boolean | undefined>): Promise<void> {
-    const possible: Cut[] = [];
-    for (let partition = 0; partition < this.#parts.partitionCount; partition++) {
-      const end = this.#end(partition);
-      if (end === 0) continue;
-      const { position } = await this.#parts.tables.checkpoint(partition);
-      possible.push({ partition, below: Math.min(position, end + 1) });
-    }
-    if (!possible.some(({ partition, below }) => below > (this.#trimmed.get(partition) ?? 1))) return;
+  /**
+   * All partitions at once, and once for all of them (P6): a partition that has packed again since the last trim says that
+   * the others have as well.
+   */
+  async #trim(cutOf: (partition: number) => Promise<Cut | undefined>): Promise<void> {
+    if (!this.#isTrimDue) return;
     const cuts: Cut[] = [];
-    for (const cut of possible) if ((await follows(cut)) === true) cuts.push(cut);
+    for (let partition = 0; partition < this.#parts.partitionCount; partition++) {
+      const cut = await cutOf(partition);
+      if (cut !== undefined) cuts.push(cut);
+    }
     if (cuts.length === 0) return;
-    await this.#parts.journal.trim(cuts);
-    for (const { partition, below } of cuts) this.#trimmed.set(partition, below);
+    await this.#parts.journal.trim(cuts, () => !this.#isStopped);
+    this.#packedSince.clear();
+    this.#isTrimDue = false;
+  }
+
+  /** Undefined when nothing of the partition may be trimmed. */
+  async #cut(partition: number): Promise<Cut | undefined> {
+    const end = this.#end(partition);
+    if (end === 0 || this.#heldUp.has(partition)) return undefined;
+    const { position } = await this.#parts.tables.checkpoint(partition);
+    return (await this.#follows(partition)) ? { partition, below: Math.min(position, end + 1) } : undefined;
   }
 
   #end(partition: number): number {

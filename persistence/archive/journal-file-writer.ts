@@ -84,7 +84,8 @@ export class JournalFileWriter {
         ...{ previousHash: Uint8Array.from(reader.previousHash), lastHash: hashEntry(bytes) },
       });
     } else {
-      const follows = position === open.to + 1 && sameHash(reader.previousHash, open.lastHash);
+      const isNext = position === open.to + 1 && reader.epoch >= open.epoch;
+      const follows = isNext && sameHash(reader.previousHash, open.lastHash);
       if (!follows)
         throw new JournalFileDamaged(`partition ${partition}: the entry at ${position} does not follow`);
       open.to = position;

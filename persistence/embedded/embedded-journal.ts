@@ -43,6 +43,8 @@ import type { WriteDoor } from './write-door.js';
 /** Takers of one partition that keep overtaking each other; more than this is a fault somewhere else. */
 const takeAttemptsMax = 100;
 
+const always = () => true;
+
 interface Share {
   readonly entry: EntryAppend;
   readonly state: PartitionState;
@@ -107,12 +109,13 @@ export class EmbeddedJournal implements Journal {
     return this.#durableHead(partition, stored) ?? this.#flushed(stored);
   }
 
-  async trim(cuts: readonly Cut[]): Promise<void> {
+  async trim(cuts: readonly Cut[], mayGoOn: () => boolean = always): Promise<void> {
     for (const { partition } of cuts) assertPartition(partition, this.#partitionCount);
     // Not the space guard: what is given up makes room.
     if (this.#door.closed !== undefined) throw new StoreFailure('store-broken', this.#door.closed);
     try {
-      await this.#door.enter(trimLogs(this.#environment, this.#clock, cuts));
+      const goesOn = () => mayGoOn() && this.#door.closed === undefined;
+      await this.#door.enter(trimLogs(this.#environment, this.#clock, cuts, goesOn));
     } catch (error) {
       if (!(error instanceof StoreFailure && error.code === 'store-unreachable')) this.#door.fail();
       throw error;

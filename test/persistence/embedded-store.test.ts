@@ -283,6 +283,20 @@ t.test('a trim of several logs goes no further than the first entry that stays o
   await store.close();
 });
 
+t.test('a trim that may not go on leaves the rest to the next one', async (t) => {
+  const store = await openEmbeddedStore({ directory: directoryFor(t), partitionCount, clock, freeBytesMin });
+  const writer = await LogWriter.take(store, [0]);
+  for (let count = 0; count < 700; count++) await writer.append([0]);
+  let writes = 0;
+  const cuts = [{ partition: 0, below: 690 }];
+  await store.journal.trim(cuts, () => writes++ < 1);
+  t.equal(writes, 2, 'asked before each write');
+  t.equal((await store.journal.read(0, 690, { entriesMax: 100, bytesMax: 1e6 })).length, 11);
+  await store.journal.trim(cuts);
+  t.equal(await firstPosition(store.journal, 0), 641);
+  await store.close();
+});
+
 t.test('a trim that was not flushed in time is tried again, and hinders no other write', async (t) => {
   const directory = directoryFor(t);
   let isStalled = false;
