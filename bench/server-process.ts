@@ -7,9 +7,9 @@
  */
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { poolThreads, serverNodeArgs } from '../ops/supervisor.js';
+import { freePort } from './free-port.js';
 import { HttpClient } from './http-client.js';
 import type { Endpoint } from './http-connection.js';
 
@@ -213,19 +213,4 @@ function killGroup(pid: number, signal: NodeJS.Signals): void {
     // ESRCH: the group is gone already, which is what was wanted.
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
-}
-
-/** A port that was free a moment ago; the server refuses to start in the rare case that somebody took it since. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, host, () => {
-      const address = probe.address();
-      probe.close(() => {
-        if (address !== null && typeof address === 'object') resolve(address.port);
-        else reject(new Error('no free port'));
-      });
-    });
-  });
 }

@@ -4,9 +4,10 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { freePort } from '../../bench/free-port.js';
 
 export interface RedisServerOptions {
   /** Kept after `stop`; a temporary one that goes with the server when absent. */
@@ -26,8 +27,6 @@ const startTimeoutMs = 20_000;
 const pollMs = 5;
 const programs = ['redis-server', 'valkey-server'];
 let found: string | undefined;
-/** To servers of this process. */
-const given = new Set<number>();
 
 /** The server's program, undefined where none is installed. */
 export function redisProgram(): string | undefined {
@@ -55,7 +54,7 @@ export class RedisServer {
   }
 
   static async start(options: RedisServerOptions = {}): Promise<RedisServer> {
-    const server = new RedisServer(options.port ?? (await quietPort()), options);
+    const server = new RedisServer(options.port ?? (await freePort()), options);
     await server.start();
     return server;
   }
@@ -175,21 +174,4 @@ function ask(port: number, command: string): Promise<string> {
     socket.once('data', (text) => end(text.toString()));
     socket.once('error', () => end(''));
   });
-}
-
-/** A port that nobody has. Below the ports that outgoing connections are given, so that it is still free when the server is started again. */
-export async function quietPort(): Promise<number> {
-  for (;;) {
-    const port = 12_000 + Math.floor(Math.random() * 20_000);
-    if (given.has(port)) continue;
-    const isFree = await new Promise<boolean>((resolve) => {
-      const probe = createServer();
-      probe.once('error', () => resolve(false));
-      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
-    });
-    if (isFree && !given.has(port)) {
-      given.add(port);
-      return port;
-    }
-  }
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import { freePort } from '../../../bench/server-process.js';
+import { freePort } from '../../../bench/free-port.js';
 import { startOperatorServer } from '../../gateway/operator/operator-server.js';
 import { Program, type ProgramEnd } from '../support/program.js';
 

@@ -1,5 +1,6 @@
 /** Which servers are refused at start, with which words, and what a server's refusals mean for a write. */
 import t, { type Test } from 'tap';
+import { freePort } from '../../../bench/free-port.js';
 import { parseRedisUrl } from '../../../persistence/redis/redis-address.js';
 import { openRedisStore, type RedisStoreOptions } from '../../../persistence/redis/redis-store.js';
 import { faultOf } from '../../../persistence/redis/reply-error.js';
@@ -166,7 +167,9 @@ if (hasRedis('real servers that are refused')) {
       });
       await redis.stop();
       await t.rejects(open(t, redis), { code: 'store-unreachable', message: /ECONNREFUSED/ });
-      const cluster = await serverOf(t, ['--cluster-enabled', 'yes']);
+      // The bus' port would be 10,000 above the other: among those that outgoing connections are given.
+      const bus = String(await freePort());
+      const cluster = await serverOf(t, ['--cluster-enabled', 'yes', '--cluster-port', bus]);
       await t.rejects(open(t, cluster), { code: 'store-incompatible', message: /cluster mode/ });
       const replica = await serverOf(t, [
         '--replicaof',

@@ -3,11 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t from 'tap';
+import { freePort } from '../../../bench/free-port.js';
 import { openRedisStore, type RedisStoreOptions } from '../../../persistence/redis/redis-store.js';
 import type { Store } from '../../../persistence/store.js';
 import { LogWriter } from '../../contracts/log-writer.js';
 import { authority, certificatesMissing, signedBy } from '../../support/certificates.js';
-import { quietPort, RedisServer } from '../../support/redis-server.js';
+import { RedisServer } from '../../support/redis-server.js';
 import { hasRedis } from '../../support/redis-suite.js';
 import { until } from '../../support/until.js';
 import { machineClock } from '../embedded-place.js';
@@ -25,7 +26,7 @@ if (hasRedis('a server behind TLS')) {
     const stranger = authority(directory, 'stranger');
     const certificate = signedBy(ca, 'server');
     const ours = signedBy(ca, 'client');
-    const port = await quietPort();
+    const port = await freePort();
     const tlsPort = (number: number, { certificateFile, keyFile }: typeof certificate): string[] => [
       ...['--tls-port', String(number), '--tls-cert-file', certificateFile, '--tls-key-file', keyFile],
       ...['--tls-ca-cert-file', ca.certificateFile, '--tls-auth-clients', 'yes'],
