@@ -22,7 +22,8 @@ import { packedPlain, packPlain } from './plain-packer.js';
 const keptBytesMax = 1_048_576;
 const freshBytes = 16_384;
 
-const mapExtension = 1;
+/** Of one byte, which says nothing; the entries stand behind it, as an array of keys and values in turn. */
+export const mapExtension = 1;
 const binaryExtension = 2;
 
 /** Carries a Map through the packer, which would write it as if it were an object. */

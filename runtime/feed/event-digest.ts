@@ -11,9 +11,8 @@
  */
 import { hash32 } from '../../actors/model/address.js';
 import type { EntryReader } from '../../persistence/entry.js';
-import { eventCount, type StoredRecord } from '../commit/record.js';
-import { readRecords } from '../commit/record-reader.js';
-import { correlationOf, type EventFilter } from './event-filter.js';
+import type { EventFilter } from './event-filter.js';
+import { type EventSink, skimEvents } from './event-skimmer.js';
 
 const format = 1;
 const headerBytes = 8;
@@ -29,6 +28,10 @@ export class DigestBuilder {
   readonly #blocks: Buffer[] = [];
   #schemas = new Set<number>();
   #correlations = new Set<string>();
+  readonly #sink: EventSink = {
+    schema: (id) => this.#schemas.add(id),
+    correlation: (id) => this.#correlations.add(id),
+  };
   #first = 0;
   #entries = 0;
   #bytes = 0;
@@ -38,7 +41,7 @@ export class DigestBuilder {
     if (this.#entries === 0) this.#first = entry.position;
     this.#entries++;
     this.#bytes += entry.byteCount;
-    for (const record of readRecords(entry)) this.#addRecord(record);
+    skimEvents(entry, this.#sink);
     if (this.#bytes >= blockBytesMin) this.#flush();
   }
 
@@ -48,14 +51,6 @@ export class DigestBuilder {
     header.writeUInt32LE(format, 0);
     header.writeUInt32LE(this.#blocks.length, 4);
     return Buffer.concat([header, ...this.#blocks]);
-  }
-
-  #addRecord(record: StoredRecord): void {
-    const count = eventCount(record);
-    if (count === 0) return;
-    const stored = record[8] as readonly unknown[];
-    for (let index = 0; index < count; index++) this.#schemas.add(stored[index * 2] as number);
-    this.#correlations.add(correlationOf(record));
   }
 
   #flush(): void {
