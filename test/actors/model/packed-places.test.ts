@@ -48,7 +48,12 @@ t.test('it ends where values end', async (t) => {
     }),
     { numRuns: 1_000 },
   );
-  t.throws(() => skipValues(Buffer.of(0xc1), 0, 1), { code: 'bytes-damaged' }, 'nothing begins with 0xc1');
+  for (const number of [-1, -32, -33, -128, -129, 2n ** 63n, 2n ** 64n - 1n]) {
+    const bytes = Buffer.concat([packed(number), Buffer.of(1)]);
+    t.equal(skipValues(bytes, 0, 1), bytes.length - 1, String(number));
+  }
+  const nothing = Buffer.alloc(8, 0xc1);
+  t.throws(() => skipValues(nothing, 0, 1), { code: 'bytes-damaged' }, 'nothing begins with 0xc1');
   for (const cut of [[], [0x92, 1], [0xd9], [0xda, 1], [0xdc, 0], [0xdd, 0, 0, 1], [0xc8, 0]])
     t.throws(() => skipValues(Buffer.from(cut), 0, 1), { code: 'bytes-damaged' }, `cut after ${cut}`);
 });

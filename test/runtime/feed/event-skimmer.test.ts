@@ -15,8 +15,12 @@ import { correlationOf } from '../../../runtime/feed/event-filter.js';
 import { skimEvents } from '../../../runtime/feed/event-skimmer.js';
 
 function entryOf(records: readonly unknown[]): EntryReader {
+  return entryOfBytes(records.map((record) => Buffer.from(pack(record))));
+}
+
+function entryOfBytes(records: readonly Uint8Array[]): EntryReader {
   const writer = new EntryWriter();
-  for (const record of records) writer.add(1, 1, pack(record));
+  for (const record of records) writer.add(1, 1, record);
   const header = { partition: 0, epoch: 1, position: 1, previousHash: noHash, time: 1, group: 1 };
   return new EntryReader(writer.finish({ ...header, siblings: [], watermarks: [] }));
 }
@@ -100,6 +104,21 @@ t.test('a trail is told once, and only when it has events', async (t) => {
   t.same([...correlations], ['c-1']);
   t.equal(told, 1);
   t.equal(skimmed(entryOf([command])).told, 0);
+});
+
+t.test('a record that is cut off before its events end is refused, wherever', async (t) => {
+  const events = [7, ['some text', 5], 300, [1.5]];
+  const whole = Buffer.from(
+    pack([1, 'a', 0, 0, 0, [causeCommand, 'c', 0], ['r', 0, 'p', 0], 0, events, 0, 0]),
+  );
+  // Behind the events stand two bytes.
+  for (let length = 1; length < whole.length - 2; length++)
+    t.throws(
+      () => skimmed(entryOfBytes([whole.subarray(0, length)])),
+      { code: /-damaged$/ },
+      `after ${length}`,
+    );
+  t.same(skimmed(entryOfBytes([whole])).schemas, [7, 300]);
 });
 
 t.test('records that are none are refused', async (t) => {
