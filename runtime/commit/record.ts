@@ -11,7 +11,7 @@
  *
  * What an earlier record of the same entry says already is not written again (`WrittenRecord`): a transfer is eleven records,
  * nearly all of actors and of a trail that stand just before. `record-reader.ts` fills it in; everybody else sees whole
- * records.
+ * records, but for `event-skimmer.ts`, which walks over them.
  */
 import type { StoredOutcome } from './outcome.js';
 
