@@ -13,6 +13,7 @@
  * nearly all of actors and of a trail that stand just before. `record-reader.ts` fills it in; everybody else sees whole
  * records, but for `event-skimmer.ts`, which walks over them.
  */
+import { countAt, itemsOffset } from '../../actors/model/packed-places.js';
 import type { StoredOutcome } from './outcome.js';
 
 /** Why the record was written. */
@@ -115,12 +116,9 @@ export type MailCause = readonly [
   causeOrdinal: number,
 ];
 
-/** The kind of a packed record, without decoding the rest: an array's header of one byte, then a whole number. */
+/** The kind of a packed record, without decoding the rest. Throws `bytes-damaged` on bytes that begin none. */
 export function recordKind(bytes: Uint8Array): number {
-  const first = bytes[1] ?? 0;
-  if (first < 0x80) return first;
-  const second = bytes[2] ?? 0;
-  return first === 0xcc ? second : second * 256 + (bytes[3] ?? 0);
+  return countAt(bytes, itemsOffset(bytes, 0));
 }
 
 /** The trail of what a command sends on, or does later: same correlation, caused by that command. */
