@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { pack } from '../../../actors/model/codec.js';
 import { countAt, itemCount, itemsOffset, skipValues, textAt } from '../../../actors/model/packed-places.js';
+import { treesOf } from '../../support/value-trees.js';
 
 const packed = (value: unknown): Buffer => Buffer.from(pack(value));
 
@@ -18,14 +19,7 @@ const scalar = fc.oneof(
   fc.dictionary(fc.string(), fc.integer()).map((object) => new Map(Object.entries(object))),
   fc.constantFrom(null, undefined, Number.NaN),
 );
-const { tree } = fc.letrec((tie) => ({
-  tree: fc.oneof(
-    { depthSize: 'small' },
-    scalar,
-    fc.array(tie('tree'), { maxLength: 20 }),
-    fc.dictionary(fc.string(), tie('tree'), { noNullPrototype: true, maxKeys: 17 }),
-  ),
-}));
+const tree = treesOf(scalar);
 
 t.test('it ends where values end', async (t) => {
   for (const length of [15, 16, 255, 256, 65_535, 65_536]) {
