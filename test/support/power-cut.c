@@ -2,11 +2,16 @@
  * LD_PRELOAD shim: what a program has written and not synced is lost when the power goes.
  *
  * Watches writes to files below POWERCUT_DIR. Of each 4 KiB page that was written since the file's last sync it keeps what
- * stood there before each write. On SIGURG it lets the next sync hang, so that the cut hits unsynced work; a few ms later it
+ * stood there before each write. On SIGURG it lets syncs hang, so that the cut hits unsynced work; a few ms later it
  * stops all writers, takes back a random number of the newest writes of each page, as a disk that reorders does, and ends the
  * process without a word. Appended bytes are cut off at a random place.
  *
- * A descriptor opened with O_DSYNC or O_SYNC is synced by its own writes. A sync covers what was written before it began.
+ * A sync covers what was written to its file before it began. A write through a descriptor opened with O_DSYNC or O_SYNC is lost or
+ * torn like any other until it returns, then it is synced, and with it the sectors that it touched; what other descriptors, or
+ * other such writes that have not returned, wrote beside it is not.
+ *
+ * Before the cut the first sync or synchronous write hangs for ever, and of those after it about every other one: a disk with several
+ * requests does the later one first. Or synchronous writes are spared, so that they get ahead of a file that is being synced.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -24,6 +29,8 @@
 #include <unistd.h>
 
 #define PAGE 4096
+/* What a disk writes whole. */
+#define SECTOR 512
 #define FILES 4096
 
 struct change {
@@ -32,6 +39,13 @@ struct change {
   off_t offset;
   size_t length;  /* at most a page, within one page */
   size_t existed; /* bytes of it that the file had */
+  struct span *covers; /* of a synchronous write: the sectors that are synced when it returns */
+  unsigned char bytes[];
+};
+
+struct span {
+  off_t offset;
+  size_t length;
   unsigned char bytes[];
 };
 
@@ -51,6 +65,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static sem_t cut;
 static sem_t hanging;
 static volatile int is_armed;
+static volatile int spares_writes;
 static const char *dir;
 static size_t dir_length;
 static unsigned long undone;
@@ -100,11 +115,17 @@ static void keep(struct file *file, off_t offset, size_t length) {
     change->seq = ++seq;
     change->offset = offset;
     change->length = piece;
+    change->covers = NULL;
     change->before = file->newest;
     file->newest = change;
     offset += (off_t)piece;
     length -= piece;
   }
+}
+
+static void drop(struct change *change) {
+  free(change->covers);
+  free(change);
 }
 
 static void forget(struct file *file, unsigned long covered, off_t size) {
@@ -114,8 +135,48 @@ static void forget(struct file *file, unsigned long covered, off_t size) {
   *link = NULL;
   while (old != NULL) {
     struct change *before = old->before;
-    free(old);
+    drop(old);
     old = before;
+  }
+  if (size > file->synced_size) file->synced_size = size;
+}
+
+/* Keeps what stands in the sectors of the changes after `since`, which one synchronous write has just made. */
+static void cover(struct file *file, unsigned long since) {
+  for (struct change *change = file->newest; change != NULL && change->seq > since; change = change->before) {
+    off_t from = change->offset / SECTOR * SECTOR;
+    off_t to = (change->offset + (off_t)change->length + SECTOR - 1) / SECTOR * SECTOR;
+    struct span *span = calloc(1, sizeof *span + (size_t)(to - from));
+    if (span == NULL) abort();
+    span->offset = from;
+    ssize_t length = pread(file->fd, span->bytes, (size_t)(to - from), from);
+    span->length = length > 0 ? (size_t)length : 0;
+    change->covers = span;
+  }
+}
+
+/* An older change that is taken back leaves these bytes as they are. */
+static void spare(struct change *change, const struct span *synced) {
+  off_t from = synced->offset > change->offset ? synced->offset : change->offset;
+  off_t to = synced->offset + (off_t)synced->length;
+  if (to > change->offset + (off_t)change->length) to = change->offset + (off_t)change->length;
+  if (to <= from) return;
+  size_t start = (size_t)(from - change->offset), end = (size_t)(to - change->offset);
+  if (start > change->existed) memset(change->bytes + change->existed, 0, start - change->existed);
+  memcpy(change->bytes + start, synced->bytes + (from - synced->offset), end - start);
+  if (end > change->existed) change->existed = end;
+}
+
+/* A synchronous write returns: the changes after `since` up to `last`, which are its own, are on the disk. */
+static void forget_own(struct file *file, unsigned long since, unsigned long last, off_t size) {
+  struct change **link = &file->newest;
+  while (*link != NULL && (*link)->seq > last) link = &(*link)->before;
+  while (*link != NULL && (*link)->seq > since) {
+    struct change *own = *link;
+    for (struct change *older = own->before; older != NULL; older = older->before)
+      if (own->covers != NULL) spare(older, own->covers);
+    *link = own->before;
+    drop(own);
   }
   if (size > file->synced_size) file->synced_size = size;
 }
@@ -126,12 +187,55 @@ static off_t place(int fd, struct file *file) {
   return lseek(fd, 0, SEEK_CUR);
 }
 
-#define WATCHED(fd, offset_of, length_of, call)                  \
-  pthread_mutex_lock(&lock);                                     \
-  struct file *file = file_of(fd);                               \
-  if (file != NULL && !syncs_itself(fd)) keep(file, offset_of, length_of); \
-  ssize_t result = call;                                         \
-  pthread_mutex_unlock(&lock);                                   \
+/* What is left to do, without the lock, when a write is done. */
+struct written {
+  struct file *file; /* NULL unless the write syncs itself */
+  unsigned long since, last;
+  off_t size;
+};
+
+/* The disk no longer answers. */
+static void hang(void) {
+  sem_post(&hanging);
+  for (;;) pause();
+}
+
+/* The first one does, else nothing would be under way when the power goes. */
+static int must_hang(void) {
+  static int has_hung;
+  return !__atomic_exchange_n(&has_hung, 1, __ATOMIC_SEQ_CST) || rand() % 2;
+}
+
+/* Under the lock. */
+static struct written note_written(int fd, struct file *file, unsigned long since) {
+  struct written written = {NULL, since, seq, 0};
+  struct stat st;
+  if (file == NULL || !syncs_itself(fd) || fstat(fd, &st) != 0) return written;
+  cover(file, since);
+  written.file = file;
+  written.size = st.st_size;
+  return written;
+}
+
+static void settle(struct written written) {
+  if (written.file == NULL) return;
+  if (is_armed && !spares_writes && must_hang()) hang();
+  pthread_mutex_lock(&lock);
+  forget_own(written.file, written.since, written.last, written.size);
+  pthread_mutex_unlock(&lock);
+}
+
+#define WATCHED(fd, offset_of, length_of, call)               \
+  pthread_mutex_lock(&lock);                                  \
+  struct file *file = file_of(fd);                            \
+  unsigned long since = seq;                                  \
+  if (file != NULL) keep(file, offset_of, length_of);         \
+  ssize_t result = call;                                      \
+  int failure = errno;                                        \
+  struct written written = note_written(fd, file, since);     \
+  pthread_mutex_unlock(&lock);                                \
+  settle(written);                                            \
+  errno = failure;                                            \
   return result;
 
 static size_t total(const struct iovec *parts, int count) {
@@ -164,20 +268,15 @@ ssize_t pwritev64(int fd, const struct iovec *parts, int count, off_t offset) {
   return pwritev(fd, parts, count, offset);
 }
 
-/* The disk no longer answers. */
-static void hang(void) {
-  sem_post(&hanging);
-  for (;;) pause();
-}
-
 static int synced(int fd, int (*sync)(int)) {
   struct stat st = {0};
   pthread_mutex_lock(&lock);
   struct file *file = file_of(fd);
   unsigned long covered = seq;
   if (file != NULL) fstat(fd, &st);
+  int has_unsynced = file != NULL && (file->newest != NULL || (file->appends && st.st_size > file->synced_size));
   pthread_mutex_unlock(&lock);
-  if (file != NULL && is_armed && (file->newest != NULL || (file->appends && st.st_size > file->synced_size))) hang();
+  if (is_armed && has_unsynced && must_hang()) hang();
   int result = sync(fd);
   if (file == NULL || result != 0) return result;
   pthread_mutex_lock(&lock);
@@ -232,6 +331,7 @@ static void *wait_for_cut(void *unused) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   srand((unsigned)(now.tv_nsec ^ getpid()));
+  spares_writes = rand() % 2;
   is_armed = 1;
   /* Without load nothing syncs for a while; then there is little to lose. */
   struct timespec end;
