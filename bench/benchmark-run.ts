@@ -137,7 +137,7 @@ async function freshServer(options: BenchmarkOptions, directory: string): Promis
     server,
     disk,
     traceFile,
-    durability: 'disk (fdatasync before every answer)',
+    durability: 'disk (flushed before every answer)',
     redisUrl: /^rediss?:/.test(options.store) ? options.store : undefined,
   };
 }

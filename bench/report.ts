@@ -148,7 +148,7 @@ function commitText({ counts, flushes, options, load }: BenchmarkReport): string
   const parts = [];
   if (flushes !== undefined)
     parts.push(
-      `${count(flushes)} fdatasync (${ratio(load.done, flushes)} ${commandsOf(options.scenario)} each)`,
+      `${count(flushes)} flushes (${ratio(load.done, flushes)} ${commandsOf(options.scenario)} each)`,
     );
   if (counts.groups !== undefined)
     parts.push(

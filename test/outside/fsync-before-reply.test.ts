@@ -15,7 +15,7 @@ type Asserts = Pick<typeof t, 'teardown' | 'equal'>;
 
 if (canTrace || process.env.CI === 'true') {
   t.test(
-    'no byte of a reply leaves before the flush that covers its command',
+    'no byte of a reply leaves before the entry of its command is on the disk',
     { timeout: 90_000 },
     async (t) => {
       t.ok(canTrace, 'strace runs here (apt-get install strace; tracing must be permitted)');
@@ -37,7 +37,7 @@ if (canTrace || process.env.CI === 'true') {
 } else {
   t.plan(
     0,
-    'strace is missing or may not trace: the order of flush and reply is not checked (apt-get install strace)',
+    'strace is missing or may not trace: the order of write, flush and reply is not checked (apt-get install strace)',
   );
 }
 
