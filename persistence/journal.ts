@@ -6,7 +6,8 @@
  * J2  A group is appended whole or not at all, and `appended` means durable: flushed to the disk the store promises.
  * J3  A group is refused unless, for every partition it touches, the token equals the stored one and the entry follows
  *     the head; and unless every entry in `after` (the group in flight before it) stands at its position.
- * J4  What `read` returns is durable.
+ * J4  What `read` returns is durable. An owner sees all that was appended through its own store; others may see the newest entries
+ *     of its partitions a moment late.
  */
 
 /** The fencing token of a partition's owner: `epoch` rises with each taking, `nonce` tells two takers of one epoch apart. */
@@ -67,8 +68,8 @@ export interface ReadLimits {
   readonly entriesMax: number;
   readonly bytesMax: number;
   /**
-   * The partition's owner has said that everything up to here is durable: a store that would have to make sure of that
-   * first (LMDB: with a flush) need not.
+   * The partition's owner has said that everything up to here is durable: a store that has not heard of it (LMDB, in another thread than the
+   * owner's) waits until it has. Throws `StoreFailure` `store-unreachable` when that does not come.
    */
   readonly durableTo?: number;
 }

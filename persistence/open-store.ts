@@ -99,9 +99,13 @@ async function openDriverReader(address: StoreAddress, clock: StoreClock): Promi
 }
 
 /** Copies a store and its archive into an empty directory, consistent and durable, beside its owner. */
-export async function copyStore({ url, archive }: StoreAddress, directory: string): Promise<void> {
+export async function copyStore(
+  { url, archive }: StoreAddress,
+  directory: string,
+  clock: StoreClock,
+): Promise<void> {
   const [scheme, rest] = splitUrl(url);
-  if (scheme === 'embedded') return await copyEmbeddedStore(rest, directory, archive);
+  if (scheme === 'embedded') return await copyEmbeddedStore(rest, directory, clock, archive);
   throw new StoreFailure(
     'store-address',
     'only an embedded store is copied as a whole; a journal is exported',

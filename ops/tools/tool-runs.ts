@@ -120,7 +120,7 @@ export async function runBackup(config: Config, target: string, options: PlainOp
     return exitCodes.stopped;
   }
   progress.show(() => `backup: copying to ${directory}`);
-  await copyStore(addressOf(config), directory);
+  await copyStore(addressOf(config), directory, systemClock);
   // The copy has its archive in itself, wherever the original keeps it.
   const copied = {
     ...config,

@@ -20,9 +20,10 @@ export class CommitSequence {
   readonly #writer: number;
   #lastTick = 0;
 
-  constructor(clock: StoreClock, writer: number) {
+  /** `opening`: of `writersMax` in a row each gets another number, which is all that Q1 needs. */
+  constructor(clock: StoreClock, opening: number) {
     this.#clock = clock;
-    this.#writer = writer;
+    this.#writer = opening % writersMax;
   }
 
   /** Above every number in `above` and everything this writer was given. */

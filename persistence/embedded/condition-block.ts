@@ -88,11 +88,7 @@ export function sendUnconditional(records: Database<Buffer, Buffer>, write: () =
 export function fateOf(block: SentBlock, clock: StoreClock, isIn: () => boolean): Promise<BlockFate> {
   return new Promise((resolve) => {
     const cancel = clock.after(flushDeadlineMs, () => {
-      settle({
-        type: 'unknown',
-        cause: new StoreFailure('store-broken', `no flush within ${flushDeadlineMs} ms`),
-        isLate: true,
-      });
+      settle(lateFlush());
     });
     let isSettled = false;
     const settle = (fate: BlockFate): void => {
@@ -124,6 +120,24 @@ export function fateOf(block: SentBlock, clock: StoreClock, isIn: () => boolean)
       },
     );
   });
+}
+
+/** Waits for a flush of what is in already. */
+export function fateOfFlush(flushed: Promise<void>, clock: StoreClock): Promise<BlockFate> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(flushDeadlineMs, () => resolve(lateFlush()));
+    flushed
+      .then(
+        () => resolve({ type: 'durable' }),
+        (cause: unknown) => resolve({ type: 'unknown', cause }),
+      )
+      .finally(cancel);
+  });
+}
+
+function lateFlush(): BlockFate {
+  const cause = new StoreFailure('store-broken', `no flush within ${flushDeadlineMs} ms`);
+  return { type: 'unknown', cause, isLate: true };
 }
 
 /** No view can be had: whether the flush was noted is not known. */

@@ -3,8 +3,9 @@
  *
  *     tables/ ─▸ log/ ─▸ archive/ ─▸ keys and other small files ─▸ manifest.json
  *
- * K1  LMDB copies one version of an environment. The tables come first: they were made from entries that were durable by then, so
- *     the log copied after them holds these; what was dropped from the log meanwhile stood in the archive before.
+ * K1  LMDB copies one version of an environment. The tables come first: they were made from entries that LMDB's log had by then, so
+ *     the log copied after them holds these; what was dropped from the log meanwhile stood in the archive before. What had been
+ *     written ahead by then is waited for: a backup has what was acknowledged before it began.
  * K2  The manifest is written last and everything is flushed before it; until then a manifest stands there that no program opens. A
  *     copy that was cut short is no store.
  * K3  The version that was copied is the newest, and in the copy it becomes the flushed one as well. The one that was flushed when the
@@ -16,10 +17,13 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, statSync } from 'node:fs';
 import { copyFile, cp, rm } from 'node:fs/promises';
 import path from 'node:path';
+import type { RootDatabase } from 'lmdb';
 import { errorCode } from '../../actors/model/error-code.js';
 import { segmentOfFile } from '../archive/archive.js';
 import { partSuffix } from '../archive/journal-file-writer.js';
+import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
+import { aheadArrived } from './ahead-recovery.js';
 import { LogEnvironment, openEnvironment } from './log-environment.js';
 import { checkFormat, readManifestFile, unfinishedCopyFormat, writeManifestFile } from './manifest-file.js';
 import { settleUncleanEnd } from './unclean-end.js';
@@ -35,16 +39,18 @@ const archiveFolder = 'archive';
 export async function copyEmbeddedStore(
   directory: string,
   target: string,
+  clock: StoreClock,
   archive = path.join(directory, archiveFolder),
 ): Promise<void> {
   const manifest = readManifestFile(directory);
   if (manifest === undefined) throw new StoreFailure('store-incompatible', `${directory} holds no store`);
   checkFormat(directory, manifest);
-  await settleUncleanEnd(directory);
+  await settleUncleanEnd(directory, manifest.partitionCount, clock);
   makeEmpty(target);
   try {
     writeManifestFile(target, { ...manifest, format: unfinishedCopyFormat });
-    for (const folder of ['tables', 'log']) await copyEnvironment(directory, target, folder);
+    await copyTables(path.join(directory, 'tables'), path.join(target, 'tables'));
+    await copyLog(directory, path.join(target, 'log'));
     await copyArchive(archive, target, await headsIn(target, manifest.partitionCount));
     for (const entry of readdirSync(directory, { withFileTypes: true })) {
       if (!entry.isDirectory() && !notCopied.test(entry.name))
@@ -67,9 +73,18 @@ function makeEmpty(target: string): void {
     );
 }
 
-async function copyEnvironment(directory: string, target: string, folder: string): Promise<void> {
-  const root = openEnvironment(path.join(directory, folder), 'disk', 'look');
-  const copied = path.join(target, folder);
+async function copyTables(folder: string, copied: string): Promise<void> {
+  await copyEnvironment(openEnvironment(folder, 'disk', 'look'), copied);
+}
+
+async function copyLog(directory: string, copied: string): Promise<void> {
+  const log = new LogEnvironment(path.join(directory, 'log'), 'disk', 'look');
+  await aheadArrived(directory, log);
+  await copyEnvironment(log.root, copied);
+}
+
+/** Closes what it has copied. */
+async function copyEnvironment(root: RootDatabase<Buffer, Buffer>, copied: string): Promise<void> {
   try {
     mkdirSync(copied);
     // Not compacted: that would refuse a file with pages lost to an earlier crash, which hurt nobody.

@@ -1,11 +1,11 @@
 /**
- * Journal and ownership over the log environment.
+ * Journal and ownership: an append goes to a write-ahead file, and from there to the log environment.
  *
- * An append is judged against the ledger, then sent as one condition block: for every partition of the group its fence
- * record must still have the version this thread last gave it. The group in flight before it gave versions too, so it
- * is refused whenever that one was; when the two share no partition, one of the predecessor's is checked as well (it
- * went in whole or not at all, so one is enough).
+ * It is judged against the ledger, then sent with its conditions: for every partition of the group its fence record must still have the
+ * version this thread last gave it. The group in flight before it gave versions too, so it is refused whenever that one was; when
+ * the two share no partition, one of the predecessor's is checked as well (it went in whole or not at all, so one is enough).
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   assertGroup,
   assertNonce,
@@ -30,18 +30,21 @@ import type {
 } from '../journal.js';
 import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
+import { applyAheadFiles } from './ahead-recovery.js';
+import type { Claims } from './claims.js';
 import type { CommitSequence } from './commit-sequence.js';
-import { type BlockFate, type Condition, fateOf, type SentBlock, sendBlock } from './condition-block.js';
+import { type BlockFate, fateOf, flushDeadlineMs, sendBlock } from './condition-block.js';
 import { EntryLocator } from './entry-locator.js';
 import { encodeFenceRecord, type FenceHead } from './fence-record.js';
-import { indexKey, type LogEnvironment, logKey } from './log-environment.js';
+import type { LogEnvironment } from './log-environment.js';
 import { trimLogs } from './log-trimmer.js';
 import { PartitionLedger, type PartitionState } from './partition-ledger.js';
-import { blockOf, encodeBlock, sequencesPerBlock } from './sequence-tail.js';
+import type { OwnerCondition, WriteAhead } from './write-ahead.js';
 import type { WriteDoor } from './write-door.js';
 
 /** Takers of one partition that keep overtaking each other; more than this is a fault somewhere else. */
 const takeAttemptsMax = 100;
+const arrivalPollMs = 5;
 
 const always = () => true;
 
@@ -51,7 +54,10 @@ interface Share {
 }
 
 export class EmbeddedJournal implements Journal {
+  readonly #directory: string;
   readonly #environment: LogEnvironment;
+  readonly #ahead: WriteAhead;
+  readonly #claims: Claims;
   readonly #door: WriteDoor;
   readonly #clock: StoreClock;
   readonly #partitionCount: number;
@@ -59,13 +65,19 @@ export class EmbeddedJournal implements Journal {
   readonly #ledger: PartitionLedger;
 
   constructor(options: {
+    readonly directory: string;
     readonly environment: LogEnvironment;
+    readonly ahead: WriteAhead;
+    readonly claims: Claims;
     readonly door: WriteDoor;
     readonly clock: StoreClock;
     readonly sequence: CommitSequence;
     readonly partitionCount: number;
   }) {
+    this.#directory = options.directory;
     this.#environment = options.environment;
+    this.#ahead = options.ahead;
+    this.#claims = options.claims;
     this.#door = options.door;
     this.#clock = options.clock;
     this.#partitionCount = options.partitionCount;
@@ -75,6 +87,7 @@ export class EmbeddedJournal implements Journal {
 
   append(group: GroupAppend): Promise<AppendResult> {
     assertGroup(group, this.#partitionCount);
+    if (this.#ahead.failure !== undefined) return Promise.resolve(this.#ahead.failure);
     const closed = this.#door.refusal();
     if (closed !== undefined) return Promise.resolve(closed);
     const shares = group.entries.map(
@@ -86,31 +99,55 @@ export class EmbeddedJournal implements Journal {
     }
     const missing = this.#missing(group.after);
     if (missing !== undefined) return Promise.resolve(missing);
-    const conditions = shares.map(({ entry, state }) => ({ key: entry.partition, version: state.version }));
+    const conditions = shares.map(({ entry, state }) => conditionOf(entry.partition, state));
     conditions.push(...this.#conditionsOn(group.after, conditions));
-    const block = this.#send(shares, conditions);
-    return this.#door.enter(this.#settle(shares, block));
+    try {
+      this.#ahead.open();
+    } catch (error) {
+      const detail = `there is no room to write ahead: ${error instanceof Error ? error.message : error}`;
+      return Promise.resolve(refused('storage', detail));
+    }
+    return this.#door.enter(this.#send(shares, conditions));
   }
 
+  /** `durableTo` of a partition that another thread owns: waits until LMDB has as much. */
   async read(partition: number, from: number, limits: ReadLimits): Promise<readonly StoredEntry[]> {
     assertPartition(partition, this.#partitionCount);
-    const record = this.#environment.readFence(partition);
-    const isKnown = from + limits.entriesMax - 1 <= (limits.durableTo ?? 0);
-    const durable = isKnown
-      ? record.head
-      : (this.#durableHead(partition, record) ?? (await this.#flushed(record)));
-    return new EntryLocator(this.#environment, partition, record).read(from, durable.position, limits);
+    const last = from + limits.entriesMax - 1;
+    const durableTo = limits.durableTo ?? 0;
+    for (let waitedMs = 0; ; waitedMs += arrivalPollMs) {
+      const record = this.#environment.readFence(partition);
+      const known = this.#durableHead(partition, record);
+      const end = known ?? record.head;
+      if (end.position >= Math.min(last, durableTo)) {
+        const entries = new EntryLocator(this.#environment, partition, record).read(
+          from,
+          end.position,
+          limits,
+          (position) => this.#ahead.entry(partition, position),
+        );
+        if (known === undefined && last > durableTo) await this.#environment.barrier();
+        return entries;
+      }
+      if (waitedMs >= flushDeadlineMs)
+        throw new StoreFailure('store-unreachable', `partition ${partition}: ${durableTo} does not arrive`);
+      await pause(arrivalPollMs);
+    }
   }
 
-  /** For a partition this thread still owns, what it knows to be flushed; else what is there, after a flush of it (J4). */
+  /** For a partition this thread still owns, what it knows to be durable; else what LMDB has, after a flush of it (J4). */
   async head(partition: number): Promise<Head> {
     assertPartition(partition, this.#partitionCount);
     const stored = this.#environment.readHead(partition);
-    return this.#durableHead(partition, stored) ?? this.#flushed(stored);
+    const known = this.#durableHead(partition, stored);
+    // Who takes a partition puts into LMDB what its owner's write may not have brought to the disk yet.
+    if (known === undefined) await this.#environment.barrier();
+    return known ?? stored.head;
   }
 
   async trim(cuts: readonly Cut[], mayGoOn: () => boolean = always): Promise<void> {
     for (const { partition } of cuts) assertPartition(partition, this.#partitionCount);
+    await this.#ahead.appliedAll();
     // Not the space guard: what is given up makes room.
     if (this.#door.closed !== undefined) throw new StoreFailure('store-broken', this.#door.closed);
     try {
@@ -123,8 +160,8 @@ export class EmbeddedJournal implements Journal {
   }
 
   /**
-   * Raises the epoch. Its flush covers everything written to the environment before it, so the head it returns, and every
-   * entry below, is durable, whoever wrote it.
+   * Raises the epoch, after everything that others have written ahead was put into LMDB. Its flush covers everything older, so the head it
+   * returns, and every entry below, is durable, whoever wrote it.
    */
   async raiseEpoch(
     partition: number,
@@ -135,23 +172,40 @@ export class EmbeddedJournal implements Journal {
     for (let attempt = 0; attempt < takeAttemptsMax; attempt++) {
       // Not the space guard: a few bytes, and without an owner a full store could not even be read.
       if (this.#door.closed !== undefined) throw new StoreFailure('store-broken', this.#door.closed);
-      const stored = this.#environment.readFence(partition);
-      const fence: Fence = { epoch: stored.fence.epoch + 1, nonce };
-      const version = this.#sequence.next([stored.version]);
-      const record = encodeFenceRecord({ ...stored, fence });
-      const block = sendBlock(this.#environment.fences, [{ key: partition, version: stored.version }], () => {
-        void this.#environment.fences.put(partition, record, version);
-      });
-      const fate = await this.#door.enter(fateOf(block, this.#clock, () => false));
-      if (fate.type === 'unknown') throw this.#broken(fate);
-      if (fate.type === 'unmet') continue;
-      this.#ledger.set(partition, { ...stored, fence, version, durable: stored.head });
-      return { fence, head: stored.head };
+      const raised = await this.#door.enter(this.#raise(partition, nonce));
+      if (raised !== undefined) return raised;
     }
     throw new StoreFailure(
       'store-broken',
       `partition ${partition} was taken by others ${takeAttemptsMax} times in a row`,
     );
+  }
+
+  /** Undefined when somebody else took it, or wrote to it, in between. */
+  async #raise(
+    partition: number,
+    nonce: string,
+  ): Promise<{ readonly fence: Fence; readonly head: Head } | undefined> {
+    const fence: Fence = { epoch: this.#environment.readHead(partition).fence.epoch + 1, nonce };
+    try {
+      await this.#claims.claim(partition, fence.epoch);
+      await applyAheadFiles(this.#environment, this.#clock, this.#directory);
+    } catch (error) {
+      this.#door.fail(error instanceof StoreFailure && error.code === 'store-unreachable');
+      throw error;
+    }
+    const stored = this.#environment.readFence(partition);
+    if (stored.fence.epoch + 1 !== fence.epoch) return undefined;
+    const version = this.#sequence.next([stored.version]);
+    const record = encodeFenceRecord({ ...stored, fence });
+    const block = sendBlock(this.#environment.fences, [{ key: partition, version: stored.version }], () => {
+      void this.#environment.fences.put(partition, record, version);
+    });
+    const fate = await fateOf(block, this.#clock, () => false);
+    if (fate.type === 'unknown') throw this.#broken(fate);
+    if (fate.type === 'unmet') return undefined;
+    this.#ledger.set(partition, { fence, head: stored.head, version, durable: stored.head });
+    return { fence, head: stored.head };
   }
 
   /** The token in the store, by whoever wrote it. */
@@ -161,19 +215,24 @@ export class EmbeddedJournal implements Journal {
     return fence.epoch === 0 ? undefined : fence;
   }
 
-  /** Forgets what this thread knew of the partition. */
+  /** Forgets what this thread knew of the partition, unless it still knows more than LMDB. */
   forget(partition: number): void {
-    this.#ledger.drop(partition, this.#ledger.find(partition));
+    if (!this.#ahead.holds(partition)) this.#ledger.drop(partition, this.#ledger.find(partition));
+  }
+
+  /** Resolves when LMDB has what was appended here to the partition up to a position. */
+  applied(partition: number, position: number): Promise<void> {
+    return this.#ahead.applied(partition, position);
+  }
+
+  /** After the door is shut and nothing is under way any more. */
+  close(): Promise<void> {
+    return this.#ahead.close();
   }
 
   #durableHead(partition: number, stored: FenceHead): Head | undefined {
     const known = this.#ledger.find(partition);
     return known !== undefined && sameFence(stored.fence, known.fence) ? known.durable : undefined;
-  }
-
-  async #flushed(stored: FenceHead): Promise<Head> {
-    await this.#environment.barrier();
-    return stored.head;
   }
 
   /** The ledger refused. If another thread has the partition by now, that is the true reason. */
@@ -203,71 +262,64 @@ export class EmbeddedJournal implements Journal {
     );
   }
 
-  /** The extra condition that the group before this one is in, if this one's own conditions do not say so already. */
-  #conditionsOn(after: readonly EntryIdentity[], own: readonly Condition[]): Condition[] {
+  /** The extra condition that the group before this one is in, while that is open and this one's own conditions do not say so already. */
+  #conditionsOn(after: readonly EntryIdentity[], own: readonly OwnerCondition[]): OwnerCondition[] {
     const [first] = after;
     if (first === undefined) return [];
     if (after.some((entry) => own.some(({ key }) => key === entry.partition))) return [];
-    return [{ key: first.partition, version: this.#ledger.load(first.partition).version }];
+    if (!this.#ahead.isOpen(first.partition, first.position)) return [];
+    return [conditionOf(first.partition, this.#ledger.load(first.partition))];
   }
 
   /** True when that entry is at its position, or will be when what is under way goes in. */
   #stands({ partition, position, hash }: EntryIdentity): boolean {
-    const { head } = this.#ledger.load(partition);
-    if (position === head.position) return sameHash(hash, head.hash);
+    const head = this.#ledger.find(partition)?.head;
+    if (position === head?.position) return sameHash(hash, head.hash);
     const record = this.#environment.readFence(partition);
-    const bytes = new EntryLocator(this.#environment, partition, record).entry(position);
+    const bytes =
+      this.#ahead.entry(partition, position) ??
+      new EntryLocator(this.#environment, partition, record).entry(position);
     return bytes !== undefined && sameHash(hash, hashEntry(bytes));
   }
 
-  #send(shares: readonly Share[], conditions: readonly Condition[]): SentBlock {
-    const { log, index, fences } = this.#environment;
+  #send(shares: readonly Share[], conditions: readonly OwnerCondition[]): Promise<AppendResult> {
     const sequence = this.#sequence.next(conditions.map(({ version }) => version));
-    return sendBlock(fences, conditions, () => {
-      for (const { entry, state } of shares) {
-        const { partition, position, hash, bytes } = entry;
-        void log.put(logKey(sequence, partition), bytes as Buffer);
-        state.head = { position, hash };
-        state.version = sequence;
-        state.tail.add(sequence);
-        if (state.tail.count === sequencesPerBlock) {
-          void index.put(indexKey(partition, blockOf(position)), encodeBlock(state.tail.list()));
-          state.tail.clear();
+    const entries = shares.map(({ entry }) => entry);
+    return new Promise((resolve) => {
+      this.#ahead.append({ sequence, conditions, entries }, (fate) => {
+        try {
+          resolve(this.#settled(shares, fate));
+        } catch (cause) {
+          this.#door.fail();
+          resolve({ type: 'unknown', cause });
         }
-        void fences.put(partition, encodeFenceRecord(state), sequence);
+      });
+      for (const { entry, state } of shares) {
+        state.head = { position: entry.position, hash: entry.hash };
+        state.version = sequence;
       }
     });
   }
 
-  async #settle(shares: readonly Share[], block: SentBlock): Promise<AppendResult> {
-    const fate = await fateOf(block, this.#clock, () => this.#isIn(shares));
+  #settled(shares: readonly Share[], fate: BlockFate): AppendResult {
     switch (fate.type) {
       case 'durable':
-        for (const { entry, state } of shares) {
-          if (entry.position > (state.durable?.position ?? 0)) {
-            state.durable = { position: entry.position, hash: entry.hash };
-          }
-        }
+        for (const { entry, state } of shares) state.durable = entry;
         return { type: 'appended' };
       case 'unmet':
         for (const { entry, state } of shares) this.#ledger.drop(entry.partition, state);
         return this.#fencedBy(shares) ?? refused('conflict', 'a head moved, or the group before was refused');
       case 'unknown':
-        this.#door.fail(fate.isLate);
         return fate;
     }
-  }
-
-  /** One entry proves the group (J2), and this owner appends each position once. */
-  #isIn(shares: readonly Share[]): boolean {
-    const [share] = shares;
-    if (share === undefined) return false;
-    const stored = this.#environment.readHead(share.entry.partition);
-    return sameFence(stored.fence, share.entry.fence) && stored.head.position >= share.entry.position;
   }
 
   #broken(fate: BlockFate & { readonly type: 'unknown' }): StoreFailure {
     this.#door.fail(fate.isLate);
     return new StoreFailure('store-broken', 'the epoch could not be raised', { cause: fate.cause });
   }
+}
+
+function conditionOf(partition: number, { version, fence }: PartitionState): OwnerCondition {
+  return { key: partition, version, epoch: fence.epoch };
 }

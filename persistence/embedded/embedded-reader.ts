@@ -8,6 +8,7 @@ import type { ReadLimits, StoredEntry } from '../journal.js';
 import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
 import type { StoreReader } from '../store-reader.js';
+import { aheadArrived } from './ahead-recovery.js';
 import { lockHolder } from './directory-lock.js';
 import { EntryLocator } from './entry-locator.js';
 import { LogEnvironment } from './log-environment.js';
@@ -25,10 +26,11 @@ export async function openEmbeddedReader(directory: string, clock: StoreClock): 
   const manifest = readManifestFile(directory);
   if (manifest === undefined) throw new StoreFailure('store-incompatible', `${directory} holds no store`);
   checkFormat(directory, manifest);
-  await settleUncleanEnd(directory);
+  await settleUncleanEnd(directory, manifest.partitionCount, clock);
   const { partitionCount } = manifest;
   const log = new LogEnvironment(path.join(directory, logFolder), 'disk', 'look');
   const tables = new TablesEnvironment(path.join(directory, tablesFolder), 'disk', 'look');
+  await aheadArrived(directory, log);
   const read = (partition: number, from: number, limits: ReadLimits): StoredEntry[] => {
     assertPartition(partition, partitionCount);
     const record = log.readFence(partition);

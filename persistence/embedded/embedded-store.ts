@@ -1,8 +1,9 @@
 /**
  * The store that needs no server: LMDB in a directory.
  *
- *     manifest.json   format and partition count       log/      the logs, fences, manifest document
- *     LOCK            the pid that has the directory   tables/   the tables
+ *     manifest.json   format and partition count       ahead/    what was appended last
+ *     LOCK            the pid that has the directory   log/      the logs, fences, manifest document
+ *                                                      tables/   the tables
  *
  * One process at a time; inside it, every thread opens the directory for itself: the first with the lock, the others with
  * `lock: false` after it.
@@ -15,11 +16,14 @@ import { agreedPartitionCount, type PartitionCount } from '../partition-count.js
 import type { Durability, Store } from '../store.js';
 import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
+import { settleAheadFiles } from './ahead-recovery.js';
+import { Claims } from './claims.js';
 import { CommitSequence } from './commit-sequence.js';
 import { lockDirectory } from './directory-lock.js';
 import { EmbeddedJournal } from './embedded-journal.js';
 import { EmbeddedTables } from './embedded-tables.js';
 import { encodeFenceRecord } from './fence-record.js';
+import { LogApplier } from './log-applier.js';
 import { LogEnvironment } from './log-environment.js';
 import { checkFormat, embeddedFormat, readManifestFile, writeManifestFile } from './manifest-file.js';
 import { encodeMarkRecord, firstMark } from './mark-record.js';
@@ -28,6 +32,7 @@ import { SpaceGuard } from './space-guard.js';
 import { StoreDocuments } from './store-documents.js';
 import { TablesEnvironment } from './tables-environment.js';
 import { assertGivenUp, noteFailedWrite } from './unclean-end.js';
+import { WriteAhead } from './write-ahead.js';
 import { WriteDoor } from './write-door.js';
 
 export interface EmbeddedStoreOptions {
@@ -65,16 +70,18 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     const log = new LogEnvironment(path.join(directory, 'log'), durability);
     const tables = new TablesEnvironment(path.join(directory, 'tables'), durability);
     const documents = new StoreDocuments(log, clock);
+    const claims = new Claims(log, clock);
     if (isFirst) {
       await assertGivenUp(directory, [log.root, tables.root]);
       await prepare({ log, tables, documents, clock, partitionCount });
-      const createdAt = new Date(clock.now()).toISOString();
-      if (manifest === undefined)
+      await settleAheadFiles(directory, { environment: log, claims, clock, partitionCount });
+      const createdAt = manifest?.createdAt ?? new Date(clock.now()).toISOString();
+      if (manifest?.format !== embeddedFormat)
         writeManifestFile(directory, { format: embeddedFormat, partitionCount, createdAt });
     }
     const space = new SpaceGuard(directory, clock, options.freeBytesMin);
     await space.measure();
-    const sequence = new CommitSequence(clock, await documents.countOpening());
+    const opening = await documents.countOpening();
     return embeddedStore({
       ...options,
       partitionCount,
@@ -82,8 +89,9 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
       log,
       tables,
       documents,
+      claims,
       space,
-      sequence,
+      opening,
       unlock,
     });
   } catch (error) {
@@ -99,19 +107,33 @@ function embeddedStore(
     readonly log: LogEnvironment;
     readonly tables: TablesEnvironment;
     readonly documents: StoreDocuments;
+    readonly claims: Claims;
     readonly space: SpaceGuard;
-    readonly sequence: CommitSequence;
+    /** Number of the opening. */
+    readonly opening: number;
     readonly unlock: () => void;
   },
 ): Store {
-  const { directory, partitionCount, durability, clock, log, space, sequence } = parts;
-  const door = new WriteDoor(space, () => noteFailedWrite(directory));
-  const journal = new EmbeddedJournal({ environment: log, door, clock, sequence, partitionCount });
-  const tables = new EmbeddedTables({ environment: parts.tables, door, clock, sequence, partitionCount });
+  const { directory, partitionCount, durability, clock, log, claims } = parts;
+  const door = new WriteDoor(parts.space, () => noteFailedWrite(directory));
+  const sequence = new CommitSequence(clock, parts.opening);
+  const ahead = new WriteAhead({
+    directory,
+    name: `${parts.opening}`,
+    durability,
+    applier: new LogApplier(log, clock),
+    claims,
+    clock,
+    onFailure: (isLate) => door.fail(isLate),
+  });
+  const common = { door, clock, sequence, partitionCount };
+  const journal = new EmbeddedJournal({ ...common, directory, environment: log, ahead, claims });
+  const tables = new EmbeddedTables({ ...common, environment: parts.tables, log: journal });
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     door.shut('the store is closed');
     await door.idle();
+    await journal.close();
     await log.root.close();
     await parts.tables.root.close();
     parts.unlock();
@@ -129,7 +151,7 @@ function embeddedStore(
       if (door.closed !== undefined) throw new StoreFailure('store-broken', door.closed);
       return door.enter(parts.documents.replaceManifest(expected, next));
     },
-    space: () => space.measure(),
+    space: () => parts.space.measure(),
     close: () => {
       closing ??= close();
       return closing;

@@ -26,6 +26,12 @@ import { encodeMarkRecord, type MarkRecord } from './mark-record.js';
 import { rowPrefix, type TablesEnvironment } from './tables-environment.js';
 import type { WriteDoor } from './write-door.js';
 
+/** What tables are made from. */
+export interface TablesLog {
+  /** Resolves when LMDB has what was appended to the partition up to a position. */
+  applied(partition: number, position: number): Promise<void>;
+}
+
 /** Commits of the old owner that slip in between; it has at most a few under way. */
 const raiseAttemptsMax = 100;
 
@@ -42,6 +48,7 @@ export class EmbeddedTables implements Tables {
   readonly #clock: StoreClock;
   readonly #sequence: CommitSequence;
   readonly #partitionCount: number;
+  readonly #log: TablesLog;
   readonly #states = new Map<number, MarkState>();
 
   constructor(options: {
@@ -50,12 +57,14 @@ export class EmbeddedTables implements Tables {
     readonly clock: StoreClock;
     readonly sequence: CommitSequence;
     readonly partitionCount: number;
+    readonly log: TablesLog;
   }) {
     this.#environment = options.environment;
     this.#door = options.door;
     this.#clock = options.clock;
     this.#sequence = options.sequence;
     this.#partitionCount = options.partitionCount;
+    this.#log = options.log;
   }
 
   get(
@@ -155,6 +164,8 @@ export class EmbeddedTables implements Tables {
       }
       return prefix + key;
     };
+    // Whoever looks at both environments, or copies them one after the other, finds no table that is past its log.
+    await this.#log.applied(partition, commit.to.position);
     const block = sendBlock(marks, [condition], () => {
       for (const { table, key, value } of commit.puts) void rows.put(rowKey(table, key), value as Buffer);
       for (const { table, key } of commit.deletes) void rows.remove(rowKey(table, key));

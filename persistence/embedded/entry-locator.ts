@@ -31,13 +31,18 @@ export class EntryLocator {
       : this.#environment.log.getBinary(logKey(sequence, this.#partition));
   }
 
-  /** See `Journal.read`; nothing after `durable`. */
-  read(from: number, durable: number, limits: ReadLimits): StoredEntry[] {
+  /** See `Journal.read`; nothing after `durable`. `ahead` gives what LMDB does not have yet. */
+  read(
+    from: number,
+    durable: number,
+    limits: ReadLimits,
+    ahead: (position: number) => Uint8Array | undefined = () => undefined,
+  ): StoredEntry[] {
     const last = Math.min(durable, from + limits.entriesMax - 1);
     const entries: StoredEntry[] = [];
     let bytesRead = 0;
     for (let position = from; position <= last; position++) {
-      const bytes = this.entry(position);
+      const bytes = this.entry(position) ?? ahead(position);
       if (bytes === undefined) throw journalGap(this.#partition, position);
       bytesRead += bytes.length;
       if (entries.length > 0 && bytesRead > limits.bytesMax) break;

@@ -8,7 +8,10 @@ import { errorCode } from '../../actors/model/error-code.js';
 import { isPartitionCount } from '../partition-count.js';
 import { StoreFailure } from '../store-failure.js';
 
-export const embeddedFormat = 3;
+/** 4: the newest entries may stand in `ahead/`. */
+export const embeddedFormat = 4;
+/** Without `ahead/`; the next owner makes it one of today. */
+const formatBefore = 3;
 /** Of a backup that is being written; also programs that do not know it refuse it. */
 export const unfinishedCopyFormat = 0;
 const manifestName = 'manifest.json';
@@ -33,7 +36,7 @@ export function readManifestFile(directory: string): StoreManifest | undefined {
 
 /** Throws `store-incompatible` when another version of the program made the store. */
 export function checkFormat(directory: string, { format }: StoreManifest): void {
-  if (format === embeddedFormat) return;
+  if (format === embeddedFormat || format === formatBefore) return;
   if (format === unfinishedCopyFormat)
     throw new StoreFailure(
       'store-incompatible',

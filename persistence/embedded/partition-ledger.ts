@@ -5,15 +5,15 @@
  * P1  A state is dropped as soon as one of its groups was refused; the next use reads the store again.
  */
 import type { Head } from '../journal.js';
-import type { FenceRecord } from './fence-record.js';
+import type { FenceHead } from './fence-record.js';
 import type { LogEnvironment } from './log-environment.js';
 
-export interface PartitionState extends FenceRecord {
+export interface PartitionState extends FenceHead {
   /** Follows groups under way. */
   head: Head;
   /** Commit sequence of the last change, sent or stored. */
   version: number;
-  /** What is known to be flushed; undefined until this thread took the partition or appended to it. */
+  /** What is known to be durable; undefined until this thread took the partition or appended to it. */
   durable: Head | undefined;
 }
 
@@ -33,7 +33,8 @@ export class PartitionLedger {
   load(partition: number): PartitionState {
     let state = this.#states.get(partition);
     if (state === undefined) {
-      state = { ...this.#environment.readFence(partition), durable: undefined };
+      const { fence, head, version } = this.#environment.readFence(partition);
+      state = { fence, head, version, durable: undefined };
       this.#states.set(partition, state);
     }
     return state;

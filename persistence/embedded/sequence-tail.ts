@@ -32,6 +32,15 @@ export class SequenceTail {
     return tail;
   }
 
+  copy(): SequenceTail {
+    const copy = new SequenceTail();
+    copy.#bytes.set(this.#bytes.subarray(0, this.#byteCount));
+    copy.#byteCount = this.#byteCount;
+    copy.#last = this.#last;
+    copy.#count = this.#count;
+    return copy;
+  }
+
   get count(): number {
     return this.#count;
   }

@@ -1,16 +1,17 @@
 /**
- * The few small records about the store itself: the manifest, and how often it was opened.
+ * The few small records about the store itself: the manifest, how often it was opened, and who is about to take what.
  */
 
 import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
-import { writersMax } from './commit-sequence.js';
 import { fateOf, sendBlock } from './condition-block.js';
 import { renewView } from './fresh-view.js';
 import type { LogEnvironment } from './log-environment.js';
 
 const manifestKey = 0;
 const openingsKey = 1;
+/** Of `claims.ts`. */
+export const claimsKey = 2;
 /** An empty manifest record stands for none. */
 const noManifest = Buffer.alloc(0);
 /** Threads that open at the same time and each count one up. */
@@ -36,18 +37,19 @@ export class StoreDocuments {
     const writes: Promise<boolean>[] = [];
     if (!documents.doesExist(manifestKey)) writes.push(documents.put(manifestKey, noManifest, 1));
     if (!documents.doesExist(openingsKey)) writes.push(documents.put(openingsKey, Buffer.alloc(8), 1));
+    if (!documents.doesExist(claimsKey)) writes.push(documents.put(claimsKey, Buffer.alloc(0), 1));
     await Promise.all(writes);
     return true;
   }
 
-  /** Counts this opening. Of `writersMax` openings in a row each gets another number, which is all that Q1 needs. */
+  /** Counts this opening, from 0. */
   async countOpening(): Promise<number> {
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
       const stored = this.#read(openingsKey);
       const count = stored.value.readDoubleLE();
       const next = Buffer.alloc(8);
       next.writeDoubleLE(count + 1);
-      if (await this.#replace(openingsKey, stored, next)) return count % writersMax;
+      if (await this.#replace(openingsKey, stored, next)) return count;
     }
     throw new StoreFailure('store-broken', `${attemptsMax} other threads opened the store at the same time`);
   }

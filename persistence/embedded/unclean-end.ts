@@ -9,9 +9,14 @@ import { closeSync, existsSync, openSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { RootDatabase } from 'lmdb';
 import { errorCode } from '../../actors/model/error-code.js';
+import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
-import { lockDirectory, wasLeftLocked } from './directory-lock.js';
-import { openEnvironment } from './log-environment.js';
+import { aheadFilesIn } from './ahead-file.js';
+import { settleAheadFiles } from './ahead-recovery.js';
+import { Claims } from './claims.js';
+import { lockDirectory, lockHolder, wasLeftLocked } from './directory-lock.js';
+import { LogEnvironment, openEnvironment } from './log-environment.js';
+import { StoreDocuments } from './store-documents.js';
 
 /** One of the names that are not copied, as all that begin like the lock. */
 const noteName = 'LOCK.write-failed';
@@ -46,9 +51,14 @@ function otherReaders(root: RootDatabase): string[] {
   return pids.map((pid) => pid.trim()).filter((pid) => pid !== String(process.pid));
 }
 
-/** Gives up what was not flushed, as the next owner would. Does nothing while somebody has the directory, or after a clean end. */
-export async function settleUncleanEnd(directory: string): Promise<void> {
-  if (!wasLeftLocked(directory) && !existsSync(path.join(directory, noteName))) return;
+/** Gives up what was not flushed, and takes in what was written ahead, as the next owner would. Does nothing while somebody has the directory, or after a clean end. */
+export async function settleUncleanEnd(
+  directory: string,
+  partitionCount: number,
+  clock: StoreClock,
+): Promise<void> {
+  const isLeft = aheadFilesIn(directory).length > 0 && lockHolder(directory) === undefined;
+  if (!isLeft && !wasLeftLocked(directory) && !existsSync(path.join(directory, noteName))) return;
   let unlock: () => void;
   try {
     unlock = await lockDirectory(directory);
@@ -58,8 +68,12 @@ export async function settleUncleanEnd(directory: string): Promise<void> {
     throw error;
   }
   try {
-    const roots = ['log', 'tables'].map((folder) => openEnvironment(path.join(directory, folder), 'disk'));
+    const log = new LogEnvironment(path.join(directory, 'log'), 'disk');
+    const roots = [log.root, openEnvironment(path.join(directory, 'tables'), 'disk')];
     await assertGivenUp(directory, roots);
+    await new StoreDocuments(log, clock).create();
+    const claims = new Claims(log, clock);
+    await settleAheadFiles(directory, { environment: log, claims, clock, partitionCount });
     for (const root of roots) await root.close();
   } finally {
     unlock();

@@ -30,6 +30,12 @@ t.test(
   (t) => survives(t, { store: 'embedded', only: ['fdatasync fails in the node'] }),
 );
 
+t.test(
+  'a node whose disk does not write ends at once, and its successor lacks nothing',
+  { timeout: 110_000 },
+  (t) => survives(t, { store: 'embedded', only: ['a synchronous write fails in the node'] }),
+);
+
 if (hasRedis('faults between the node and Redis')) {
   t.test('lost replies and late writes lose nothing', { timeout: 120_000 }, async (t) => {
     const redis = await RedisServer.start();

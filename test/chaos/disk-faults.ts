@@ -14,27 +14,37 @@ const straceMissing = (): string | undefined =>
     ? undefined
     : 'needs root and strace on the PATH';
 
-/**
- * The process must end by itself: what a failed flush covered can be trusted by nobody who has seen it. And at once: an orderly exit
- * may wait for a lock of LMDB's that a failed write still holds.
- */
+/** LMDB, behind the write-ahead files, cannot flush. */
 const flushFails: Fault = {
   name: 'fdatasync fails in the node',
   stores: ['embedded'],
   missing: straceMissing,
-  inflict: async (stage) => {
-    const tracer = injected(stage.server.pid, 'fdatasync,fsync:error=EIO:when=3+');
-    try {
-      const end = await Promise.race([stage.server.ended, stage.wait(endMsMax)]);
-      if (typeof end !== 'object') throw new Error('the node went on although its disk cannot flush');
-      if (end.signal !== 'SIGKILL')
-        throw new Error(`the node ended with ${end.signal ?? end.code}, not at once`);
-    } finally {
-      await released(tracer);
-    }
-    return undefined;
-  },
+  inflict: (stage) => endsAtOnce(stage, 'fdatasync,fsync:error=EIO:when=3+'),
 };
+
+/** Nothing else is written by `pwritev`: LMDB writes its pages by others. */
+const synchronousWriteFails: Fault = {
+  name: 'a synchronous write fails in the node',
+  stores: ['embedded'],
+  missing: straceMissing,
+  inflict: (stage) => endsAtOnce(stage, 'pwritev:error=EIO:when=3+'),
+};
+
+/**
+ * The process must end by itself: what a failed flush or write covered can be trusted by nobody who has seen it. And at once: an orderly
+ * exit may wait for a lock of LMDB's that a failed write still holds.
+ */
+async function endsAtOnce({ server, wait }: ChaosStage, what: string): Promise<undefined> {
+  const tracer = injected(server.pid, what);
+  try {
+    const end = await Promise.race([server.ended, wait(endMsMax)]);
+    if (typeof end !== 'object') throw new Error('the node went on although its disk fails');
+    if (end.signal !== 'SIGKILL')
+      throw new Error(`the node ended with ${end.signal ?? end.code}, not at once`);
+  } finally {
+    await released(tracer);
+  }
+}
 
 const redisFlushFails: Fault = {
   name: 'fdatasync fails in Redis',
@@ -70,7 +80,7 @@ const slowDisk: Fault = {
   missing: straceMissing,
   inflict: async ({ server, wait, random }) => {
     const delayUs = Math.round(50_000 + random() * 1_000_000);
-    const tracer = injected(server.pid, `fdatasync,fsync:delay_exit=${delayUs}`);
+    const tracer = injected(server.pid, `fdatasync,fsync,pwritev:delay_exit=${delayUs}`);
     await wait(attachMs + random() * 2_000);
     await released(tracer);
     return undefined;
@@ -121,6 +131,7 @@ async function rotten(stage: ChaosStage, directory: string): Promise<string> {
 
 export const diskFaults: readonly Fault[] = [
   flushFails,
+  synchronousWriteFails,
   redisFlushFails,
   noSpace,
   slowDisk,
@@ -147,7 +158,10 @@ async function released(tracer: ChildProcess): Promise<void> {
   await ended;
 }
 
-/** Returns where. */
+/**
+ * Returns where. Not in a write-ahead file: a record with a flipped bit is where such a file ends, as if it had been cut short there, and
+ * what was acknowledged behind it is gone.
+ */
 function flipBit({ random }: ChaosStage, directory: string): string {
   const files = readdirSync(directory, { recursive: true, encoding: 'utf8' })
     .filter((name) => /\.(mdb|aof|rdb)$/.test(name) || name.includes('data'))

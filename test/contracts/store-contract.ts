@@ -9,6 +9,7 @@ import type { PartitionCount } from '../../persistence/partition-count.js';
 import type { Store } from '../../persistence/store.js';
 import type { Checkpoint, TableCommit } from '../../persistence/tables.js';
 import { type Damage, verifyLog } from '../../persistence/verify.js';
+import { until } from '../support/until.js';
 import { identities, LogWriter } from './log-writer.js';
 
 export interface StorePlace {
@@ -198,7 +199,13 @@ export function storeContract(driver: StoreDriver): void {
     t.match(await store.journal.append(old.group([0])), { type: 'refused', reason: 'fenced' });
     await next.append([0]);
     t.same(positions(await other.journal.read(0, 60, all)), [60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71]);
-    t.same(positions(await store.journal.read(0, 71, all)), [71], 'the old owner may still look');
+    t.same(
+      positions(await store.journal.read(0, 71, { ...all, entriesMax: 1, durableTo: 71 })),
+      [71],
+      'the old owner may still look, and waits for what it is told to be there',
+    );
+    await until(async () => (await store.journal.head(0)).position === 71);
+    t.same(positions(await store.journal.read(0, 70, all)), [70, 71], 'it comes by itself as well');
     await other.close();
   });
 

@@ -54,7 +54,11 @@ class Place {
   }
 
   copied(): Promise<void> {
-    return copyStore({ url: `embedded:${this.data}`, archive: this.archive.directory }, this.copy);
+    return copyStore(
+      { url: `embedded:${this.data}`, archive: this.archive.directory },
+      this.copy,
+      machineClock,
+    );
   }
 
   get copiedArchive(): Archive {

@@ -1,12 +1,10 @@
 /**
- * Appends groups so that each is sent while the flush of the one before it is under way, and marks in its system calls when each
- * is sent and when it is acknowledged: `sent N` and `acknowledged N` on standard output. Waits for a line on standard input
- * before it begins. Arguments: directory, number of groups.
+ * Appends groups so that each is sent while the write of the one before it is under way, and marks in its system calls when each
+ * is sent and when it is acknowledged: `sent N` and `acknowledged N` on standard output. Its records say `group N.`. Waits for a line on
+ * standard input before it begins. Arguments: directory, number of groups.
  */
 import { writeSync } from 'node:fs';
-import path from 'node:path';
 import { openEmbeddedStore } from '../../persistence/embedded/embedded-store.js';
-import { LogEnvironment } from '../../persistence/embedded/log-environment.js';
 import type { GroupAppend } from '../../persistence/journal.js';
 import { LogWriter } from '../contracts/log-writer.js';
 import { freeBytesMin, machineClock } from './embedded-place.js';
@@ -14,8 +12,6 @@ import { freeBytesMin, machineClock } from './embedded-place.js';
 const [directory = '', groupText = ''] = process.argv.slice(2);
 const store = await openEmbeddedStore({ directory, partitionCount: 4, clock: machineClock, freeBytesMin });
 const owner = await LogWriter.take(store, [0, 1, 2, 3]);
-// LMDB shows what is written before it is flushed; the store hides it, so look below the store.
-const pages = new LogEnvironment(path.join(directory, 'log'), 'disk');
 writeSync(1, 'ready\n');
 await new Promise((resolve) => process.stdin.once('data', resolve));
 process.stdin.destroy();
@@ -24,11 +20,10 @@ let before: GroupAppend | undefined;
 const under: Promise<void>[] = [];
 for (let number = 0; number < Number(groupText); number++) {
   // Now one partition, now two others: the predecessor is a condition of its own or not.
-  const group = owner.group(number % 3 === 0 ? [0] : [1, 2], before === undefined ? {} : { after: before });
+  const record = Buffer.from(`group ${number}.`);
+  const group = owner.group(number % 3 === 0 ? [0] : [1, 2], before ? { record, after: before } : { record });
   before = group;
   under.push(append(number, group));
-  const [entry] = group.entries;
-  while (entry !== undefined && pages.readFence(entry.partition).head.position < entry.position) await turn();
   // Two in flight, as a committer has them.
   if (under.length === 2) await under.shift();
 }
@@ -40,8 +35,4 @@ async function append(number: number, group: GroupAppend): Promise<void> {
   const result = await store.journal.append(group);
   if (result.type !== 'appended') throw new Error(JSON.stringify(result));
   writeSync(1, `acknowledged ${number}\n`);
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

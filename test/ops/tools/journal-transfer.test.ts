@@ -7,8 +7,10 @@ import { systemClock } from '../../../ops/system-clock.js';
 import { exportJournal } from '../../../ops/tools/journal-export.js';
 import { progressOn } from '../../../ops/tools/output.js';
 import { openStore, openStoreReader } from '../../../persistence/open-store.js';
+import type { StoreReader } from '../../../persistence/store-reader.js';
 import { unfinishedImport } from '../../../runtime/schema-catalogue.js';
 import { redisSuite } from '../../support/redis-suite.js';
+import { until } from '../../support/until.js';
 import counters, { counterContract } from '../fixtures/counter-app.js';
 import { add, appFile, moved, runningSystem, temporaryFolder, toolEnd } from './counted-place.js';
 
@@ -110,14 +112,20 @@ t.test('what was under way ends in the new store, once', { timeout: 240_000 }, a
   let sagaCount = 0;
   for (const into of [6, 9, 2]) {
     const [file, target] = [path.join(folder, `${into}.journal`), path.join(folder, `into-${into}`)];
-    const burst = Array.from({ length: 60 }, async (_, index) => {
-      const from = `counter-${(into + index) % 8}`;
-      return await moved(system, `move-${into}-${index}`, from, `counter-${(index * 3 + 1) % 8}`, 1);
+    let isExported = false;
+    const senders = Array.from({ length: 10 }, async (_, sender) => {
+      for (let count = 0; !isExported; count++) {
+        const from = `counter-${(into + sender + count) % 8}`;
+        const id = `move-${into}-${sender}-${count}`;
+        await moved(system, id, from, `counter-${(sender * 3 + count + 1) % 8}`, 1);
+      }
     });
-    // As soon as the first of the burst are through, the others are on their way.
-    await Promise.race(burst);
+    // As soon as the reader sees the first of them, others are on their way.
+    const before = await lengthOf(reader);
+    await until(async () => (await lengthOf(reader)) !== before);
     await exportJournal(reader, file, progressOn(false));
-    await Promise.all(burst);
+    isExported = true;
+    await Promise.all(senders);
     const end = await toolEnd(t, target, ['journal', 'import', file, '--into', String(into), '--json']);
     t.equal(end.code, 0, end.stderr);
     resent += (JSON.parse(end.stdout) as { messages: number }).messages;
@@ -204,3 +212,8 @@ redisSuite('transfer to redis', (server) => {
     t.same(await keptOf(t, path.join(folder, 'back')), before, 'and back');
   });
 });
+
+/** Entries of all partitions. */
+async function lengthOf(reader: StoreReader): Promise<number> {
+  return (await reader.heads()).reduce((sum, { position }) => sum + position, 0);
+}

@@ -1,0 +1,164 @@
+/**
+ * One write-ahead file: `ahead/OPENING-0` and `-1` of the data directory. Its bytes are on the disk before anybody is told that they are
+ * written: it is opened so that a write returns when they are (one trip to the disk, no `fdatasync` after it).
+ *
+ * It is made with its bytes: a write into bytes that a file already has changes nothing else of the file, so nothing else is flushed
+ * with it. It may grow past them, at the price of slower writes until it has.
+ */
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+  writev,
+} from 'node:fs';
+import path from 'node:path';
+import { errorCode } from '../../actors/model/error-code.js';
+import type { Durability } from '../store.js';
+import { type AheadContent, type AheadRecord, decodeAheadRecords } from './ahead-record.js';
+import { machineMicros } from './machine-time.js';
+
+const folderName = 'ahead';
+const bytesAtFirst = 1024 * 1024;
+const readBytesAtFirst = 64 * 1024;
+
+export class AheadFile {
+  readonly path: string;
+  readonly #descriptor: number;
+  #end = 0;
+
+  private constructor(file: string, descriptor: number) {
+    this.path = file;
+    this.#descriptor = descriptor;
+  }
+
+  /** Makes the file. Its name is on the disk when this returns; nothing is left of it when it throws. */
+  static create(directory: string, name: string, durability: Durability): AheadFile {
+    const folder = path.join(directory, folderName);
+    mkdirSync(folder, { recursive: true });
+    const file = path.join(folder, name);
+    const descriptor = openSync(file, 'wx');
+    try {
+      writeFileSync(descriptor, Buffer.alloc(bytesAtFirst));
+      if (durability === 'disk') {
+        fsyncSync(descriptor);
+        for (const each of [folder, directory]) flushFolder(each);
+      }
+      const synchronous = durability === 'disk' ? constants.O_DSYNC : 0;
+      return new AheadFile(file, openSync(file, constants.O_WRONLY | synchronous));
+    } catch (error) {
+      removeAheadFile(file);
+      throw error;
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+
+  /** What is written next goes to the beginning: nobody needs what stands there. */
+  rewind(): void {
+    this.#end = 0;
+  }
+
+  /** Behind what was written before. Writes may overlap; each calls back by itself. */
+  write(pieces: readonly Buffer[], done: (error?: Error) => void): void {
+    const byteCount = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    const at = this.#end;
+    this.#end += byteCount;
+    writev(this.#descriptor, pieces, at, (error, written) => {
+      if (error !== null) done(error);
+      else if (written !== byteCount) done(new Error(`${written} of ${byteCount} bytes were written`));
+      else done();
+    });
+  }
+
+  close(): void {
+    closeSync(this.#descriptor);
+  }
+
+  remove(): void {
+    removeAheadFile(this.path);
+  }
+}
+
+/** Should its name come back with the power, what it holds is in LMDB. */
+function removeAheadFile(file: string): void {
+  rmSync(file, { force: true });
+}
+
+/**
+ * What stands in the write-ahead files of a store and was sent before a time, by default that of the call; in order where one writer
+ * wrote several. Files that are gone by now are empty.
+ *
+ * That is all that its owners were told to be in, and with each group all that it may have come from: who sent it had seen only what
+ * was told before, and that is in one of the files as well, or in LMDB.
+ */
+export function readAheadFiles(
+  directory: string,
+  { sentBefore = machineMicros(), except = [] }: AheadReading = {},
+): AheadRecord[] {
+  const contents = aheadFilesIn(directory).flatMap((file) =>
+    except.some((each) => each.path === file) ? [] : readAheadFile(file),
+  );
+  return contents
+    .sort((left, right) => left.firstNumber - right.firstNumber)
+    .flatMap(({ records }) => records.filter(({ sentAt }) => sentAt < sentBefore));
+}
+
+export interface AheadReading {
+  /** See `machineMicros`. */
+  readonly sentBefore?: number;
+  /** Files that are not read. */
+  readonly except?: readonly AheadFile[];
+}
+
+/** For the one owner of a directory, when LMDB has what they hold. */
+export function removeAheadFiles(directory: string): void {
+  for (const file of aheadFilesIn(directory)) removeAheadFile(file);
+}
+
+/** The write-ahead files of a store, whoever writes them; none where there is no folder for them. */
+export function aheadFilesIn(directory: string): string[] {
+  const folder = path.join(directory, folderName);
+  try {
+    return readdirSync(folder).map((name) => path.join(folder, name));
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Reads no more of a file than its records, or four times as much: behind them is what it held before. */
+function readAheadFile(file: string): AheadContent {
+  let descriptor: number;
+  try {
+    descriptor = openSync(file, 'r');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return { firstNumber: 0, records: [], isCut: false };
+    throw error;
+  }
+  try {
+    const { size } = fstatSync(descriptor);
+    for (let byteCount = readBytesAtFirst; ; byteCount *= 4) {
+      const bytes = Buffer.allocUnsafe(Math.min(byteCount, size));
+      const content = decodeAheadRecords(bytes.subarray(0, readSync(descriptor, bytes, 0, bytes.length, 0)));
+      if (!content.isCut || byteCount >= size) return content;
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function flushFolder(folder: string): void {
+  const descriptor = openSync(folder, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * What stands in write-ahead files and not in LMDB: put there by whoever takes a partition from an owner that still writes, and by the
+ * next owner of a store whose last one did not close it.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { StoreClock } from '../store-clock.js';
+import { StoreFailure } from '../store-failure.js';
+import { readAheadFiles, removeAheadFiles } from './ahead-file.js';
+import type { Claims } from './claims.js';
+import { LogApplier } from './log-applier.js';
+import type { LogEnvironment } from './log-environment.js';
+
+const arrivalPollMs = 5;
+/** Twenty times what an owner takes that is not held up. */
+const arrivalMsMax = 1_000;
+
+/**
+ * Durable in LMDB when it resolves, as far as the conditions are met: what was sent before a time, by default that of the call. Throws `StoreFailure`: `store-broken` when
+ * a write failed, `store-unreachable` when one was not flushed in time.
+ */
+export async function applyAheadFiles(
+  environment: LogEnvironment,
+  clock: StoreClock,
+  directory: string,
+  sentBefore?: number,
+): Promise<void> {
+  const records = readAheadFiles(directory, sentBefore === undefined ? {} : { sentBefore });
+  const applied = await new LogApplier(environment, clock).apply(records);
+  if (applied.type === 'applied') return;
+  const code = applied.isLate === true ? 'store-unreachable' : 'store-broken';
+  throw new StoreFailure(code, 'what was written ahead could not be put into the log', applied);
+}
+
+/** For the one owner of a directory, before anybody reads it: an owner that is only asleep finds it claimed when it wakes. */
+export async function settleAheadFiles(
+  directory: string,
+  parts: {
+    readonly environment: LogEnvironment;
+    readonly claims: Claims;
+    readonly clock: StoreClock;
+    readonly partitionCount: number;
+  },
+): Promise<void> {
+  await parts.claims.claimAll(parts.partitionCount);
+  // Whatever the clock says: the machine may have started anew since.
+  await applyAheadFiles(parts.environment, parts.clock, directory, Number.POSITIVE_INFINITY);
+  removeAheadFiles(directory);
+}
+
+/**
+ * For who looks at a store beside its owner: resolves when LMDB has what stands in the files now, or when that does not come, because it
+ * was refused or the owner hangs.
+ */
+export async function aheadArrived(directory: string, environment: LogEnvironment): Promise<void> {
+  const ends = new Map<number, number>();
+  for (const { entries } of readAheadFiles(directory))
+    for (const { partition, position } of entries)
+      ends.set(partition, Math.max(position, ends.get(partition) ?? 0));
+  const hasArrived = ([partition, position]: [number, number]): boolean =>
+    environment.readHead(partition).head.position >= position;
+  for (let waitedMs = 0; waitedMs < arrivalMsMax && ![...ends].every(hasArrived); waitedMs += arrivalPollMs)
+    await pause(arrivalPollMs);
+}
