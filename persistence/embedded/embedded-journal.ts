@@ -276,9 +276,9 @@ export class EmbeddedJournal implements Journal {
     const head = this.#ledger.find(partition)?.head;
     if (position === head?.position) return sameHash(hash, head.hash);
     const record = this.#environment.readFence(partition);
-    const bytes =
-      this.#ahead.entry(partition, position) ??
-      new EntryLocator(this.#environment, partition, record).entry(position);
+    // What is under way past the head was sent before this thread took the partition anew: it is in LMDB by now, or never will be.
+    const underWay = position < (head?.position ?? 0) ? this.#ahead.entry(partition, position) : undefined;
+    const bytes = underWay ?? new EntryLocator(this.#environment, partition, record).entry(position);
     return bytes !== undefined && sameHash(hash, hashEntry(bytes));
   }
 

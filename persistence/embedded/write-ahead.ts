@@ -134,13 +134,13 @@ export class WriteAhead {
     });
   }
 
-  /** The bytes of an entry, told to be durable or not, that LMDB may not have yet. */
+  /**
+   * The bytes of an entry, told to be durable or not, that LMDB may not have yet. Of two at one position the newer: the other was sent
+   * before the partition was taken anew.
+   */
   entry(partition: number, position: number): Uint8Array | undefined {
-    for (const item of this.#items) {
-      const entry = item.entryOf(partition);
-      if (entry?.position === position) return entry.bytes;
-    }
-    return undefined;
+    const item = this.#items.findLast((each) => each.entryOf(partition)?.position === position);
+    return item?.entryOf(partition)?.bytes;
   }
 
   /** True while whoever appended the entry has not been told what became of it. */

@@ -1,6 +1,7 @@
 /** Write-ahead files: what their bytes say, and that everything in them gets into LMDB once, or not at all where it was refused. */
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import fs, { cpSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -258,6 +259,41 @@ t.test('after an append that is late the files stay for whoever looks next', asy
   t.ok(((await reader.heads())[0]?.position ?? 0) >= 3);
   await reader.close();
 });
+
+t.test(
+  'J3: what follows a group is refused with it, also when its partition was taken anew by this thread',
+  async (t) => {
+    const store = await open(directoryFor(t));
+    const owner = await LogWriter.take(store, [0, 1]);
+    await owner.append([0, 1]);
+    const write = holdWrites(t);
+    const first = owner.group([0]);
+    const firstResult = store.journal.append(first);
+    await store.ownership.take(0, 'owner-02');
+    const secondResult = store.journal.append(owner.group([1], { after: first }));
+    write();
+    t.match(await firstResult, { type: 'refused', reason: 'fenced' });
+    t.match(await secondResult, { type: 'refused', reason: 'conflict' });
+    await store.close();
+  },
+);
+
+/** From now on writes to write-ahead files wait until the returned function is called. */
+function holdWrites(t: Test): () => void {
+  const { writev } = fs;
+  const held: (() => void)[] = [];
+  const release = (): void => {
+    Object.assign(fs, { writev });
+    syncBuiltinESMExports();
+    for (const write of held.splice(0)) write();
+  };
+  t.teardown(release);
+  Object.assign(fs, {
+    writev: (...call: Parameters<typeof writev>) => held.push(() => writev(...call)),
+  });
+  syncBuiltinESMExports();
+  return release;
+}
 
 /** Nothing is put into LMDB unless somebody waits for it. */
 const holding: StoreClock = {
