@@ -39,7 +39,7 @@ import { encodeFenceRecord, type FenceHead } from './fence-record.js';
 import type { LogEnvironment } from './log-environment.js';
 import { trimLogs } from './log-trimmer.js';
 import { PartitionLedger, type PartitionState } from './partition-ledger.js';
-import type { OwnerCondition, WriteAhead } from './write-ahead.js';
+import type { OwnerCondition, Unknown, WriteAhead } from './write-ahead.js';
 import type { WriteDoor } from './write-door.js';
 
 /** Takers of one partition that keep overtaking each other; more than this is a fault somewhere else. */
@@ -220,8 +220,8 @@ export class EmbeddedJournal implements Journal {
     if (!this.#ahead.holds(partition)) this.#ledger.drop(partition, this.#ledger.find(partition));
   }
 
-  /** Resolves when LMDB has what was appended here to the partition up to a position. */
-  applied(partition: number, position: number): Promise<void> {
+  /** See `TablesLog`. */
+  applied(partition: number, position: number): Promise<Unknown | undefined> {
     return this.#ahead.applied(partition, position);
   }
 

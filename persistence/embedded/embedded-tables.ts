@@ -24,12 +24,13 @@ import type { CommitSequence } from './commit-sequence.js';
 import { fateOf, sendBlock } from './condition-block.js';
 import { encodeMarkRecord, type MarkRecord } from './mark-record.js';
 import { rowPrefix, type TablesEnvironment } from './tables-environment.js';
+import type { Unknown } from './write-ahead.js';
 import type { WriteDoor } from './write-door.js';
 
 /** What tables are made from. */
 export interface TablesLog {
-  /** Resolves when LMDB has what was appended to the partition up to a position. */
-  applied(partition: number, position: number): Promise<void>;
+  /** Resolves when LMDB has what was appended to the partition up to a position; with the failure when that cannot be told. */
+  applied(partition: number, position: number): Promise<Unknown | undefined>;
 }
 
 /** Commits of the old owner that slip in between; it has at most a few under way. */
@@ -165,7 +166,8 @@ export class EmbeddedTables implements Tables {
       return prefix + key;
     };
     // Whoever looks at both environments, or copies them one after the other, finds no table that is past its log.
-    await this.#log.applied(partition, commit.to.position);
+    const failure = await this.#log.applied(partition, commit.to.position);
+    if (failure !== undefined) return failure;
     const block = sendBlock(marks, [condition], () => {
       for (const { table, key, value } of commit.puts) void rows.put(rowKey(table, key), value as Buffer);
       for (const { table, key } of commit.deletes) void rows.remove(rowKey(table, key));

@@ -46,7 +46,7 @@ export interface WriteAheadOptions {
   readonly onFailure: (isLate: boolean) => void;
 }
 
-type Unknown = BlockFate & { readonly type: 'unknown' };
+export type Unknown = BlockFate & { readonly type: 'unknown' };
 
 class Item {
   readonly group: AheadGroup & AheadRecord;
@@ -58,8 +58,8 @@ class Item {
   mustAsk = false;
   isContested = false;
   isTold = false;
-  /** To be called when it is in LMDB, or never will be. */
-  readonly onGone: (() => void)[] = [];
+  /** To be called when it is in LMDB, or never will be; with the failure when that cannot be told. */
+  readonly onGone: ((failure?: Unknown) => void)[] = [];
 
   constructor(group: AheadGroup & AheadRecord, file: AheadFile, tell: (fate: BlockFate) => void) {
     this.group = group;
@@ -152,15 +152,15 @@ export class WriteAhead {
     return this.#items.some((item) => item.entryOf(partition) !== undefined);
   }
 
-  /** Resolves when LMDB has all that was appended here to the partition up to a position, or never will. */
-  applied(partition: number, position: number): Promise<void> {
+  /** Resolves when LMDB has all that was appended here to the partition up to a position, or never will; with the failure, if there is one. */
+  applied(partition: number, position: number): Promise<Unknown | undefined> {
     return this.#gone(
       this.#items.findLast((item) => (item.entryOf(partition)?.position ?? Infinity) <= position),
     );
   }
 
   /** Resolves when LMDB has all that was told to be durable by now, or never will. */
-  appliedAll(): Promise<void> {
+  appliedAll(): Promise<unknown> {
     return this.#gone(this.#items[this.#judgedCount - 1]);
   }
 
@@ -178,8 +178,8 @@ export class WriteAhead {
     }
   }
 
-  #gone(item: Item | undefined): Promise<void> {
-    if (item === undefined || this.#failure !== undefined) return Promise.resolve();
+  #gone(item: Item | undefined): Promise<Unknown | undefined> {
+    if (item === undefined || this.#failure !== undefined) return Promise.resolve(this.#failure);
     return new Promise((resolve) => {
       item.onGone.push(resolve);
       this.#applyNow();
@@ -282,7 +282,7 @@ export class WriteAhead {
     this.#options.onFailure(failure.isLate === true);
     for (const item of this.#items) {
       item.settle(failure);
-      for (const gone of item.onGone) gone();
+      for (const gone of item.onGone) gone(failure);
     }
   }
 }

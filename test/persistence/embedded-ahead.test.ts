@@ -240,24 +240,36 @@ t.test('a failure to make the files refuses the append, and the next one makes t
 
 t.test('after an append that is late the files stay for whoever looks next', async (t) => {
   const directory = directoryFor(t);
-  let isStalled = false;
-  const stalling: StoreClock = {
-    ...holding,
-    after(ms, run) {
-      if (!isStalled || ms !== flushDeadlineMs) return holding.after(ms, run);
-      queueMicrotask(run);
-      return () => undefined;
-    },
-  };
-  const store = await open(directory, stalling);
+  const clock = new StallingClock();
+  const store = await open(directory, clock);
   const owner = await LogWriter.take(store, [0]);
   for (let count = 0; count < 3; count++) await owner.append([0]);
-  isStalled = true;
+  clock.isStalled = true;
   t.match(await store.journal.append(owner.group([0])), { type: 'unknown' });
   await store.close();
   const reader = await openStoreReader({ url: `embedded:${directory}` }, machineClock);
   t.ok(((await reader.heads())[0]?.position ?? 0) >= 3);
   await reader.close();
+});
+
+t.test('tables stay behind a log of which nobody can tell whether LMDB has it', async (t) => {
+  const clock = new StallingClock();
+  const directory = directoryFor(t);
+  const store = await open(directory, clock);
+  const owner = await LogWriter.take(store, [0]);
+  const from = await store.tables.checkpoint(0);
+  const fence = owner.fence(0);
+  await owner.append([0]);
+  const to = { ...owner.head(0), epoch: fence.epoch };
+  clock.isStalled = true;
+  const late = store.journal.append(owner.group([0]));
+  const commit = store.tables.commit({ partition: 0, fence, from, to, puts: [], deletes: [] });
+  t.match(await late, { type: 'unknown' });
+  t.match(await commit, { type: 'unknown' });
+  await store.close();
+  const again = await open(directory);
+  t.same(await again.tables.checkpoint(0), from);
+  await again.close();
 });
 
 t.test(
@@ -300,6 +312,18 @@ const holding: StoreClock = {
   ...machineClock,
   after: (ms, run) => (ms < flushDeadlineMs ? () => undefined : machineClock.after(ms, run)),
 };
+
+/** Holds as well; while it is stalled, every write is late at once. */
+class StallingClock implements StoreClock {
+  isStalled = false;
+  readonly now = machineClock.now;
+
+  after(ms: number, run: () => void): () => void {
+    if (!this.isStalled || ms !== flushDeadlineMs) return holding.after(ms, run);
+    queueMicrotask(run);
+    return () => undefined;
+  }
+}
 
 function record(options: {
   readonly sequence: number;
