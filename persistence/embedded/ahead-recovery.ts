@@ -7,12 +7,11 @@ import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
 import { readAheadFiles, removeAheadFiles } from './ahead-file.js';
 import type { Claims } from './claims.js';
+import { flushDeadlineMs } from './condition-block.js';
 import { LogApplier } from './log-applier.js';
 import type { LogEnvironment } from './log-environment.js';
 
 const arrivalPollMs = 5;
-/** Twenty times what an owner takes that is not held up. */
-const arrivalMsMax = 1_000;
 
 /**
  * Durable in LMDB when it resolves, as far as the conditions are met: what was sent before a time, by default that of the call. Throws `StoreFailure`: `store-broken` when
@@ -48,16 +47,19 @@ export async function settleAheadFiles(
 }
 
 /**
- * For who looks at a store beside its owner: resolves when LMDB has what stands in the files now, or when that does not come, because it
- * was refused or the owner hangs.
+ * For who looks at a store beside its owner: waits until LMDB has what stands in the files now, as far as it was not refused. False when
+ * that does not come, because the owner hangs or has failed.
  */
-export async function aheadArrived(directory: string, environment: LogEnvironment): Promise<void> {
-  const ends = new Map<number, number>();
-  for (const { entries } of readAheadFiles(directory))
-    for (const { partition, position } of entries)
-      ends.set(partition, Math.max(position, ends.get(partition) ?? 0));
-  const hasArrived = ([partition, position]: [number, number]): boolean =>
-    environment.readHead(partition).head.position >= position;
-  for (let waitedMs = 0; waitedMs < arrivalMsMax && ![...ends].every(hasArrived); waitedMs += arrivalPollMs)
+export async function aheadArrived(
+  directory: string,
+  environment: LogEnvironment,
+  clock: StoreClock,
+): Promise<boolean> {
+  const records = readAheadFiles(directory);
+  const applier = new LogApplier(environment, clock);
+  for (let waitedMs = 0; !applier.hasAll(records); waitedMs += arrivalPollMs) {
+    if (waitedMs >= flushDeadlineMs) return false;
     await pause(arrivalPollMs);
+  }
+  return true;
 }

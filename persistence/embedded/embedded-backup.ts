@@ -34,7 +34,8 @@ const archiveFolder = 'archive';
 
 /**
  * Resolves when the copy is durable. `target` is made; throws `store-incompatible` when something is there already. The archive is
- * copied from `archive` and is in the copy's own directory.
+ * copied from `archive` and is in the copy's own directory. Throws `store-unreachable` when the owner hangs with something acknowledged
+ * that only its write-ahead file has.
  */
 export async function copyEmbeddedStore(
   directory: string,
@@ -50,7 +51,7 @@ export async function copyEmbeddedStore(
   try {
     writeManifestFile(target, { ...manifest, format: unfinishedCopyFormat });
     await copyTables(path.join(directory, 'tables'), path.join(target, 'tables'));
-    await copyLog(directory, path.join(target, 'log'));
+    await copyLog(directory, path.join(target, 'log'), clock);
     await copyArchive(archive, target, await headsIn(target, manifest.partitionCount));
     for (const entry of readdirSync(directory, { withFileTypes: true })) {
       if (!entry.isDirectory() && !notCopied.test(entry.name))
@@ -77,9 +78,15 @@ async function copyTables(folder: string, copied: string): Promise<void> {
   await copyEnvironment(openEnvironment(folder, 'disk', 'look'), copied);
 }
 
-async function copyLog(directory: string, copied: string): Promise<void> {
+async function copyLog(directory: string, copied: string, clock: StoreClock): Promise<void> {
   const log = new LogEnvironment(path.join(directory, 'log'), 'disk', 'look');
-  await aheadArrived(directory, log);
+  if (!(await aheadArrived(directory, log, clock))) {
+    await log.root.close();
+    throw new StoreFailure(
+      'store-unreachable',
+      `${directory}: its owner does not put into the log what it has acknowledged; a copy would lack it`,
+    );
+  }
   await copyEnvironment(log.root, copied);
 }
 

@@ -30,7 +30,8 @@ export async function openEmbeddedReader(directory: string, clock: StoreClock): 
   const { partitionCount } = manifest;
   const log = new LogEnvironment(path.join(directory, logFolder), 'disk', 'look');
   const tables = new TablesEnvironment(path.join(directory, tablesFolder), 'disk', 'look');
-  await aheadArrived(directory, log);
+  // Whoever looks may as well look at the store of an owner that hangs.
+  await aheadArrived(directory, log, clock);
   const read = (partition: number, from: number, limits: ReadLimits): StoredEntry[] => {
     assertPartition(partition, partitionCount);
     const record = log.readFence(partition);

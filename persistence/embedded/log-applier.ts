@@ -57,6 +57,12 @@ export class LogApplier {
     this.#clock = clock;
   }
 
+  /** True when there is nothing to put in: each is in, or its partition went on without it. */
+  hasAll(records: readonly AheadRecord[]): boolean {
+    this.#known.clear();
+    return this.#planned([], records).entries.length === 0;
+  }
+
   /**
    * In their order, those of others first: in one transaction with all of them. Durable when it resolves. One call at a time.
    */

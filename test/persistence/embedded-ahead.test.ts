@@ -15,7 +15,7 @@ import {
 import { flushDeadlineMs } from '../../persistence/embedded/condition-block.js';
 import { openEmbeddedStore } from '../../persistence/embedded/embedded-store.js';
 import { LogEnvironment } from '../../persistence/embedded/log-environment.js';
-import { openStoreReader } from '../../persistence/open-store.js';
+import { copyStore, openStoreReader } from '../../persistence/open-store.js';
 import type { StoreClock } from '../../persistence/store-clock.js';
 import type { StoreReader } from '../../persistence/store-reader.js';
 import { verifyLog } from '../../persistence/verify.js';
@@ -250,6 +250,35 @@ t.test('after an append that is late the files stay for whoever looks next', asy
   const reader = await openStoreReader({ url: `embedded:${directory}` }, machineClock);
   t.ok(((await reader.heads())[0]?.position ?? 0) >= 3);
   await reader.close();
+});
+
+t.test('a reader waits for what will come, not for what was refused', async (t) => {
+  const directory = directoryFor(t);
+  const store = await open(directory);
+  const owner = await LogWriter.take(store, [0]);
+  const write = holdWrites(t);
+  const refused = store.journal.append(owner.group([0]));
+  await store.ownership.take(0, 'owner-02');
+  write();
+  t.match(await refused, { type: 'refused' });
+  t.equal(readAheadFiles(directory).length, 1, 'it stands in the file');
+  const begin = Date.now();
+  const reader = await openStoreReader({ url: `embedded:${directory}` }, machineClock);
+  t.ok(Date.now() - begin < flushDeadlineMs / 10);
+  await reader.close();
+  await store.close();
+});
+
+t.test('no backup without what its owner has acknowledged and does not put into LMDB', async (t) => {
+  const directory = directoryFor(t);
+  const store = await open(directory, holding);
+  await (await LogWriter.take(store, [0])).append([0]);
+  const target = path.join(directoryFor(t), 'copy');
+  await t.rejects(copyStore({ url: `embedded:${directory}` }, target, machineClock), {
+    code: 'store-unreachable',
+  });
+  t.notOk(existsSync(target));
+  await store.close();
 });
 
 t.test('tables stay behind a log of which nobody can tell whether LMDB has it', async (t) => {
