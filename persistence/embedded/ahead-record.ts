@@ -86,7 +86,7 @@ export interface AheadContent {
   readonly isCut: boolean;
 }
 
-/** The records at the beginning of a file (A1); the entries are parts of `bytes`. */
+/** The records at the beginning of a file (A1); the entries' bytes are parts of `bytes`. */
 export function decodeAheadRecords(bytes: Buffer): AheadContent {
   const records: AheadRecord[] = [];
   let firstNumber = 0;
@@ -125,7 +125,8 @@ function decodeRecord(record: Buffer): AheadRecord {
     return {
       partition: record.readUInt16LE(at),
       position: record.readDoubleLE(at + 2),
-      hash: record.subarray(at + 10, at + 10 + entryHashBytes),
+      // A copy: whoever keeps the hash does not keep the whole file with it.
+      hash: Buffer.from(record.subarray(at + 10, at + 10 + entryHashBytes)),
       bytes,
     };
   });

@@ -36,6 +36,12 @@ t.test('what is written is read: entries, conditions, an entry without bytes', a
   t.same(content.records, written);
 });
 
+t.test('whoever keeps the hash of an entry does not keep the file', async (t) => {
+  const file = Buffer.concat([fileOf(1, [record({ sequence: 1, sizes: [9] })]), Buffer.alloc(2 ** 20)]);
+  const [entry] = decodeAheadRecords(file).records[0]?.entries ?? [];
+  t.not(entry?.hash.buffer, file.buffer);
+});
+
 t.test('a file without a record is empty, and is read no further', async (t) => {
   t.same(decodeAheadRecords(Buffer.alloc(4096)), { firstNumber: 0, records: [], isCut: false });
 });
