@@ -17,6 +17,8 @@ import { encodeFenceRecord, type FenceRecord } from './fence-record.js';
 import { indexKey, type LogEnvironment, logKey, type VersionedFence } from './log-environment.js';
 import { blockOf, encodeBlock, sequencesPerBlock } from './sequence-tail.js';
 
+/** Conditions are nested calls: some 2,000 of them exhaust the stack (Node 20, main thread). */
+const partitionsMax = 1_000;
 /** Others that apply the same groups, or take a partition of theirs, at the same time; more is a fault somewhere else. */
 const attemptsMax = 100;
 
@@ -64,9 +66,22 @@ export class LogApplier {
   }
 
   /**
-   * In their order, those of others first: in one transaction with all of them. Durable when it resolves. One call at a time.
+   * In their order, those of others first: in one transaction with all of them, unless they are of more partitions than a block can
+   * have conditions. Durable when it resolves. One call at a time.
    */
   async apply(records: readonly AheadRecord[], others: readonly AheadRecord[] = []): Promise<Applied> {
+    const inParts = parts([...others, ...records]);
+    if (inParts.length <= 1) return this.#applyTogether(records, others);
+    const isIn: boolean[] = [];
+    for (const part of inParts) {
+      const applied = await this.#applyTogether(part, []);
+      if (applied.type === 'unknown') return applied;
+      isIn.push(...applied.isIn);
+    }
+    return { type: 'applied', isIn: isIn.slice(others.length) };
+  }
+
+  async #applyTogether(records: readonly AheadRecord[], others: readonly AheadRecord[]): Promise<Applied> {
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
       const plan = this.#plan(records, others);
       const conditions = [...plan.progress].map(
@@ -143,6 +158,24 @@ export class LogApplier {
       if (version !== versionBefore) void fences.put(partition, encodeFenceRecord(record), version);
     }
   }
+}
+
+/** One after the other, each with at most `partitionsMax` partitions, or one record. */
+function parts(records: readonly AheadRecord[]): AheadRecord[][] {
+  const found: AheadRecord[][] = [];
+  const partitions = new Set<number>();
+  let part: AheadRecord[] = [];
+  for (const record of records) {
+    for (const { key } of record.conditions) partitions.add(key);
+    if (part.length > 0 && partitions.size > partitionsMax) {
+      found.push(part);
+      part = [];
+      partitions.clear();
+      for (const { key } of record.conditions) partitions.add(key);
+    }
+    part.push(record);
+  }
+  return part.length === 0 ? found : [...found, part];
 }
 
 function add(plan: Plan, { sequence, entries }: AheadRecord): void {

@@ -228,6 +228,26 @@ t.test('a file that has grown, with more than an index block, is read to its end
   await store.close();
 });
 
+t.test('groups of more partitions than one block has conditions are put in, in order', async (t) => {
+  const count = 6_000;
+  const directory = directoryFor(t);
+  const place = { partitionCount: count, freeBytesMin };
+  const store = await openEmbeddedStore({ ...place, directory, clock: holding });
+  const all = Array.from({ length: count }, (_, partition) => partition);
+  const owner = new LogWriter(store);
+  await Promise.all(all.map((partition) => owner.take(partition, 'owner-01')));
+  const append = () => Promise.all(all.map((partition) => store.journal.append(owner.group([partition]))));
+  t.ok([...(await append()), ...(await append())].every(({ type }) => type === 'appended'));
+  const left = await copyOf(t, directory);
+  await store.close();
+  for (const each of [directory, left]) {
+    const again = await openEmbeddedStore({ ...place, directory: each, clock: machineClock });
+    const heads = await Promise.all(all.map((partition) => again.journal.head(partition)));
+    t.ok(heads.every(({ position }) => position === 2));
+    await again.close();
+  }
+});
+
 t.test('a failure to make the files refuses the append, and the next one makes them', async (t) => {
   const directory = directoryFor(t);
   const store = await open(directory);
