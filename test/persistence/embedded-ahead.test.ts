@@ -248,6 +248,20 @@ t.test('groups of more partitions than one block has conditions are put in, in o
   }
 });
 
+t.test('W4: past a bound a group is acknowledged when LMDB has it', async (t) => {
+  const directory = directoryFor(t);
+  const store = await open(directory, holding);
+  const owner = await LogWriter.take(store, [0]);
+  const record = Buffer.alloc(16 * 2 ** 20);
+  for (let count = 0; count < 3; count++) await owner.append([0], record);
+  t.same(await headsInLmdb(t, directory), [0, 0, 0, 0]);
+  await owner.append([0], record);
+  t.same(await headsInLmdb(t, directory), [4, 0, 0, 0]);
+  await owner.append([0]);
+  t.same(await headsInLmdb(t, directory), [4, 0, 0, 0], 'and they gather again');
+  await store.close();
+});
+
 t.test('a failure to make the files refuses the append, and the next one makes them', async (t) => {
   const directory = directoryFor(t);
   const store = await open(directory);
