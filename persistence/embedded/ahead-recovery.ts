@@ -14,8 +14,8 @@ import type { LogEnvironment } from './log-environment.js';
 const arrivalPollMs = 5;
 
 /**
- * Durable in LMDB when it resolves, as far as the conditions are met: what was sent before a time, by default that of the call. Throws `StoreFailure`: `store-broken` when
- * a write failed, `store-unreachable` when one was not flushed in time.
+ * Durable in LMDB when it resolves, as far as the conditions are met: what was sent before a time, by default that of the call. Throws
+ * `StoreFailure`: `store-broken` when a write failed, `store-unreachable` when one was not flushed in time.
  */
 export async function applyAheadFiles(
   environment: LogEnvironment,

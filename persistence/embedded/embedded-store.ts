@@ -200,7 +200,10 @@ async function prepare(parts: {
   const noMark = encodeMarkRecord(firstMark);
   const openedAt = Buffer.alloc(8);
   openedAt.writeDoubleLE(clock.now());
-  const writes = [parts.documents.create(), tables.root.put(Buffer.from('opened'), openedAt)];
+  const writes: Promise<unknown>[] = [
+    parts.documents.create(),
+    tables.root.put(Buffer.from('opened'), openedAt),
+  ];
   for (let partition = 0; partition < parts.partitionCount; partition++) {
     if (!log.fences.doesExist(partition)) writes.push(log.fences.put(partition, noFence, 1));
     if (!tables.marks.doesExist(partition)) writes.push(tables.marks.put(partition, noMark, 1));

@@ -4,7 +4,7 @@
  *     log      (commit sequence u64, partition u16) → entry. Big-endian, so a group is one run of pages at the end.
  *     index    (partition u16, block u32) → 64 commit sequences
  *     fences   partition → fence record, versioned by commit sequence
- *     documents number → the manifest and the count of writers, versioned
+ *     documents number → the manifest, the count of openings, and what is claimed, versioned
  */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';

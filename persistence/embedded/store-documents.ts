@@ -1,7 +1,6 @@
 /**
  * The few small records about the store itself: the manifest, how often it was opened, and who is about to take what.
  */
-
 import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
 import { fateOf, sendBlock } from './condition-block.js';
@@ -32,14 +31,13 @@ export class StoreDocuments {
   }
 
   /** Makes the records that are not there yet; durable when it resolves. */
-  async create(): Promise<boolean> {
+  async create(): Promise<void> {
     const { documents } = this.#environment;
     const writes: Promise<boolean>[] = [];
     if (!documents.doesExist(manifestKey)) writes.push(documents.put(manifestKey, noManifest, 1));
     if (!documents.doesExist(openingsKey)) writes.push(documents.put(openingsKey, Buffer.alloc(8), 1));
     if (!documents.doesExist(claimsKey)) writes.push(documents.put(claimsKey, Buffer.alloc(0), 1));
     await Promise.all(writes);
-    return true;
   }
 
   /** Counts this opening, from 0. */

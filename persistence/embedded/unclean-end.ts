@@ -51,7 +51,10 @@ function otherReaders(root: RootDatabase): string[] {
   return pids.map((pid) => pid.trim()).filter((pid) => pid !== String(process.pid));
 }
 
-/** Gives up what was not flushed, and takes in what was written ahead, as the next owner would. Does nothing while somebody has the directory, or after a clean end. */
+/**
+ * Gives up what was not flushed, and takes in what was written ahead, as the next owner would. Does nothing while somebody has the
+ * directory, or after a clean end.
+ */
 export async function settleUncleanEnd(
   directory: string,
   partitionCount: number,
