@@ -16,6 +16,7 @@ import {
   readSync,
   rmSync,
   writeFileSync,
+  writeSync,
   writev,
 } from 'node:fs';
 import path from 'node:path';
@@ -27,15 +28,20 @@ import { machineMicros } from './machine-time.js';
 const folderName = 'ahead';
 const bytesAtFirst = 1024 * 1024;
 const readBytesAtFirst = 64 * 1024;
+/** In place of checksum and length of the first record. */
+const noRecord = Buffer.alloc(8);
+const empty: AheadContent = { firstNumber: 0, records: [], end: 0, isCut: false };
 
 export class AheadFile {
   readonly path: string;
   readonly #descriptor: number;
+  readonly #unflushed: number;
   #end = 0;
 
-  private constructor(file: string, descriptor: number) {
+  private constructor(file: string, descriptor: number, unflushed: number) {
     this.path = file;
     this.#descriptor = descriptor;
+    this.#unflushed = unflushed;
   }
 
   /** Makes the file. Its name is on the disk when this returns; nothing is left of it when it throws. */
@@ -43,26 +49,35 @@ export class AheadFile {
     const folder = path.join(directory, folderName);
     mkdirSync(folder, { recursive: true });
     const file = path.join(folder, name);
-    const descriptor = openSync(file, 'wx');
+    const unflushed = openSync(file, 'wx');
     try {
-      writeFileSync(descriptor, Buffer.alloc(bytesAtFirst));
+      writeFileSync(unflushed, Buffer.alloc(bytesAtFirst));
       if (durability === 'disk') {
-        fsyncSync(descriptor);
+        fsyncSync(unflushed);
         for (const each of [folder, directory]) flushFolder(each);
       }
       const synchronous = durability === 'disk' ? constants.O_DSYNC : 0;
-      return new AheadFile(file, openSync(file, constants.O_WRONLY | synchronous));
+      return new AheadFile(file, openSync(file, constants.O_WRONLY | synchronous), unflushed);
     } catch (error) {
+      closeSync(unflushed);
       removeAheadFile(file);
       throw error;
-    } finally {
-      closeSync(descriptor);
     }
   }
 
-  /** What is written next goes to the beginning: nobody needs what stands there. */
-  rewind(): void {
+  /**
+   * Nobody needs what stands there: others need not read it any more, and what is written next goes to the beginning. Not while a write is
+   * under way.
+   */
+  clear(): void {
+    if (this.#end === 0) return;
     this.#end = 0;
+    try {
+      // Not synchronous: should it come back with the power, what it holds is in LMDB.
+      writeSync(this.#unflushed, noRecord, 0, noRecord.length, 0);
+    } catch {
+      // It stands there still, and is read for nothing.
+    }
   }
 
   /** Behind what was written before. Writes may overlap; each calls back by itself. */
@@ -79,6 +94,7 @@ export class AheadFile {
 
   close(): void {
     closeSync(this.#descriptor);
+    closeSync(this.#unflushed);
   }
 
   remove(): void {
@@ -126,7 +142,8 @@ export function removeAheadFiles(directory: string): void {
 export function aheadFilesIn(directory: string): string[] {
   const folder = path.join(directory, folderName);
   try {
-    return readdirSync(folder).map((name) => path.join(folder, name));
+    const found = readdirSync(folder, { withFileTypes: true });
+    return found.filter((each) => each.isFile()).map(({ name }) => path.join(folder, name));
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return [];
     throw error;
@@ -139,15 +156,26 @@ function readAheadFile(file: string): AheadContent {
   try {
     descriptor = openSync(file, 'r');
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return { firstNumber: 0, records: [], isCut: false };
+    if (errorCode(error) === 'ENOENT') return empty;
     throw error;
   }
   try {
     const { size } = fstatSync(descriptor);
+    const records: AheadRecord[] = [];
+    let firstNumber: number | undefined;
+    let end = 0;
     for (let byteCount = readBytesAtFirst; ; byteCount *= 4) {
-      const bytes = Buffer.allocUnsafe(Math.min(byteCount, size));
-      const content = decodeAheadRecords(bytes.subarray(0, readSync(descriptor, bytes, 0, bytes.length, 0)));
-      if (!content.isCut || byteCount >= size) return content;
+      const bytes = Buffer.allocUnsafe(Math.min(byteCount, size - end));
+      const read = bytes.subarray(0, readSync(descriptor, bytes, 0, bytes.length, end));
+      const part = decodeAheadRecords(
+        read,
+        firstNumber === undefined ? undefined : firstNumber + records.length,
+      );
+      if (part.records.length > 0) firstNumber ??= part.firstNumber;
+      records.push(...part.records);
+      const isAll = !part.isCut || end + read.length >= size;
+      end += part.end;
+      if (isAll) return { firstNumber: firstNumber ?? 0, records, end, isCut: false };
     }
   } finally {
     closeSync(descriptor);

@@ -82,27 +82,31 @@ export interface AheadContent {
   /** Of the first record; 0 without one. */
   readonly firstNumber: number;
   readonly records: readonly AheadRecord[];
+  /** Bytes of the records. */
+  readonly end: number;
   /** There may be more behind the end of these bytes. */
   readonly isCut: boolean;
 }
 
-/** The records at the beginning of a file (A1); the entries' bytes are parts of `bytes`. */
-export function decodeAheadRecords(bytes: Buffer): AheadContent {
+/** The records from the beginning of `bytes` on (A1), the first with that number if one is given; the entries are parts of `bytes`. */
+export function decodeAheadRecords(bytes: Buffer, first?: number): AheadContent {
   const records: AheadRecord[] = [];
-  let firstNumber = 0;
+  let next = first;
   let at = 0;
+  const ended = (isCut: boolean): AheadContent => ({
+    firstNumber: next === undefined ? 0 : next - records.length,
+    ...{ records, end: at, isCut },
+  });
   for (;;) {
-    if (at + headBytes > bytes.length) return { firstNumber, records, isCut: true };
+    if (at + headBytes > bytes.length) return ended(true);
     const end = at + bytes.readUInt32LE(at + lengthOffset);
     const number = bytes.readDoubleLE(at + numberOffset);
-    const follows = records.length === 0 || number === firstNumber + records.length;
-    if (!follows || end < at + headBytes) return { firstNumber, records, isCut: false };
-    if (end > bytes.length) return { firstNumber, records, isCut: true };
+    if ((next !== undefined && number !== next) || end < at + headBytes) return ended(false);
+    if (end > bytes.length) return ended(true);
     const record = bytes.subarray(at, end);
-    if (record.readUInt32LE(0) !== crc32(record.subarray(lengthOffset)))
-      return { firstNumber, records, isCut: false };
-    if (records.length === 0) firstNumber = number;
+    if (record.readUInt32LE(0) !== crc32(record.subarray(lengthOffset))) return ended(false);
     records.push(decodeRecord(record));
+    next = number + 1;
     at = end;
   }
 }

@@ -28,22 +28,21 @@ import type {
   ReadLimits,
   StoredEntry,
 } from '../journal.js';
+import type { Taken } from '../ownership.js';
 import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
-import { applyAheadFiles } from './ahead-recovery.js';
-import type { Claims } from './claims.js';
 import type { CommitSequence } from './commit-sequence.js';
-import { type BlockFate, fateOf, flushDeadlineMs, sendBlock } from './condition-block.js';
+import { type BlockFate, flushDeadlineMs } from './condition-block.js';
 import { EntryLocator } from './entry-locator.js';
-import { encodeFenceRecord, type FenceHead } from './fence-record.js';
+import type { FenceHead } from './fence-record.js';
+import { partitionsMax } from './log-applier.js';
 import type { LogEnvironment } from './log-environment.js';
 import { trimLogs } from './log-trimmer.js';
 import { PartitionLedger, type PartitionState } from './partition-ledger.js';
+import { type TakingParts, takePartition } from './partition-taking.js';
 import type { OwnerCondition, Unknown, WriteAhead } from './write-ahead.js';
 import type { WriteDoor } from './write-door.js';
 
-/** Takers of one partition that keep overtaking each other; more than this is a fault somewhere else. */
-const takeAttemptsMax = 100;
 const arrivalPollMs = 5;
 
 const always = () => true;
@@ -54,30 +53,24 @@ interface Share {
 }
 
 export class EmbeddedJournal implements Journal {
-  readonly #directory: string;
   readonly #environment: LogEnvironment;
   readonly #ahead: WriteAhead;
-  readonly #claims: Claims;
   readonly #door: WriteDoor;
   readonly #clock: StoreClock;
   readonly #partitionCount: number;
   readonly #sequence: CommitSequence;
   readonly #ledger: PartitionLedger;
+  readonly #taking: TakingParts;
 
-  constructor(options: {
-    readonly directory: string;
-    readonly environment: LogEnvironment;
-    readonly ahead: WriteAhead;
-    readonly claims: Claims;
-    readonly door: WriteDoor;
-    readonly clock: StoreClock;
-    readonly sequence: CommitSequence;
-    readonly partitionCount: number;
-  }) {
-    this.#directory = options.directory;
+  constructor(
+    options: TakingParts & {
+      readonly ahead: WriteAhead;
+      readonly partitionCount: number;
+    },
+  ) {
+    this.#taking = options;
     this.#environment = options.environment;
     this.#ahead = options.ahead;
-    this.#claims = options.claims;
     this.#door = options.door;
     this.#clock = options.clock;
     this.#partitionCount = options.partitionCount;
@@ -85,8 +78,11 @@ export class EmbeddedJournal implements Journal {
     this.#ledger = new PartitionLedger(options.environment);
   }
 
+  /** Throws `RangeError` for a group of more than 1,000 partitions. */
   append(group: GroupAppend): Promise<AppendResult> {
     assertGroup(group, this.#partitionCount);
+    if (group.entries.length > partitionsMax)
+      throw new RangeError(`a group of ${group.entries.length} partitions; at most ${partitionsMax}`);
     if (this.#ahead.failure !== undefined) return Promise.resolve(this.#ahead.failure);
     const closed = this.#door.refusal();
     if (closed !== undefined) return Promise.resolve(closed);
@@ -159,53 +155,13 @@ export class EmbeddedJournal implements Journal {
     }
   }
 
-  /**
-   * Raises the epoch, after everything that others have written ahead was put into LMDB. Its flush covers everything older, so the head it
-   * returns, and every entry below, is durable, whoever wrote it.
-   */
-  async raiseEpoch(
-    partition: number,
-    nonce: string,
-  ): Promise<{ readonly fence: Fence; readonly head: Head }> {
+  /** Takes the partition; see `partition-taking.ts`. */
+  async raiseEpoch(partition: number, nonce: string): Promise<Taken> {
     assertPartition(partition, this.#partitionCount);
     assertNonce(nonce);
-    for (let attempt = 0; attempt < takeAttemptsMax; attempt++) {
-      // Not the space guard: a few bytes, and without an owner a full store could not even be read.
-      if (this.#door.closed !== undefined) throw new StoreFailure('store-broken', this.#door.closed);
-      const raised = await this.#door.enter(this.#raise(partition, nonce));
-      if (raised !== undefined) return raised;
-    }
-    throw new StoreFailure(
-      'store-broken',
-      `partition ${partition} was taken by others ${takeAttemptsMax} times in a row`,
-    );
-  }
-
-  /** Undefined when somebody else took it, or wrote to it, in between. */
-  async #raise(
-    partition: number,
-    nonce: string,
-  ): Promise<{ readonly fence: Fence; readonly head: Head } | undefined> {
-    const fence: Fence = { epoch: this.#environment.readHead(partition).fence.epoch + 1, nonce };
-    try {
-      await this.#claims.claim(partition, fence.epoch);
-      await applyAheadFiles(this.#environment, this.#clock, this.#directory);
-    } catch (error) {
-      this.#door.fail(error instanceof StoreFailure && error.code === 'store-unreachable');
-      throw error;
-    }
-    const stored = this.#environment.readFence(partition);
-    if (stored.fence.epoch + 1 !== fence.epoch) return undefined;
-    const version = this.#sequence.next([stored.version]);
-    const record = encodeFenceRecord({ ...stored, fence });
-    const block = sendBlock(this.#environment.fences, [{ key: partition, version: stored.version }], () => {
-      void this.#environment.fences.put(partition, record, version);
-    });
-    const fate = await fateOf(block, this.#clock, () => false);
-    if (fate.type === 'unknown') throw this.#broken(fate);
-    if (fate.type === 'unmet') return undefined;
-    this.#ledger.set(partition, { fence, head: stored.head, version, durable: stored.head });
-    return { fence, head: stored.head };
+    const { version, ...taken } = await takePartition(this.#taking, partition, nonce);
+    this.#ledger.set(partition, { ...taken, version, durable: taken.head });
+    return taken;
   }
 
   /** The token in the store, by whoever wrote it. */
@@ -312,11 +268,6 @@ export class EmbeddedJournal implements Journal {
       case 'unknown':
         return fate;
     }
-  }
-
-  #broken(fate: BlockFate & { readonly type: 'unknown' }): StoreFailure {
-    this.#door.fail(fate.isLate);
-    return new StoreFailure('store-broken', 'the epoch could not be raised', { cause: fate.cause });
   }
 }
 

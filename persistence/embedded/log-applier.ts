@@ -18,7 +18,7 @@ import { indexKey, type LogEnvironment, logKey, type VersionedFence } from './lo
 import { blockOf, encodeBlock, sequencesPerBlock } from './sequence-tail.js';
 
 /** Conditions are nested calls: some 2,000 of them exhaust the stack (Node 20, main thread). */
-const partitionsMax = 1_000;
+export const partitionsMax = 1_000;
 /** Others that apply the same groups, or take a partition of theirs, at the same time; more is a fault somewhere else. */
 const attemptsMax = 100;
 
@@ -41,6 +41,8 @@ interface Put {
 
 class Plan {
   readonly progress = new Map<number, Progress>();
+  /** Partitions whose versions some group that goes in was judged by. */
+  readonly reliedOn = new Set<number>();
   readonly entries: Put[] = [];
   readonly blocks: Put[] = [];
   readonly isIn: boolean[] = [];
@@ -84,7 +86,8 @@ export class LogApplier {
   async #applyTogether(records: readonly AheadRecord[], others: readonly AheadRecord[]): Promise<Applied> {
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
       const plan = this.#plan(records, others);
-      const conditions = [...plan.progress].map(
+      const changed = [...plan.progress].filter(([partition]) => plan.reliedOn.has(partition));
+      const conditions = changed.map(
         ([key, { versionBefore }]): Condition => ({ key, version: versionBefore }),
       );
       if (plan.entries.length > 0) {
@@ -99,7 +102,7 @@ export class LogApplier {
         const fate = await fateOfFlush(this.#environment.barrier(), this.#clock);
         if (fate.type === 'unknown') return fate;
       }
-      for (const [partition, { record, version }] of plan.progress)
+      for (const [partition, { record, version }] of changed)
         this.#known.set(partition, { ...record, version });
       return { type: 'applied', isIn: plan.isIn };
     }
@@ -178,7 +181,8 @@ function parts(records: readonly AheadRecord[]): AheadRecord[][] {
   return part.length === 0 ? found : [...found, part];
 }
 
-function add(plan: Plan, { sequence, entries }: AheadRecord): void {
+function add(plan: Plan, { sequence, conditions, entries }: AheadRecord): void {
+  for (const { key } of conditions) plan.reliedOn.add(key);
   for (const { partition, position, hash, bytes } of entries) {
     // Every entry's partition is one of the conditions.
     const progress = plan.progress.get(partition) as Progress;

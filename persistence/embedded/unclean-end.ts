@@ -74,10 +74,13 @@ export async function settleUncleanEnd(
     const log = new LogEnvironment(path.join(directory, 'log'), 'disk');
     const roots = [log.root, openEnvironment(path.join(directory, 'tables'), 'disk')];
     await assertGivenUp(directory, roots);
-    await new StoreDocuments(log, clock).create();
-    const claims = new Claims(log, clock);
-    await settleAheadFiles(directory, { environment: log, claims, clock, partitionCount });
-    for (const root of roots) await root.close();
+    try {
+      await new StoreDocuments(log, clock).create();
+      const claims = new Claims(log, clock);
+      await settleAheadFiles(directory, { environment: log, claims, clock, partitionCount });
+    } finally {
+      for (const root of roots) await root.close();
+    }
   } finally {
     unlock();
   }

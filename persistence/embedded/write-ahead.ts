@@ -11,6 +11,7 @@
  * W3  There are two files. One is written to from its beginning again only when all that it holds is flushed in LMDB.
  * W4  What gathers in files and memory has a bound: past it LMDB decides about each group, which is told when LMDB has it.
  */
+import { randomInt } from 'node:crypto';
 import type { Durability } from '../store.js';
 import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
@@ -23,6 +24,7 @@ import { machineMicros } from './machine-time.js';
 
 /** LMDB takes a hundred groups together at little more than the price of one; a tool that looks at it is late by so much. */
 const applyEveryMs = 50;
+const firstNumberMax = 2 ** 47;
 
 /** As long as more than that has gathered, LMDB sets the pace. Half a second of its work; without it a disk that hung for 3 s gathered 0.6 GB. */
 const gatheredBytesMax = 64 * 1024 * 1024;
@@ -89,7 +91,8 @@ export class WriteAhead {
   readonly #options: WriteAheadOptions;
   #files: readonly [AheadFile, AheadFile] | undefined;
   #current = 0;
-  #nextNumber = 1;
+  /** Drawn, so that no bytes that somebody sent pass for a record behind the newest. */
+  #nextNumber = randomInt(firstNumberMax);
   /** Not known to be flushed in LMDB, in the order in which they were sent. */
   #items: Item[] = [];
   #gatheredBytes = 0;
@@ -245,11 +248,15 @@ export class WriteAhead {
     });
   }
 
-  /** W3: with the oldest group in the file that is written to, the other one is free. */
+  /** With the oldest group in the file that is written to, the other one is clear. */
   #turnFiles(): void {
-    if (this.#files === undefined || this.#items[0]?.file !== this.#files[this.#current]) return;
-    this.#current = 1 - this.#current;
-    this.#files[this.#current]?.rewind();
+    if (this.#items[0]?.file === this.#files?.[this.#current]) this.#current = 1 - this.#current;
+  }
+
+  /** W3: of what is not flushed in LMDB, the oldest and the newest are in other files, and so is what lies between. */
+  #clearFiles(): void {
+    const needed = [this.#items[0]?.file, this.#items.at(-1)?.file];
+    for (const file of this.#files ?? []) if (!needed.includes(file)) file.clear();
   }
 
   async #applyJudged(): Promise<void> {
@@ -276,6 +283,7 @@ export class WriteAhead {
       return this.#fail(broken(new Error('a group that was told to be in is not')));
     this.#items.splice(0, items.length);
     this.#judgedCount -= items.length;
+    this.#clearFiles();
     for (const [index, item] of items.entries()) {
       this.#gatheredBytes -= item.byteCount;
       if (item.isContested) this.#contestedCount--;

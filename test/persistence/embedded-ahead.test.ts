@@ -43,7 +43,7 @@ t.test('whoever keeps the hash of an entry does not keep the file', async (t) =>
 });
 
 t.test('a file without a record is empty, and is read no further', async (t) => {
-  t.same(decodeAheadRecords(Buffer.alloc(4096)), { firstNumber: 0, records: [], isCut: false });
+  t.same(decodeAheadRecords(Buffer.alloc(4096)), { firstNumber: 0, records: [], end: 0, isCut: false });
 });
 
 t.test(
@@ -94,7 +94,7 @@ t.test('A1: records of an earlier round behind the newest are not read', async (
   const next = [11, 12].map((sequence) => record({ sequence, sizes: [40] }));
   const file = fileOf(1, old);
   file.set(fileOf(11, next));
-  t.same(decodeAheadRecords(file), { firstNumber: 11, records: next, isCut: false });
+  t.match(decodeAheadRecords(file), { firstNumber: 11, records: next, isCut: false });
   const longer = fileOf(11, [record({ sequence: 11, sizes: [57] })]);
   const torn = Buffer.concat([longer, fileOf(1, old).subarray(longer.length)]);
   t.equal(decodeAheadRecords(torn).records.length, 1, 'nor what is left of one');
@@ -272,7 +272,7 @@ t.test('a failure to make the files refuses the append, and the next one makes t
   const inTheWay = path.join(directory, 'ahead', `${opening}-1`);
   mkdirSync(inTheWay, { recursive: true });
   t.match(await store.journal.append(group), { type: 'refused', reason: 'storage' });
-  t.same(aheadFilesIn(directory), [inTheWay], 'nothing is left of the first');
+  t.same(aheadFilesIn(directory), [], 'nothing is left of the first');
   rmSync(inTheWay, { recursive: true });
   t.same(await store.journal.append(group), { type: 'appended' });
   await store.close();
@@ -301,7 +301,7 @@ t.test('a reader waits for what will come, not for what was refused', async (t) 
   await store.ownership.take(0, 'owner-02');
   write();
   t.match(await refused, { type: 'refused' });
-  t.equal(readAheadFiles(directory).length, 1, 'it stands in the file');
+  t.same(readAheadFiles(directory), [], 'what nobody needs is cleared');
   const begin = Date.now();
   const reader = await openStoreReader({ url: `embedded:${directory}` }, machineClock);
   t.ok(Date.now() - begin < flushDeadlineMs / 10);
