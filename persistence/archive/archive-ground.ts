@@ -19,6 +19,7 @@ import { open, statfs } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { brotliDecompress, brotliDecompressSync } from 'node:zlib';
 import { errorCode } from '../../actors/model/error-code.js';
+import { flushPath } from '../flush-path.js';
 
 /** A file that is being written, from its beginning on. */
 export interface FileSink {
@@ -70,14 +71,7 @@ export const machineGround: ArchiveGround = {
     }
   },
   makeFolder: (folder) => mkdirSync(folder, { recursive: true }) !== undefined,
-  flushFolder(folder) {
-    const descriptor = openSync(folder, 'r');
-    try {
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
-  },
+  flushFolder: flushPath,
   create(file) {
     const descriptor = openSync(file, 'w', 0o600);
     return {

@@ -21,6 +21,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { errorCode } from '../../actors/model/error-code.js';
+import { flushPath } from '../flush-path.js';
 import type { Durability } from '../store.js';
 import { type AheadContent, type AheadRecord, decodeAheadRecords } from './ahead-record.js';
 import { machineMicros } from './machine-time.js';
@@ -54,7 +55,7 @@ export class AheadFile {
       writeFileSync(unflushed, Buffer.alloc(bytesAtFirst));
       if (durability === 'disk') {
         fsyncSync(unflushed);
-        for (const each of [folder, directory]) flushFolder(each);
+        for (const each of [folder, directory]) flushPath(each);
       }
       const synchronous = durability === 'disk' ? constants.O_DSYNC : 0;
       return new AheadFile(file, openSync(file, constants.O_WRONLY | synchronous), unflushed);
@@ -177,15 +178,6 @@ function readAheadFile(file: string): AheadContent {
       end += part.end;
       if (isAll) return { firstNumber: firstNumber ?? 0, records, end, isCut: false };
     }
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function flushFolder(folder: string): void {
-  const descriptor = openSync(folder, 'r');
-  try {
-    fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
   }

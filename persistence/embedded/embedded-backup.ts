@@ -14,13 +14,14 @@
  * K4  The archive comes whole, wherever it is kept, up to where the log copied before it ends. A segment packed after that would reach
  *     past that log; its entries up to there are in the log.
  */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { copyFile, cp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { RootDatabase } from 'lmdb';
 import { errorCode } from '../../actors/model/error-code.js';
 import { segmentOfFile } from '../archive/archive.js';
 import { partSuffix } from '../archive/journal-file-writer.js';
+import { flushPath } from '../flush-path.js';
 import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
 import { aheadArrived } from './ahead-recovery.js';
@@ -155,16 +156,7 @@ function flushTree(directory: string): void {
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     const file = path.join(directory, entry.name);
     if (entry.isDirectory()) flushTree(file);
-    else flush(file);
+    else flushPath(file);
   }
-  flush(directory);
-}
-
-function flush(file: string): void {
-  const descriptor = openSync(file, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
+  flushPath(directory);
 }

@@ -5,6 +5,7 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { errorCode } from '../../actors/model/error-code.js';
+import { flushPath } from '../flush-path.js';
 import { isPartitionCount } from '../partition-count.js';
 import { StoreFailure } from '../store-failure.js';
 
@@ -58,12 +59,7 @@ export function writeManifestFile(directory: string, manifest: StoreManifest): v
     closeSync(descriptor);
   }
   renameSync(draft, file);
-  const folder = openSync(directory, 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
+  flushPath(directory);
 }
 
 function decodeManifest(directory: string, text: string): StoreManifest {
