@@ -4,10 +4,9 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { StoreClock } from '../store-clock.js';
-import { StoreFailure } from '../store-failure.js';
-import { readAheadFiles, removeAheadFiles } from './ahead-file.js';
+import { type AheadReading, readAheadFiles, removeAheadFiles } from './ahead-file.js';
 import type { Claims } from './claims.js';
-import { flushDeadlineMs } from './condition-block.js';
+import { failureOf, flushDeadlineMs } from './condition-block.js';
 import { LogApplier } from './log-applier.js';
 import type { LogEnvironment } from './log-environment.js';
 
@@ -21,13 +20,12 @@ export async function applyAheadFiles(
   environment: LogEnvironment,
   clock: StoreClock,
   directory: string,
-  sentBefore?: number,
+  reading?: AheadReading,
 ): Promise<void> {
-  const records = readAheadFiles(directory, sentBefore === undefined ? {} : { sentBefore });
+  const records = readAheadFiles(directory, reading);
   const applied = await new LogApplier(environment, clock).apply(records);
-  if (applied.type === 'applied') return;
-  const code = applied.isLate === true ? 'store-unreachable' : 'store-broken';
-  throw new StoreFailure(code, 'what was written ahead could not be put into the log', applied);
+  if (applied.type === 'unknown')
+    throw failureOf(applied, 'what was written ahead could not be put into the log');
 }
 
 /** For the one owner of a directory, before anybody reads it: an owner that is only asleep finds it claimed when it wakes. */
@@ -42,7 +40,7 @@ export async function settleAheadFiles(
 ): Promise<void> {
   await parts.claims.claimAll(parts.partitionCount);
   // Whatever the clock says: the machine may have started anew since.
-  await applyAheadFiles(parts.environment, parts.clock, directory, Number.POSITIVE_INFINITY);
+  await applyAheadFiles(parts.environment, parts.clock, directory, { sentBefore: Number.POSITIVE_INFINITY });
   removeAheadFiles(directory);
 }
 

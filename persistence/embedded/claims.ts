@@ -10,21 +10,22 @@
  */
 import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
-import { type Condition, fateOf, sendBlock } from './condition-block.js';
+import { failureOf } from './condition-block.js';
 import { renewView } from './fresh-view.js';
 import type { LogEnvironment } from './log-environment.js';
-import { claimsKey } from './store-documents.js';
+import { claimsKey, type Document, readDocument, replaceDocument } from './store-documents.js';
 
 /** Others that claim something at the same time; more is a fault somewhere else. */
 const attemptsMax = 1_000;
 const epochBytes = 4;
 
+type Claim = readonly [partition: number, epoch: number];
+
 export class Claims {
   readonly #environment: LogEnvironment;
   readonly #clock: StoreClock;
   /** As of the last look. */
-  #version = 0;
-  #epochs: Buffer = Buffer.alloc(0);
+  #stored: Document = { value: Buffer.alloc(0), version: 0 };
 
   constructor(environment: LogEnvironment, clock: StoreClock) {
     this.#environment = environment;
@@ -33,58 +34,43 @@ export class Claims {
 
   /** Everybody sees it when this resolves. Resolves at once when that epoch, or a later one, is claimed already. */
   async claim(partition: number, epoch: number): Promise<void> {
-    await this.#raise((epochs) => setEpoch(epochs, partition, epoch));
+    await this.#raise([[partition, epoch]]);
   }
 
   /** The next epoch of every partition, for an owner of the whole store whose predecessor may only be asleep. */
   async claimAll(partitionCount: number): Promise<void> {
-    const fences = this.#environment.readHeads(partitionCount).map(({ fence }) => fence);
-    await this.#raise((stored) => {
-      let epochs = stored;
-      for (const [partition, { epoch }] of fences.entries()) epochs = setEpoch(epochs, partition, epoch + 1);
-      return epochs;
-    });
+    const heads = this.#environment.readHeads(partitionCount);
+    await this.#raise(heads.map(({ fence }, partition) => [partition, fence.epoch + 1]));
   }
 
   /** Takes notice of what is claimed now. Throws as `renewView`. */
   look(): void {
     const { documents } = this.#environment;
     renewView(documents, claimsKey);
-    if (!documents.doesExist(claimsKey, this.#version)) this.#read();
+    if (!documents.doesExist(claimsKey, this.#stored.version)) this.#read();
   }
 
   /** True when somebody is about to take the partition from the owner of that epoch, as of the last look. */
   isClaimed(partition: number, epoch: number): boolean {
-    return epochIn(this.#epochs, partition) > epoch;
+    return epochIn(this.#stored.value, partition) > epoch;
   }
 
-  async #raise(raise: (epochs: Buffer) => Buffer): Promise<void> {
-    const { documents } = this.#environment;
+  async #raise(claims: readonly Claim[]): Promise<void> {
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      renewView(documents, claimsKey);
       this.#read();
-      const next = raise(this.#epochs);
-      if (next === this.#epochs) return;
-      const condition: Condition = { key: claimsKey, version: this.#version };
-      const block = sendBlock(documents, [condition], () => {
-        void documents.put(claimsKey, next, condition.version + 1);
-      });
-      const fate = await fateOf(block, this.#clock, () => false);
+      const stored = this.#stored;
+      const higher = claims.filter(([partition, epoch]) => epoch > epochIn(stored.value, partition));
+      if (higher.length === 0) return;
+      const next = raised(stored.value, higher);
+      const fate = await replaceDocument(this.#environment, this.#clock, { key: claimsKey, stored, next });
       if (fate.type === 'durable') return;
-      if (fate.type === 'unknown') {
-        const code = fate.isLate === true ? 'store-unreachable' : 'store-broken';
-        throw new StoreFailure(code, 'a partition could not be claimed', { cause: fate.cause });
-      }
+      if (fate.type === 'unknown') throw failureOf(fate, 'a partition could not be claimed');
     }
     throw new StoreFailure('store-broken', `others claimed partitions ${attemptsMax} times in a row`);
   }
 
   #read(): void {
-    const stored = this.#environment.documents.getEntry(claimsKey);
-    if (stored?.version === undefined)
-      throw new StoreFailure('store-incompatible', 'the store says nothing of who takes it');
-    this.#epochs = stored.value;
-    this.#version = stored.version;
+    this.#stored = readDocument(this.#environment, claimsKey);
   }
 }
 
@@ -93,11 +79,11 @@ function epochIn(epochs: Buffer, partition: number): number {
   return at < epochs.length ? epochs.readUInt32LE(at) : 0;
 }
 
-/** The same buffer when nothing is to be raised. */
-function setEpoch(epochs: Buffer, partition: number, epoch: number): Buffer {
-  if (epochIn(epochs, partition) >= epoch) return epochs;
-  const raised = Buffer.alloc(Math.max(epochs.length, (partition + 1) * epochBytes));
-  raised.set(epochs);
-  raised.writeUInt32LE(epoch, partition * epochBytes);
-  return raised;
+/** A copy: of a whole store's claims there is one, however many partitions it has. */
+function raised(epochs: Buffer, claims: readonly Claim[]): Buffer {
+  const partitionCount = claims.reduce((count, [partition]) => Math.max(count, partition + 1), 0);
+  const next = Buffer.alloc(Math.max(epochs.length, partitionCount * epochBytes));
+  next.set(epochs);
+  for (const [partition, epoch] of claims) next.writeUInt32LE(epoch, partition * epochBytes);
+  return next;
 }

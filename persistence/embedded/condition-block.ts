@@ -122,6 +122,14 @@ export function fateOf(block: SentBlock, clock: StoreClock, isIn: () => boolean)
   });
 }
 
+/** For a caller that has no answer for an open outcome: `store-unreachable` when the write is only late, else `store-broken`. */
+export function failureOf(
+  { cause, isLate }: BlockFate & { readonly type: 'unknown' },
+  message: string,
+): StoreFailure {
+  return new StoreFailure(isLate === true ? 'store-unreachable' : 'store-broken', message, { cause });
+}
+
 /** Waits for a flush of what is in already. */
 export function fateOfFlush(flushed: Promise<void>, clock: StoreClock): Promise<BlockFate> {
   return new Promise((resolve) => {

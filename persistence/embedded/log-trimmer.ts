@@ -14,8 +14,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Cut } from '../journal.js';
 import type { StoreClock } from '../store-clock.js';
-import { StoreFailure } from '../store-failure.js';
-import { fateOf, sendUnconditional } from './condition-block.js';
+import { failureOf, fateOf, sendUnconditional } from './condition-block.js';
 import { indexKey, type LogEnvironment, logKey } from './log-environment.js';
 import { blockOf, sequenceInBlock, sequencesPerBlock } from './sequence-tail.js';
 
@@ -99,7 +98,5 @@ function collect(
 
 async function write(environment: LogEnvironment, clock: StoreClock, run: () => void): Promise<void> {
   const fate = await fateOf(sendUnconditional(environment.log, run), clock, () => false);
-  if (fate.type !== 'unknown') return;
-  const code = fate.isLate === true ? 'store-unreachable' : 'store-broken';
-  throw new StoreFailure(code, 'the log could not be trimmed', { cause: fate.cause });
+  if (fate.type === 'unknown') throw failureOf(fate, 'the log could not be trimmed');
 }

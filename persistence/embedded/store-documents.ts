@@ -3,7 +3,7 @@
  */
 import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
-import { fateOf, sendBlock } from './condition-block.js';
+import { type BlockFate, fateOf, sendBlock } from './condition-block.js';
 import { renewView } from './fresh-view.js';
 import type { LogEnvironment } from './log-environment.js';
 
@@ -16,7 +16,8 @@ const noManifest = Buffer.alloc(0);
 /** Threads that open at the same time and each count one up. */
 const attemptsMax = 1_000;
 
-interface Document {
+/** As it is stored. */
+export interface Document {
   readonly value: Buffer;
   readonly version: number;
 }
@@ -68,12 +69,8 @@ export class StoreDocuments {
   }
 
   /** Durable when true; false when somebody else replaced it. */
-  async #replace(key: number, { version }: Document, next: Buffer): Promise<boolean> {
-    const { documents } = this.#environment;
-    const block = sendBlock(documents, [{ key, version }], () => {
-      void documents.put(key, next, version + 1);
-    });
-    const fate = await fateOf(block, this.#clock, () => false);
+  async #replace(key: number, stored: Document, next: Buffer): Promise<boolean> {
+    const fate = await replaceDocument(this.#environment, this.#clock, { key, stored, next });
     if (fate.type !== 'unknown') return fate.type === 'durable';
     throw new StoreFailure('store-broken', 'a document of the store could not be written', {
       cause: fate.cause,
@@ -87,7 +84,20 @@ export function manifestOf(environment: LogEnvironment): Uint8Array | undefined 
   return value.length === 0 ? undefined : value;
 }
 
-function readDocument(environment: LogEnvironment, key: number): Document {
+/** Unmet when somebody else replaced it. */
+export function replaceDocument(
+  { documents }: LogEnvironment,
+  clock: StoreClock,
+  { key, stored, next }: { readonly key: number; readonly stored: Document; readonly next: Buffer },
+): Promise<BlockFate> {
+  const block = sendBlock(documents, [{ key, version: stored.version }], () => {
+    void documents.put(key, next, stored.version + 1);
+  });
+  return fateOf(block, clock, () => false);
+}
+
+/** Takes a fresh view. */
+export function readDocument(environment: LogEnvironment, key: number): Document {
   renewView(environment.documents, key);
   const stored = environment.documents.getEntry(key);
   if (stored?.version === undefined)
