@@ -2,15 +2,13 @@
  * What stands in write-ahead files and not in LMDB: put there by whoever takes a partition from an owner that still writes, and by the
  * next owner of a store whose last one did not close it.
  */
-import { setTimeout as pause } from 'node:timers/promises';
 import type { StoreClock } from '../store-clock.js';
 import { type AheadReading, readAheadFiles, removeAheadFiles } from './ahead-file.js';
+import { arrives } from './arrival.js';
 import type { Claims } from './claims.js';
-import { failureOf, flushDeadlineMs } from './condition-block.js';
+import { failureOf } from './condition-block.js';
 import { LogApplier } from './log-applier.js';
 import type { LogEnvironment } from './log-environment.js';
-
-const arrivalPollMs = 5;
 
 /**
  * Durable in LMDB when it resolves, as far as the conditions are met: what was sent before a time, by default that of the call. Throws
@@ -55,9 +53,5 @@ export async function aheadArrived(
 ): Promise<boolean> {
   const records = readAheadFiles(directory);
   const applier = new LogApplier(environment, clock);
-  for (let waitedMs = 0; !applier.hasAll(records); waitedMs += arrivalPollMs) {
-    if (waitedMs >= flushDeadlineMs) return false;
-    await pause(arrivalPollMs);
-  }
-  return true;
+  return await arrives(() => applier.hasAll(records));
 }

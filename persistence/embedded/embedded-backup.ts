@@ -51,7 +51,8 @@ export async function copyEmbeddedStore(
   makeEmpty(target);
   try {
     writeManifestFile(target, { ...manifest, format: unfinishedCopyFormat });
-    await copyTables(path.join(directory, 'tables'), path.join(target, 'tables'));
+    const tables = openEnvironment(path.join(directory, 'tables'), 'disk', 'look');
+    await copyEnvironment(tables, path.join(target, 'tables'));
     await copyLog(directory, path.join(target, 'log'), clock);
     await copyArchive(archive, target, await headsIn(target, manifest.partitionCount));
     for (const entry of readdirSync(directory, { withFileTypes: true })) {
@@ -73,10 +74,6 @@ function makeEmpty(target: string): void {
       'store-incompatible',
       `${target} is not empty; a backup needs a directory of its own`,
     );
-}
-
-async function copyTables(folder: string, copied: string): Promise<void> {
-  await copyEnvironment(openEnvironment(folder, 'disk', 'look'), copied);
 }
 
 async function copyLog(directory: string, copied: string, clock: StoreClock): Promise<void> {

@@ -5,7 +5,6 @@
  * version this thread last gave it. The group in flight before it gave versions too, so it is refused whenever that one was; when
  * the two share no partition, one of the predecessor's is checked as well (it went in whole or not at all, so one is enough).
  */
-import { setTimeout as pause } from 'node:timers/promises';
 import {
   assertGroup,
   assertNonce,
@@ -31,8 +30,9 @@ import type {
 import type { Taken } from '../ownership.js';
 import type { StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
+import { arrives } from './arrival.js';
 import type { CommitSequence } from './commit-sequence.js';
-import { type BlockFate, flushDeadlineMs } from './condition-block.js';
+import type { BlockFate } from './condition-block.js';
 import { EntryLocator } from './entry-locator.js';
 import type { FenceHead } from './fence-record.js';
 import { partitionsMax } from './log-applier.js';
@@ -40,10 +40,8 @@ import type { LogEnvironment } from './log-environment.js';
 import { trimLogs } from './log-trimmer.js';
 import { PartitionLedger, type PartitionState } from './partition-ledger.js';
 import { type TakingParts, takePartition } from './partition-taking.js';
-import type { OwnerCondition, Unknown, WriteAhead } from './write-ahead.js';
+import type { OwnerCondition, WriteAhead } from './write-ahead.js';
 import type { WriteDoor } from './write-door.js';
-
-const arrivalPollMs = 5;
 
 const always = () => true;
 
@@ -111,24 +109,19 @@ export class EmbeddedJournal implements Journal {
     assertPartition(partition, this.#partitionCount);
     const last = from + limits.entriesMax - 1;
     const durableTo = limits.durableTo ?? 0;
-    for (let waitedMs = 0; ; waitedMs += arrivalPollMs) {
-      const record = this.#environment.readFence(partition);
-      const known = this.#durableHead(partition, record);
-      const end = known ?? record.head;
-      if (end.position >= Math.min(last, durableTo)) {
-        const entries = new EntryLocator(this.#environment, partition, record).read(
-          from,
-          end.position,
-          limits,
-          (position) => this.#ahead.entry(partition, position),
-        );
-        if (known === undefined && last > durableTo) await this.#environment.barrier();
-        return entries;
-      }
-      if (waitedMs >= flushDeadlineMs)
-        throw new StoreFailure('store-unreachable', `partition ${partition}: ${durableTo} does not arrive`);
-      await pause(arrivalPollMs);
-    }
+    const wanted = Math.min(last, durableTo);
+    if (wanted > 0 && !(await arrives(() => this.#visibleHead(partition).position >= wanted)))
+      throw new StoreFailure('store-unreachable', `partition ${partition}: ${durableTo} does not arrive`);
+    const record = this.#environment.readFence(partition);
+    const known = this.#durableHead(partition, record);
+    const entries = new EntryLocator(this.#environment, partition, record).read(
+      from,
+      (known ?? record.head).position,
+      limits,
+      (position) => this.#ahead.entry(partition, position),
+    );
+    if (known === undefined && last > durableTo) await this.#environment.barrier();
+    return entries;
   }
 
   /** For a partition this thread still owns, what it knows to be durable; else what LMDB has, after a flush of it (J4). */
@@ -176,14 +169,9 @@ export class EmbeddedJournal implements Journal {
     if (!this.#ahead.holds(partition)) this.#ledger.drop(partition, this.#ledger.find(partition));
   }
 
-  /** See `TablesLog`. */
-  applied(partition: number, position: number): Promise<Unknown | undefined> {
-    return this.#ahead.applied(partition, position);
-  }
-
-  /** After the door is shut and nothing is under way any more. */
-  close(): Promise<void> {
-    return this.#ahead.close();
+  #visibleHead(partition: number): Head {
+    const stored = this.#environment.readHead(partition);
+    return this.#durableHead(partition, stored) ?? stored.head;
   }
 
   #durableHead(partition: number, stored: FenceHead): Head | undefined {

@@ -128,12 +128,12 @@ function embeddedStore(
   });
   const common = { door, clock, sequence, partitionCount };
   const journal = new EmbeddedJournal({ ...common, directory, environment: log, ahead, claims });
-  const tables = new EmbeddedTables({ ...common, environment: parts.tables, log: journal });
+  const tables = new EmbeddedTables({ ...common, environment: parts.tables, ahead });
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     door.shut('the store is closed');
     await door.idle();
-    await journal.close();
+    await ahead.close();
     await log.root.close();
     await parts.tables.root.close();
     parts.unlock();

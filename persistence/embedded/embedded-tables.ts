@@ -24,14 +24,8 @@ import type { CommitSequence } from './commit-sequence.js';
 import { fateOf, sendBlock } from './condition-block.js';
 import { encodeMarkRecord, type MarkRecord } from './mark-record.js';
 import { rowPrefix, type TablesEnvironment } from './tables-environment.js';
-import type { Unknown } from './write-ahead.js';
+import type { WriteAhead } from './write-ahead.js';
 import type { WriteDoor } from './write-door.js';
-
-/** What tables are made from. */
-export interface TablesLog {
-  /** Resolves when LMDB has what was appended to the partition up to a position; with the failure when that cannot be told. */
-  applied(partition: number, position: number): Promise<Unknown | undefined>;
-}
 
 /** Commits of the old owner that slip in between; it has at most a few under way. */
 const raiseAttemptsMax = 100;
@@ -49,7 +43,7 @@ export class EmbeddedTables implements Tables {
   readonly #clock: StoreClock;
   readonly #sequence: CommitSequence;
   readonly #partitionCount: number;
-  readonly #log: TablesLog;
+  readonly #ahead: WriteAhead;
   readonly #states = new Map<number, MarkState>();
 
   constructor(options: {
@@ -58,14 +52,15 @@ export class EmbeddedTables implements Tables {
     readonly clock: StoreClock;
     readonly sequence: CommitSequence;
     readonly partitionCount: number;
-    readonly log: TablesLog;
+    /** Of the log that the tables are made from. */
+    readonly ahead: WriteAhead;
   }) {
     this.#environment = options.environment;
     this.#door = options.door;
     this.#clock = options.clock;
     this.#sequence = options.sequence;
     this.#partitionCount = options.partitionCount;
-    this.#log = options.log;
+    this.#ahead = options.ahead;
   }
 
   get(
@@ -166,7 +161,7 @@ export class EmbeddedTables implements Tables {
       return prefix + key;
     };
     // Whoever looks at both environments, or copies them one after the other, finds no table that is past its log.
-    const failure = await this.#log.applied(partition, commit.to.position);
+    const failure = await this.#ahead.applied(partition, commit.to.position);
     if (failure !== undefined) return failure;
     const block = sendBlock(marks, [condition], () => {
       for (const { table, key, value } of commit.puts) void rows.put(rowKey(table, key), value as Buffer);
