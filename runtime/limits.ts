@@ -86,7 +86,7 @@ export const defaultLimits: Limits = {
   callsPerShardMax: 16_384,
   callBytesPerShardMax: 16 * 1_048_576,
   internalHopsPerTurnMax: 1_000,
-  turnMs: 1,
+  turnMs: 2,
   groupsInFlightMax: 2,
   activationsMax: 100_000,
   activationBytesMax: 256 * 1_048_576,

@@ -117,6 +117,7 @@ export class Shard {
     this.#life = new Lifecycle((phase) => this.#entered(phase));
     this.#turns = new Turns(this.#domain, options.host, {
       work: () => this.#work.run(),
+      emptyMail: () => void this.#messages.runMail(),
       send: () => this.#send(),
     });
     this.#entries = new EntrySource(options.store.journal, entryCacheBytes);

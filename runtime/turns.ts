@@ -5,6 +5,9 @@
  *     and one flush of each link. Nothing else touches the state.
  * Z2  A turn that throws is the last: half of it is in the state. To the watchdog it does not end, so that the actor whose
  *     code ran stays noted until the thread is gone (H3 of `ops/thread-shards.ts`).
+ * Z3  While another turn is due, a turn takes its input in and begins nothing. What became readable together comes in one after
+ *     another; were the whole time of a turn spent on each, the store's answers would come in last. Measured, 2 vCPU, in turn:
+ *     12.1k to 12.8k transfers a second without this rule, 13.2k to 13.7k with it.
  */
 import type { Domain } from './domain.js';
 
@@ -17,6 +20,8 @@ export interface TurnHost {
 export interface TurnSteps {
   /** Runs what is queued. */
   work(): void;
+  /** Runs of it what the open group is not sent without (G1 of `group-mail.ts`). */
+  emptyMail(): void;
   /** Sends what the turn has made: to the store, and to whoever waits for it. */
   send(): void;
 }
@@ -46,7 +51,8 @@ export class Turns {
     this.#domain.now = this.#domain.clock.now();
     try {
       input();
-      this.#steps.work();
+      if (this.#isAnotherDue) this.#steps.emptyMail();
+      else this.#steps.work();
       this.#steps.send();
     } catch (cause) {
       this.#hasThrown = true;
