@@ -85,7 +85,18 @@ export class Sweeper {
     // Slices under way wake it themselves: asking again and again whether they are written would write none sooner.
     const isHurried = this.#isBehind() && !this.#isHindered && this.#advancing.size === 0;
     const delay = isHurried ? 0 : sweepPeriodMs / sweepBuckets / groups;
-    this.#cancelTick = this.#domain.clock.after(delay, () => this.#tick());
+    const { clock } = this.#domain;
+    let isCancelled = false;
+    const cancel = clock.after(delay, () =>
+      // The store's answers that are ready do not wait for slices that are not urgent.
+      clock.defer(() => {
+        if (!isCancelled) this.#tick();
+      }),
+    );
+    this.#cancelTick = () => {
+      isCancelled = true;
+      cancel();
+    };
   }
 
   stop(): void {
