@@ -86,17 +86,13 @@ export class Sweeper {
     const isHurried = this.#isBehind() && !this.#isHindered && this.#advancing.size === 0;
     const delay = isHurried ? 0 : sweepPeriodMs / sweepBuckets / groups;
     const { clock } = this.#domain;
-    let isCancelled = false;
     const cancel = clock.after(delay, () =>
-      // The store's answers that are ready do not wait for slices that are not urgent.
+      // The store's answers that are ready do not wait for slices that are not urgent; meanwhile another tick may have been set.
       clock.defer(() => {
-        if (!isCancelled) this.#tick();
+        if (this.#cancelTick === cancel) this.#tick();
       }),
     );
-    this.#cancelTick = () => {
-      isCancelled = true;
-      cancel();
-    };
+    this.#cancelTick = cancel;
   }
 
   stop(): void {
