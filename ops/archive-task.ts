@@ -17,6 +17,8 @@ export interface ArchiveTask {
   readonly order: SegmentOrder;
   /** As `PaceParts`. */
   readonly segmentsDue: number;
+  /** Of the thread, always the same one. */
+  readonly niceness: number;
   /** Shared memory: not 0 as soon as somebody waits for the segment; then there are no pauses. */
   readonly hurry: Int32Array;
 }
@@ -28,14 +30,15 @@ export default async function run({
   directory,
   order,
   segmentsDue,
+  niceness,
   hurry,
 }: ArchiveTask): Promise<FileRange | undefined> {
-  yieldToOthers();
+  yieldToOthers(niceness);
   const reader = await openStoreReader(address, systemClock);
   try {
     const rest = packingPace({
       segmentsDue,
-      monotonic: systemClock.monotonic,
+      worked: () => performance.eventLoopUtilization().active,
       pause: pauseOn(systemClock, hurry),
     });
     return await packSegment(reader.journal, new Archive(directory, packingGround), order, rest);
@@ -53,10 +56,7 @@ export function pauseOn(clock: Pick<Clock, 'after'>, hurry: Int32Array): (ms: nu
     });
 }
 
-/** Enough below everybody else to give way, high enough to keep up with a server that is always busy. */
-const niceness = 5;
-
 /** On Linux 0 is the thread that asks; elsewhere it would be the whole process. */
-function yieldToOthers(): void {
+function yieldToOthers(niceness: number): void {
   if (process.platform === 'linux') os.setPriority(0, niceness);
 }

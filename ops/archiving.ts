@@ -1,13 +1,14 @@
 /**
- * Runs the archiver of a node: its segments are packed on a thread of their own, which opens the store to look into it.
+ * Runs the archiver of a node: its segments are packed one after another on another thread, which opens the store to look into it.
  */
 import { Archive } from '../persistence/archive/archive.js';
 import { Archiver } from '../persistence/archive/archiver.js';
 import type { FileRange } from '../persistence/archive/journal-file.js';
+import { nicenessFor } from '../persistence/archive/packing-pace.js';
 import type { RedisOptions } from '../persistence/open-store.js';
 import type { Store } from '../persistence/store.js';
 import type { Clock, Report } from '../runtime/clock.js';
-import { createOffload } from '../runtime/offload.js';
+import { createOffload, type Offload } from '../runtime/offload.js';
 import { pointTables } from '../runtime/point-tables.js';
 import { type ArchiveTask, archiveTask } from './archive-task.js';
 
@@ -37,7 +38,13 @@ export function startArchiving(parts: ArchivingParts, store: Store): Archiving |
   const { archive: options, storeUrl: url, clock, report } = parts;
   if (options?.isOn !== true || url.startsWith('memory:')) return undefined;
   const { directory, segmentBytes } = options;
-  const offload = createOffload({ threads: 1 });
+  // A thread may lower its priority and, without privileges, never raise it again: so there is one for each.
+  const threads = new Map<number, Offload>();
+  const threadFor = (niceness: number): Offload => {
+    const thread = threads.get(niceness) ?? createOffload({ threads: 1 });
+    threads.set(niceness, thread);
+    return thread;
+  };
   const hurry = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   const address = { url, redis: { ...parts.redis, pointTables } };
   const archiver = new Archiver({
@@ -46,9 +53,11 @@ export function startArchiving(parts: ArchivingParts, store: Store): Archiving |
     partitionCount: store.partitionCount,
     archive: new Archive(directory),
     segmentBytes,
+    hasOneLog: store.hasOneLog,
     pack: (order, segmentsDue) => {
-      const task: ArchiveTask = { address, directory, order, segmentsDue, hurry };
-      return offload.run<FileRange | undefined>(archiveTask, task);
+      const niceness = nicenessFor(segmentsDue);
+      const task: ArchiveTask = { address, directory, order, segmentsDue, niceness, hurry };
+      return threadFor(niceness).run<FileRange | undefined>(archiveTask, task);
     },
     clock,
     report,
@@ -60,7 +69,7 @@ export function startArchiving(parts: ArchivingParts, store: Store): Archiving |
       // The segment under way is packed to its end, without further pauses.
       Atomics.store(hurry, 0, 1);
       await archiver.stop();
-      await offload.close();
+      await Promise.all([...threads.values()].map((thread) => thread.close()));
     },
   };
 }

@@ -21,6 +21,8 @@ export interface Store {
    * data of a failed flush): the runtime then ends the process instead of looking.
    */
   readonly failsWithProcess: boolean;
+  /** True when entries of all partitions stand in one order: then trimming one of them touches as much as trimming all. */
+  readonly hasOneLog: boolean;
   /**
    * A small document about the store itself (schema catalogue), replaced as a whole. `replaceManifest` resolves false
    * when the stored one is not `expected` (undefined = none yet). Durable when it resolves true.

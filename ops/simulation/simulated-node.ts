@@ -241,9 +241,9 @@ export class SimulatedNode {
   #startArchiver(options: NodeOptions): void {
     const [archive, ground, gateway] = [this.#archive, this.#ground, this.#gateway];
     if (archive === undefined || ground === undefined) return;
-    const { journal, tables, partitionCount } = this.#openStore(options, gateway);
+    const { journal, tables, partitionCount, hasOneLog } = this.#openStore(options, gateway);
     this.#archiver = new Archiver({
-      ...{ journal, tables, partitionCount },
+      ...{ journal, tables, partitionCount, hasOneLog },
       archive: archive.on(ground),
       segmentBytes: archive.segmentBytes,
       pack: (order, segmentsDue) =>
@@ -271,7 +271,7 @@ export class SimulatedNode {
     const log = options.openStore();
     const packer = this.#packer;
     const pause = (ms: number): Promise<void> => new Promise((resolve) => void packer.after(ms, resolve));
-    const rest = packingPace({ segmentsDue, monotonic: () => packer.monotonic(), pause });
+    const rest = packingPace({ segmentsDue, worked: () => packer.monotonic(), pause });
     try {
       return await packSegment(storeOnThread(log, packer).journal, archive, order, rest);
     } finally {

@@ -19,6 +19,7 @@ export function storeOnThread(store: Store, clock: ThreadClock): Store {
     durability: store.durability,
     description: store.description,
     failsWithProcess: store.failsWithProcess,
+    hasOneLog: store.hasOneLog,
     journal: {
       append: (group) => arriving(journal.append(group)),
       read: (partition, from, limits) => arriving(journal.read(partition, from, limits)),

@@ -9,7 +9,8 @@
  * P4  A failure changes nothing and is tried again later; that log just stays longer, the others do not.
  * P5  The first segments of the partitions differ in size, and so from then on one is due after another: partitions fill alike, and
  *     all of them packed at one time took a core for seconds.
- * P6  Neighbours in the log are entries of different partitions and share pages: all are trimmed together, once a round of segments.
+ * P6  Where partitions share one log, neighbours in it are entries of different partitions and share pages: all are trimmed together,
+ *     once a round of segments. Where each has a log of its own, in memory, it is trimmed as soon as a segment of it is packed.
  */
 import type { Cut, Journal } from '../journal.js';
 import type { StoreClock } from '../store-clock.js';
@@ -26,6 +27,8 @@ export interface ArchiverParts {
   readonly archive: Archive;
   /** Bytes of entries that make a segment worth writing. */
   readonly segmentBytes: number;
+  /** `Store.hasOneLog` (P6). */
+  readonly hasOneLog: boolean;
   /** `segmentsDue`: what the log holds that could be packed, in segments, by a guess. */
   readonly pack: (order: SegmentOrder, segmentsDue: number) => Promise<FileRange | undefined>;
   readonly clock: StoreClock;
@@ -97,7 +100,9 @@ export class Archiver {
     do {
       packed = 0;
       for (let partition = 0; partition < this.#parts.partitionCount && !this.#isStopped; partition++) {
-        if ((await attempt(partition, () => this.#packNext(partition))) === true) packed++;
+        if ((await attempt(partition, () => this.#packNext(partition))) !== true) continue;
+        packed++;
+        if (!this.#parts.hasOneLog) await attempt(partition, () => this.#trimAlone(partition));
       }
       if (!this.#isStopped) await this.#trim((partition) => attempt(partition, () => this.#cut(partition)));
     } while (packed > 0 && !this.#isStopped);
@@ -132,7 +137,7 @@ export class Archiver {
     if (range === undefined) return false;
     const { from, bytes } = range;
     this.#ends.set(partition, range.to);
-    this.#isTrimDue ||= this.#packedSince.has(partition);
+    this.#isTrimDue ||= this.#parts.hasOneLog && this.#packedSince.has(partition);
     this.#packedSince.add(partition);
     this.#lags.set(partition, Math.max(0, to - range.to));
     report('debug', 'segment-archived', { partition, from, to: range.to, bytes });
@@ -169,6 +174,11 @@ export class Archiver {
     await this.#parts.journal.trim(cuts, () => !this.#isStopped);
     this.#packedSince.clear();
     this.#isTrimDue = false;
+  }
+
+  async #trimAlone(partition: number): Promise<void> {
+    const cut = await this.#cut(partition);
+    if (cut !== undefined) await this.#parts.journal.trim([cut], () => !this.#isStopped);
   }
 
   /** Undefined when nothing of the partition may be trimmed. */

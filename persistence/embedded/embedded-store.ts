@@ -146,6 +146,7 @@ function embeddedStore(
     durability,
     description: `embedded (LMDB) in ${directory}`,
     failsWithProcess: true,
+    hasOneLog: true,
     readManifest: async () => parts.documents.readManifest(),
     replaceManifest: (expected, next) => {
       if (door.closed !== undefined) throw new StoreFailure('store-broken', door.closed);

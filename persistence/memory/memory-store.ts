@@ -56,6 +56,7 @@ export function createMemoryStore(options: MemoryStoreOptions): MemoryStore {
     durability: 'none',
     description: 'memory (nothing is kept)',
     failsWithProcess: options.failsWithProcess ?? false,
+    hasOneLog: !(options.isServer ?? false),
     readManifest: async () => access.open().readManifest(),
     replaceManifest: async (expected, next) => {
       const open = access.open();

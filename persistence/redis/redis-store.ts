@@ -45,6 +45,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     durability,
     description: `${session.server}, prefix ${prefix}`,
     failsWithProcess: false,
+    hasOneLog: false,
     readManifest: async () => ((await ask('GET', [keys.manifest])) as Buffer | null) ?? undefined,
     replaceManifest: async (expected, next) => {
       const condition = expected === undefined ? '0' : '1';

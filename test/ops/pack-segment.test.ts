@@ -36,7 +36,7 @@ async function packed(t: Test, segmentsDue: number) {
   };
   const rest = packingPace({
     segmentsDue,
-    monotonic: () => spent.worked + spent.paused,
+    worked: () => spent.worked,
     pause: async (ms) => {
       spent.paused += ms;
       spent.pauses++;

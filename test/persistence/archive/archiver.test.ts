@@ -22,7 +22,7 @@ import { Archiver, type ArchiverParts } from '../../../persistence/archive/archi
 import { JournalFileReader } from '../../../persistence/archive/journal-file-reader.js';
 import { JournalFileWriter, publish } from '../../../persistence/archive/journal-file-writer.js';
 import { firstPosition } from '../../../persistence/first-position.js';
-import type { Journal, StoredEntry } from '../../../persistence/journal.js';
+import type { Cut, Journal, StoredEntry } from '../../../persistence/journal.js';
 import { MemoryDisk } from '../../../persistence/memory/memory-disk.js';
 import { createMemoryStore } from '../../../persistence/memory/memory-store.js';
 import { openStore, openStoreReader } from '../../../persistence/open-store.js';
@@ -71,11 +71,16 @@ class Place {
     this.#checkpoint = to;
   }
 
-  archiver(journal = this.journal, tables: ArchiverParts['tables'] = this.store.tables): Archiver {
+  archiver(
+    journal = this.journal,
+    tables: ArchiverParts['tables'] = this.store.tables,
+    hasOneLog = this.store.hasOneLog,
+  ): Archiver {
     return new Archiver({
       journal,
       tables,
       partitionCount: 2,
+      hasOneLog,
       archive: this.archive,
       segmentBytes,
       pack: (order) => archiveSegment(this.store.journal, this.archive, order),
@@ -163,6 +168,7 @@ t.test('who packs is told how much the log holds, in segments', async (t) => {
   const archiver = new Archiver({
     ...{ journal: place.journal, tables: place.store.tables, partitionCount: 2, archive: place.archive },
     segmentBytes,
+    hasOneLog: true,
     pack: (order, segmentsDue) => {
       due.push(Math.floor(segmentsDue));
       return archiveSegment(place.store.journal, place.archive, order);
@@ -225,24 +231,42 @@ t.test('a partition that cannot be asked holds up no trim of another', async (t)
   t.ok((await firstPosition(place.store.journal, 1)) > 100);
 });
 
-t.test('P6: partitions are trimmed together, as soon as one has packed again', async (t) => {
-  const place = new Place(t);
+/** What two partitions that grow alike are trimmed of, cut by cut, while an archiver looks after them. */
+async function trimsOf(place: Place, hasOneLog: boolean) {
   const tables = { checkpoint: async () => ({ position, hash: new Uint8Array(16), epoch: 1 }) };
   let position = 0;
-  const trims: number[] = [];
+  const trims: (readonly Cut[])[] = [];
   const journal: Journal = {
     ...place.journal,
     trim: async (cuts) => {
-      trims.push(cuts.length);
+      trims.push(cuts);
     },
   };
   const writer = await LogWriter.take(place.store, [0, 1]);
-  const archiver = place.archiver(journal, tables);
+  const archiver = place.archiver(journal, tables, hasOneLog);
   for (; position < 400; position += 10) {
     for (let count = 0; count < 10; count++) await writer.append([0, 1], Buffer.alloc(1_000));
     await archiver.run();
   }
   const packed = place.archive.segments(0).length + place.archive.segments(1).length;
+  return { trims, packed };
+}
+
+t.test('P6: a log of its own is trimmed to its archive as soon as a segment is packed', async (t) => {
+  const place = new Place(t);
+  const { trims, packed } = await trimsOf(place, false);
+  t.ok(packed >= 10, `${packed} segments`);
+  t.equal(trims.length, packed + 1, 'and once at first for what there is');
+  for (const cuts of trims) t.equal(cuts.length, 1);
+  for (const partition of [0, 1]) {
+    const last = trims.flat().findLast((cut) => cut.partition === partition);
+    t.equal(last?.below, place.archive.end(partition) + 1);
+  }
+});
+
+t.test('P6: partitions in one log are trimmed together, as soon as one has packed again', async (t) => {
+  const { trims: cuts, packed } = await trimsOf(new Place(t), true);
+  const trims = cuts.map(({ length }) => length);
   t.ok(packed >= 10, `${packed} segments`);
   t.equal(trims[0], 1, 'at first what there is');
   for (const cuts of trims.slice(1)) t.equal(cuts, 2);
@@ -396,6 +420,7 @@ redisSuite('archive of a store in Redis', (server) => {
       const archive = new Archive(directory);
       const archiver = new Archiver({
         ...{ journal: store.journal, tables: store.tables, partitionCount: 2, archive, segmentBytes },
+        hasOneLog: store.hasOneLog,
         pack: (order) => archiveSegment(log.journal, archive, order),
         clock: machineClock,
         report: (_level, event) => t.not(event, 'archive-not-of-this-log'),

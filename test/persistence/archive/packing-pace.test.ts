@@ -2,6 +2,7 @@
 import t from 'tap';
 import { blockBytes } from '../../../persistence/archive/journal-file-writer.js';
 import {
+  nicenessFor,
   packingPace,
   pauseAfter,
   pauseMsMax,
@@ -16,6 +17,13 @@ t.test('a pause is four times what the piece took, until packing is behind', asy
   t.equal(pauseAfter(2, 100), 0);
 });
 
+t.test('the thread stands behind those who serve, until packing is behind', async (t) => {
+  t.equal(nicenessFor(0), 12);
+  t.equal(nicenessFor(2.9), 12);
+  t.equal(nicenessFor(3), 5);
+  t.equal(nicenessFor(100), 5);
+});
+
 t.test('one long piece is not followed by a pause without end', async (t) => {
   t.equal(pauseAfter(10_000, 1), pauseMsMax);
 });
@@ -27,7 +35,7 @@ t.test('a pause is no part of the piece after it', async (t) => {
     pauses.push(ms);
     now += ms;
   };
-  const rest = packingPace({ segmentsDue: 1, monotonic: () => now, pause });
+  const rest = packingPace({ segmentsDue: 1, worked: () => now, pause });
   for (const pieceMs of [1, 3, 0]) {
     now += pieceMs;
     await rest();
