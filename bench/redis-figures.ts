@@ -4,7 +4,7 @@
 import { Redis } from 'ioredis';
 
 /** As the README tells to start it: each rewrite of the file copies what is changed meanwhile, and competes for the processor. */
-export const serverArguments = ['--auto-aof-rewrite-min-size', '512mb'];
+export const serverArguments = ['--auto-aof-rewrite-min-size', '512mb', '--rdbcompression', 'no'];
 
 /** One reading; differences of two are what happened between them. */
 export interface RedisReading {

@@ -24,6 +24,11 @@ export interface Store {
   /** True when entries of all partitions stand in one order: then trimming one of them touches as much as trimming all. */
   readonly hasOneLog: boolean;
   /**
+   * Groups of one shard that are worth having under way at a time, whatever the shard allows. 1 where the next one waits for the flush of
+   * the one before anyway, and pays for one of its own: what comes meanwhile makes a larger group instead.
+   */
+  readonly groupsInFlightMax: number;
+  /**
    * A small document about the store itself (schema catalogue), replaced as a whole. `replaceManifest` resolves false
    * when the stored one is not `expected` (undefined = none yet). Durable when it resolves true.
    */

@@ -26,7 +26,7 @@ export interface Limits {
    * turn of 10 ms, in which no durable group could be answered and everybody else stood still.
    */
   readonly turnMs: number;
-  /** Groups sent and not yet durable. Two hide the flush behind the work; more only add latency. */
+  /** Groups sent and not yet durable, if the store is good for so many. Two hide the flush behind the work; more only add latency. */
   readonly groupsInFlightMax: number;
   /** Activations that a shard keeps; the least recently used clean ones go first. */
   readonly activationsMax: number;

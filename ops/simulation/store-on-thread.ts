@@ -20,6 +20,7 @@ export function storeOnThread(store: Store, clock: ThreadClock): Store {
     description: store.description,
     failsWithProcess: store.failsWithProcess,
     hasOneLog: store.hasOneLog,
+    groupsInFlightMax: store.groupsInFlightMax,
     journal: {
       append: (group) => arriving(journal.append(group)),
       read: (partition, from, limits) => arriving(journal.read(partition, from, limits)),

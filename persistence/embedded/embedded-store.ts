@@ -147,6 +147,7 @@ function embeddedStore(
     description: `embedded (LMDB) in ${directory}`,
     failsWithProcess: true,
     hasOneLog: true,
+    groupsInFlightMax: Number.POSITIVE_INFINITY,
     readManifest: async () => parts.documents.readManifest(),
     replaceManifest: (expected, next) => {
       if (door.closed !== undefined) throw new StoreFailure('store-broken', door.closed);

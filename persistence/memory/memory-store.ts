@@ -57,6 +57,7 @@ export function createMemoryStore(options: MemoryStoreOptions): MemoryStore {
     description: 'memory (nothing is kept)',
     failsWithProcess: options.failsWithProcess ?? false,
     hasOneLog: !(options.isServer ?? false),
+    groupsInFlightMax: Number.POSITIVE_INFINITY,
     readManifest: async () => access.open().readManifest(),
     replaceManifest: async (expected, next) => {
       const open = access.open();

@@ -46,6 +46,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     description: `${session.server}, prefix ${prefix}`,
     failsWithProcess: false,
     hasOneLog: false,
+    groupsInFlightMax: 1,
     readManifest: async () => ((await ask('GET', [keys.manifest])) as Buffer | null) ?? undefined,
     replaceManifest: async (expected, next) => {
       const condition = expected === undefined ? '0' : '1';

@@ -71,6 +71,7 @@ export class OutputGate {
       journal: store.journal,
       clock,
       limits,
+      groupsInFlightMax: Math.min(limits.groupsInFlightMax, store.groupsInFlightMax),
       failsWithProcess: store.failsWithProcess,
       firstGroup,
       events: this.#events,

@@ -1,6 +1,8 @@
 /** What leaves a shard has reached the disk: the output gate (design §2.3, I6) and the groups behind it. */
 import t from 'tap';
 import { commandCall, queryCall } from '../../actors/model/call.js';
+import { EntryReader } from '../../persistence/entry.js';
+import type { EntryAppend } from '../../persistence/journal.js';
 import { gate } from '../../persistence/memory/memory-faults.js';
 import { counterContract } from '../support/counter-module.js';
 import { executionsByCommand, scanJournal } from '../support/journal-scan.js';
@@ -20,6 +22,42 @@ t.test('a command is not answered before its group is durable', async (t) => {
     t.equal(ask.answer, undefined, at);
     held.open();
     t.same((await system.answered(ask)).type, 'reply');
+    await system.stop();
+  }
+});
+
+t.test('a store that is good for one group at a time has one; meanwhile the next one grows', async (t) => {
+  for (const [groupsInFlightMax, groups] of [
+    [1, [1, 4]],
+    [2, [1, 1, 3]],
+  ] as const) {
+    const sizes: number[] = [];
+    const system = await TestSystem.start({
+      partitionCount: 1,
+      storeAs: (store) => ({
+        ...store,
+        groupsInFlightMax,
+        journal: {
+          ...store.journal,
+          append: (group) => {
+            sizes.push(new EntryReader((group.entries[0] as EntryAppend).bytes).recordCount);
+            return store.journal.append(group);
+          },
+        },
+      }),
+    });
+    const held = gate();
+    system.script.onNextAppend({ type: 'delay', at: 'flush', until: held.promise });
+    const asks = [];
+    for (const id of ['a', 'b', 'c', 'd', 'e']) {
+      asks.push(system.submit(add(id)));
+      await system.clock.settle();
+    }
+    t.equal(sizes.length, groupsInFlightMax);
+    held.open();
+    await system.clock.settle();
+    t.same(sizes, groups);
+    for (const ask of asks) t.equal(ask.answer?.type, 'reply');
     await system.stop();
   }
 });
