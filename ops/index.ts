@@ -18,7 +18,7 @@ import { simulatedProviders } from './providers/simulated-providers.js';
 import type { SimulatorSettings } from './providers/simulator.js';
 import { secretBytesMin } from './secret-file.js';
 import { loadFingerprintSecret } from './signing-key.js';
-import { witnessFileOf } from './store-options.js';
+import { segmentBytesOf, witnessFileOf } from './store-options.js';
 import { systemClock, systemRandom } from './system-clock.js';
 
 export * from '../actors/model/index.js';
@@ -75,6 +75,7 @@ export interface SystemOptions {
         readonly durability?: 'disk' | 'none';
         /** As of the embedded store. */
         readonly archive?: boolean;
+        /** As of the embedded store, default 4 MB. */
         readonly archiveSegmentBytes?: number;
       };
   /** Worker threads; needs `moduleFile`. Default 0: everything on this thread. */
@@ -149,7 +150,7 @@ export async function createSystem(options: SystemOptions): Promise<System> {
 function archiveOf(store: NonNullable<SystemOptions['store']>): { readonly archive?: ArchiveOptions } {
   if (store.type === 'memory') return {};
   const directory = path.join(store.directory, 'archive');
-  const segmentBytes = store.archiveSegmentBytes ?? 16 * 2 ** 20;
+  const segmentBytes = store.archiveSegmentBytes ?? segmentBytesOf(store.type);
   return { archive: { directory, segmentBytes, isOn: store.archive ?? true } };
 }
 

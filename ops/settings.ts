@@ -272,11 +272,11 @@ export const settings = {
     defaultText: 'archive in the data directory',
     doc: 'where packed entries are kept, and read when a history needs them',
   }),
-  archiveSegmentBytes: value({
+  archiveSegmentBytes: value<number | undefined>({
     name: 'archive-segment',
     form: byteSize(64 * 2 ** 10, 2 ** 30),
-    default: () => 16 * 2 ** 20,
-    defaultText: '16mb',
+    default: () => undefined,
+    defaultText: '16mb; 4mb on Redis, whose memory holds what is not packed',
     doc: 'journal entries of one partition that are packed into one file',
   }),
   supervise: toggle({ name: 'supervise', doc: 'restart after a crash; switch off under an orchestrator' }),

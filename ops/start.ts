@@ -28,7 +28,13 @@ import type { Config } from './settings.js';
 import { naming } from './shard-count.js';
 import { loadFingerprintSecret, loadSigningKey } from './signing-key.js';
 import { orRefuse, patiently, refusalOr } from './start-refusal.js';
-import { archiveDirectoryOf, redisOptionsOf, storeKind, storeUrlOf } from './store-options.js';
+import {
+  archiveDirectoryOf,
+  redisOptionsOf,
+  segmentBytesOf,
+  storeKind,
+  storeUrlOf,
+} from './store-options.js';
 import { packageVersion } from './version.js';
 
 export interface NodeOptions {
@@ -155,8 +161,8 @@ async function openGateway(options: NodeOptions, material: GatewayMaterial): Pro
 }
 
 function archiveOf(config: Config): ArchiveOptions {
-  const { archive: isOn, archiveSegmentBytes: segmentBytes } = config;
-  return { directory: archiveDirectoryOf(config), segmentBytes, isOn };
+  const segmentBytes = config.archiveSegmentBytes ?? segmentBytesOf(storeKind(config));
+  return { directory: archiveDirectoryOf(config), segmentBytes, isOn: config.archive };
 }
 
 function ratesOf(config: Config): RateSettings | false {

@@ -25,8 +25,8 @@ import type { RedisConnection } from './redis-connection.js';
 import { faultOf } from './reply-error.js';
 import type { Argument } from './request-bytes.js';
 
-/** Asked for first; what follows is judged by the size of what came. 16 entries of the greatest size are 4 MB. */
-const firstReadEntries = 16;
+/** Asked for first at most; what follows is judged by the size of what came. 16 entries of the greatest size are 4 MB. */
+const firstReadEntriesMax = 16;
 
 /** About a ms of Redis. */
 const trimStepEntries = 1_000;
@@ -42,6 +42,8 @@ export class RedisJournal implements Journal {
   readonly #heads: AcknowledgedHeads;
   readonly #binding: ServerBinding;
   readonly #partitionCount: number;
+  /** Of the entries that came last: of large ones no more are asked for than are wanted. */
+  #typicalBytes = 1;
 
   constructor(parts: {
     readonly log: RedisConnection;
@@ -81,16 +83,18 @@ export class RedisJournal implements Journal {
   async #readWithin(partition: number, from: number, limits: ReadLimits): Promise<readonly StoredEntry[]> {
     const entries: StoredEntry[] = [];
     let bytesRead = 0;
-    let count = Math.min(limits.entriesMax, limits.bytesMax <= 1 ? 1 : firstReadEntries);
+    const likely = Math.ceil(limits.bytesMax / this.#typicalBytes);
+    let count = Math.min(limits.entriesMax, firstReadEntriesMax, Math.max(1, likely));
     while (count > 0) {
       const chunk = await this.#readChunk(partition, from + entries.length, count);
+      if (chunk.length > 0) this.#typicalBytes = averageBytes(chunk);
       for (const entry of chunk) {
         bytesRead += entry.bytes.length;
         if (entries.length > 0 && bytesRead > limits.bytesMax) return entries;
         entries.push(entry);
       }
       if (chunk.length < count) break;
-      const fitting = Math.ceil((limits.bytesMax - bytesRead) / (bytesRead / entries.length));
+      const fitting = Math.ceil((limits.bytesMax - bytesRead) / this.#typicalBytes);
       count = Math.min(limits.entriesMax - entries.length, Math.max(0, fitting));
     }
     return entries;
@@ -211,6 +215,10 @@ export class RedisJournal implements Journal {
     }
     return fenced ?? conflict ?? refused('conflict', 'a head moved meanwhile');
   }
+}
+
+function averageBytes(entries: readonly StoredEntry[]): number {
+  return entries.reduce((sum, { bytes }) => sum + bytes.length, 0) / entries.length;
 }
 
 /** Positions are whole numbers below 2^53. */

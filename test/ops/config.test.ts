@@ -71,7 +71,7 @@ t.test('with nothing given every setting has its documented default', async (t) 
     adminRate: 6000,
     archive: true,
     archiveDirectory: undefined,
-    archiveSegmentBytes: 16 * 1024 * 1024,
+    archiveSegmentBytes: undefined,
     supervise: true,
     configFile: undefined,
   });
