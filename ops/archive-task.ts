@@ -4,7 +4,7 @@ import { Archive } from '../persistence/archive/archive.js';
 import { packingGround } from '../persistence/archive/archive-ground.js';
 import type { SegmentOrder } from '../persistence/archive/archive-segment.js';
 import type { FileRange } from '../persistence/archive/journal-file.js';
-import { packingPace } from '../persistence/archive/packing-pace.js';
+import { nicenessFor, packingPace } from '../persistence/archive/packing-pace.js';
 import { openStoreReader, type StoreAddress } from '../persistence/open-store.js';
 import type { Clock } from '../runtime/clock.js';
 import { packSegment } from './pack-segment.js';
@@ -17,8 +17,6 @@ export interface ArchiveTask {
   readonly order: SegmentOrder;
   /** As `PaceParts`. */
   readonly segmentsDue: number;
-  /** Of the thread, always the same one. */
-  readonly niceness: number;
   /** Shared memory: not 0 as soon as somebody waits for the segment; then there are no pauses. */
   readonly hurry: Int32Array;
 }
@@ -30,10 +28,9 @@ export default async function run({
   directory,
   order,
   segmentsDue,
-  niceness,
   hurry,
 }: ArchiveTask): Promise<FileRange | undefined> {
-  yieldToOthers(niceness);
+  yieldToOthers(nicenessFor(segmentsDue));
   const reader = await openStoreReader(address, systemClock);
   try {
     const rest = packingPace({

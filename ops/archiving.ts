@@ -55,9 +55,8 @@ export function startArchiving(parts: ArchivingParts, store: Store): Archiving |
     segmentBytes,
     hasOneLog: store.hasOneLog,
     pack: (order, segmentsDue) => {
-      const niceness = nicenessFor(segmentsDue);
-      const task: ArchiveTask = { address, directory, order, segmentsDue, niceness, hurry };
-      return threadFor(niceness).run<FileRange | undefined>(archiveTask, task);
+      const task: ArchiveTask = { address, directory, order, segmentsDue, hurry };
+      return threadFor(nicenessFor(segmentsDue)).run<FileRange | undefined>(archiveTask, task);
     },
     clock,
     report,

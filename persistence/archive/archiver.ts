@@ -51,7 +51,7 @@ export class Archiver {
   readonly #ends = new Map<number, number>();
   /** Entries that could be archived and are not, as of the last look. */
   readonly #lags = new Map<number, number>();
-  /** Partitions with a new segment since the last trim. */
+  /** Partitions with a new segment since their last trim: one that packs again says that the others have as well. */
   readonly #packedSince = new Set<number>();
   /** At first, for what an earlier process packed and did not trim. */
   #isTrimDue = true;
@@ -102,9 +102,14 @@ export class Archiver {
       for (let partition = 0; partition < this.#parts.partitionCount && !this.#isStopped; partition++) {
         if ((await attempt(partition, () => this.#packNext(partition))) !== true) continue;
         packed++;
-        if (!this.#parts.hasOneLog) await attempt(partition, () => this.#trimAlone(partition));
+        if (!this.#parts.hasOneLog)
+          await attempt(partition, () => this.#trim([partition], (alone) => this.#cut(alone)));
       }
-      if (!this.#isStopped) await this.#trim((partition) => attempt(partition, () => this.#cut(partition)));
+      if (!this.#isStopped && this.#isTrimDue) {
+        const all = Array.from({ length: this.#parts.partitionCount }, (_, partition) => partition);
+        const cutOf = (partition: number) => attempt(partition, () => this.#cut(partition));
+        if (await this.#trim(all, cutOf)) this.#isTrimDue = false;
+      }
     } while (packed > 0 && !this.#isStopped);
     for (const [partition, cause] of failures)
       throw new Error(`partition ${partition}: ${messageOf(cause)}`, { cause });
@@ -137,7 +142,7 @@ export class Archiver {
     if (range === undefined) return false;
     const { from, bytes } = range;
     this.#ends.set(partition, range.to);
-    this.#isTrimDue ||= this.#parts.hasOneLog && this.#packedSince.has(partition);
+    this.#isTrimDue ||= this.#packedSince.has(partition);
     this.#packedSince.add(partition);
     this.#lags.set(partition, Math.max(0, to - range.to));
     report('debug', 'segment-archived', { partition, from, to: range.to, bytes });
@@ -159,26 +164,20 @@ export class Archiver {
     return end > 0 ? 1 : (partition + 1) / this.#parts.partitionCount;
   }
 
-  /**
-   * All partitions at once, and once for all of them (P6): a partition that has packed again since the last trim says that
-   * the others have as well.
-   */
-  async #trim(cutOf: (partition: number) => Promise<Cut | undefined>): Promise<void> {
-    if (!this.#isTrimDue) return;
+  /** Of one log all partitions at once (P6). False when nothing of them may be trimmed. */
+  async #trim(
+    partitions: readonly number[],
+    cutOf: (partition: number) => Promise<Cut | undefined>,
+  ): Promise<boolean> {
     const cuts: Cut[] = [];
-    for (let partition = 0; partition < this.#parts.partitionCount; partition++) {
+    for (const partition of partitions) {
       const cut = await cutOf(partition);
       if (cut !== undefined) cuts.push(cut);
     }
-    if (cuts.length === 0) return;
+    if (cuts.length === 0) return false;
     await this.#parts.journal.trim(cuts, () => !this.#isStopped);
-    this.#packedSince.clear();
-    this.#isTrimDue = false;
-  }
-
-  async #trimAlone(partition: number): Promise<void> {
-    const cut = await this.#cut(partition);
-    if (cut !== undefined) await this.#parts.journal.trim([cut], () => !this.#isStopped);
+    for (const partition of partitions) this.#packedSince.delete(partition);
+    return true;
   }
 
   /** Undefined when nothing of the partition may be trimmed. */

@@ -21,10 +21,10 @@ const farBehindFrom = 3;
 /** A piece that a busy machine drew out is no reason to wait as long again. */
 export const pauseMsMax = 50;
 
-/** After a piece that took `tookMs`; `segmentsDue` is what the log holds that could be packed, in segments. */
-export function pauseAfter(tookMs: number, segmentsDue: number): number {
+/** After a piece of `workedMs`; `segmentsDue` is what the log holds that could be packed, in segments. */
+export function pauseAfter(workedMs: number, segmentsDue: number): number {
   const ease = (farBehindFrom - segmentsDue) / (farBehindFrom - behindFrom);
-  return Math.min(pauseMsMax, tookMs * pausePerWork * Math.min(1, Math.max(0, ease)));
+  return Math.min(pauseMsMax, workedMs * pausePerWork * Math.min(1, Math.max(0, ease)));
 }
 
 /**

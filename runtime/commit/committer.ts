@@ -32,7 +32,6 @@ export class Committer {
   readonly #journal: Journal;
   readonly #clock: Clock;
   readonly #limits: Limits;
-  readonly #groupsInFlightMax: number;
   readonly #failsWithProcess: boolean;
   readonly #events: CommitterEvents;
   #open: Group;
@@ -48,7 +47,6 @@ export class Committer {
     readonly journal: Journal;
     readonly clock: Clock;
     readonly limits: Limits;
-    readonly groupsInFlightMax: number;
     readonly failsWithProcess: boolean;
     readonly events: CommitterEvents;
     readonly firstGroup: number;
@@ -56,7 +54,6 @@ export class Committer {
     this.#journal = options.journal;
     this.#clock = options.clock;
     this.#limits = options.limits;
-    this.#groupsInFlightMax = options.groupsInFlightMax;
     this.#failsWithProcess = options.failsWithProcess;
     this.#events = options.events;
     this.#open = new Group(options.firstGroup);
@@ -105,7 +102,7 @@ export class Committer {
 
   /** Seals and sends the open group if it has work and a place in flight is free. */
   send(): void {
-    if (this.#closed || this.#open.isEmpty || this.#inFlight.length >= this.#groupsInFlightMax) return;
+    if (this.#closed || this.#open.isEmpty || this.#inFlight.length >= this.#limits.groupsInFlightMax) return;
     const group = this.#open;
     const predecessor = this.#inFlight.at(-1);
     group.seal();

@@ -70,8 +70,10 @@ export class OutputGate {
     return new Committer({
       journal: store.journal,
       clock,
-      limits,
-      groupsInFlightMax: Math.min(limits.groupsInFlightMax, store.groupsInFlightMax),
+      limits: {
+        ...limits,
+        groupsInFlightMax: Math.min(limits.groupsInFlightMax, store.groupsInFlightMax),
+      },
       failsWithProcess: store.failsWithProcess,
       firstGroup,
       events: this.#events,
