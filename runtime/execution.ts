@@ -275,7 +275,9 @@ export class Executor {
       if (events.length > 0) this.#onBroken(activation);
       return this.#refused(activation, actorFailed, origin, now, isTentative);
     }
-    const isRecorded = origin.mustRecord || stored.length > 0 || messages.length > 0 || timers.length > 0;
+    const hasEffect = stored.length > 0 || messages.length > 0 || timers.length > 0;
+    const isRecorded =
+      hasEffect || (origin.mustRecord && !this.#records.passUnrecorded(activation, origin, now, outcome));
     if (isRecorded)
       this.#records.write(
         activation,

@@ -10,6 +10,8 @@
  * G3  After `hopsMax` messages since the mail was empty, with `pendingMax` not taken, or when the group has no room, the next one
  *     takes the ordinary way, on which other work has its turn: a chain of messages that follow from each other may have no end.
  * G4  Nothing that is asked of an actor from elsewhere comes before the mail that waits for it: it might break the actor.
+ * G5  Mail that is accepted and changes nothing leaves no record: nothing has to be told apart after a restart, since the record that
+ *     sent it and the one that its answer leads to stand or fall with the group. A refusal leaves one, for whoever looks for the reason.
  */
 import type { Activation } from './actor/activation.js';
 import type { Domain } from './domain.js';

@@ -113,6 +113,21 @@ export class RecordWriter {
     }
   }
 
+  /**
+   * Mail that was accepted and changed nothing, without a record (G5 of `group-mail.ts`): whoever waits for its outcome is told. False
+   * when it must have one.
+   */
+  passUnrecorded(activation: Activation, origin: Origin, now: number, outcome: StoredOutcome): boolean {
+    if (!(origin instanceof Mail)) return false;
+    if (!origin.wantsReply) return true;
+    // A place in an entry that nothing else makes would be one in no entry.
+    const { share } = activation.partition;
+    if (share === undefined) return false;
+    const posted = this.#post(activation, origin, now, share, none, 0, outcome);
+    share.messageCount += posted;
+    return posted > 0;
+  }
+
   /** Posts what the open group itself consumes, the reply last. Gives how many, before the first that it does not. */
   #post(
     from: Activation,

@@ -9,7 +9,7 @@
  * along it. `timeOffset` is `ctx.now` − the entry's time. Everything after `trail` is 0 when empty. A twelfth field stands
  * only in the few records that queue or take a dead letter.
  *
- * What an earlier record of the same entry says already is not written again (`WrittenRecord`): a transfer is eleven records,
+ * What an earlier record of the same entry says already is not written again (`WrittenRecord`): a transfer is ten records,
  * nearly all of actors and of a trail that stand just before. `record-reader.ts` fills it in; everybody else sees whole
  * records, but for `event-skimmer.ts`, which walks over them.
  */

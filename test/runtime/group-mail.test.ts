@@ -18,7 +18,7 @@ import type { Domain } from '../../runtime/domain.js';
 import { GroupMail } from '../../runtime/group-mail.js';
 import type { Mail } from '../../runtime/mail.js';
 import type { Partition } from '../../runtime/partition.js';
-import { counterContract } from '../support/counter-module.js';
+import { counterContract, idleNumber } from '../support/counter-module.js';
 import { scanJournal } from '../support/journal-scan.js';
 import { idsOn, TestSystem } from '../support/test-system.js';
 
@@ -65,6 +65,25 @@ t.test('a message to an actor in memory, and its answer, stand in no entry', asy
     'kept with its group',
   );
   t.same((await crashed.counter(near)).heard, ['t1=reply', 't2=reply', 't3=reply']);
+  await crashed.stop();
+});
+
+t.test('mail that changes nothing is answered and leaves no record', async (t) => {
+  const { system, near, far } = await neighbours();
+  const mailed = () => causes(system).filter((cause) => cause === causeGroupMail).length;
+  await system.ask(tell(near, far, idleNumber, 1));
+  t.equal(mailed(), 0, 'nobody waits for an answer');
+  await system.ask(tell(near, far, idleNumber - 1, 2, 't'));
+  await system.clock.advance(10);
+  const heard = [`t${idleNumber - 1}=reply`, `t${idleNumber}=reply`];
+  t.same((await system.counter(near)).heard, heard);
+  t.equal(mailed(), 3, 'a message and two answers');
+  await system.ask(tell(near, far, idleNumber, 1, 'u'));
+  await system.clock.advance(10);
+  t.equal(mailed(), 5, 'the answer has a place in an entry, for which a record must be there');
+  const crashed = await system.crash();
+  t.same((await crashed.counter(near)).heard, [...heard, `u${idleNumber}=reply`]);
+  t.same((await crashed.counter(far)).received, [`${near}:${idleNumber - 1}`]);
   await crashed.stop();
 });
 

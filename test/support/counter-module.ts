@@ -11,6 +11,9 @@ import { defineModule, type Module } from '../../actors/model/module.js';
 import { defineReaction } from '../../actors/model/reaction.js';
 import { Type } from '../../actors/model/typebox.js';
 
+/** A `receive` of this number is accepted and changes nothing. */
+export const idleNumber = 1_000_000;
+
 const Nothing = Type.Object({});
 const Total = Type.Object({ total: Type.Integer() });
 
@@ -178,10 +181,11 @@ export function counterModule(options: CounterOptions = {}): Module {
         })),
         reply: null,
       }),
-      receive: (_state, { from, sequence }) =>
-        sequence < 0
-          ? reject('refused', 'a negative number')
-          : { events: [{ type: 'Received', data: { from, sequence } }], reply: null },
+      receive: (_state, { from, sequence }) => {
+        if (sequence < 0) return reject('refused', 'a negative number');
+        if (sequence === idleNumber) return { reply: null };
+        return { events: [{ type: 'Received', data: { from, sequence } }], reply: null };
+      },
       bounce: (_state, { to }, ctx) => ({
         messages: [send(counterContract, to, 'bounce', { to: ctx.id })],
         reply: null,
