@@ -58,6 +58,7 @@ export class RedisConnection {
   #complaint = '';
   #underWay = 0;
   #replies = 0;
+  #isCorked = false;
   #isWatched = false;
 
   private constructor(options: RedisConnectionOptions) {
@@ -108,6 +109,7 @@ export class RedisConnection {
   async #sendOn(client: Redis, name: string, args: readonly Argument[]): Promise<unknown> {
     this.#underWay += 1;
     this.#watch();
+    this.#cork(client);
     try {
       const reply = await client.sendCommand(new PlainCommand(name, args));
       if (client === this.#left) throw this.#unreachable();
@@ -119,6 +121,17 @@ export class RedisConnection {
       this.#underWay -= 1;
       this.#replies += 1;
     }
+  }
+
+  /** What is sent in one turn goes out in one write: a turn asks the tables of each partition, and Redis would wake for each. */
+  #cork({ stream }: Redis): void {
+    if (this.#isCorked) return;
+    this.#isCorked = true;
+    stream.cork();
+    process.nextTick(() => {
+      this.#isCorked = false;
+      stream.uncork();
+    });
   }
 
   async #connect(): Promise<void> {
