@@ -22,6 +22,7 @@ import { SchemaCatalogue } from '../runtime/schema-catalogue.js';
 import type { ShardSetup } from '../runtime/shard-thread.js';
 import { type ArchiveOptions, startArchiving } from './archiving.js';
 import { mostShards, partitionsWhenCreated, type ShardCount, shardsOver } from './shard-count.js';
+import { youngGenerationMbOf } from './store-options.js';
 import { StrikeFile, strikesIn } from './strike-file.js';
 import { type ThreadShardsOptions, threadShards } from './thread-shards.js';
 
@@ -169,6 +170,7 @@ function shardStarter(
   return threadShards({
     moduleUrl,
     memoryBudgetBytes: options.memoryBudgetBytes,
+    youngGenerationMb: youngGenerationMbOf(url),
     store: { url, partitionCount, durability, redis, ...archivePlace(options) },
     report,
     activities,

@@ -27,6 +27,8 @@ export interface ThreadShardsOptions {
   readonly store: ShardThreadData['store'];
   /** Per shard. */
   readonly memoryBudgetBytes: number;
+  /** Per shard. */
+  readonly youngGenerationMb: number;
   readonly report: Report;
   readonly activities: Activities;
   /** Called before `onLost` when the thread was lost in this actor's code. */
@@ -34,13 +36,6 @@ export interface ThreadShardsOptions {
   readonly onLost: (shard: number, code: string, cause: unknown) => void;
 }
 
-/**
- * V8 gives a third of the young generation to each semi-space. A smaller one is collected more often, each time in a shorter pause
- * (transfers at half load: 5 ms with 64, 9 ms with 128), and promotes what is in flight, into memory that must be mapped first: with
- * 24 transfers lose a seventh. In turn, 2 vCPU: 11.6k and 11.1k transfers/s p99 40 and 43 ms with 64, 12.4k and 11.3k p99 37 and 41
- * with 96, 10.8k to 12.0k p99 41 to 48 with 128; at half load p99 23 to 33, 20 and 34 ms.
- */
-const youngGenerationMb = 96;
 /**
  * Where V8 ends a thread whose heap outgrows everything that is bounded: the budget again for the garbage between two
  * collections, the program itself, groups and channels on top.
@@ -120,7 +115,7 @@ class ThreadShard implements ShardHandle {
       workerData,
       transferList: [port2, activities.port2, ...peers.filter((port) => port !== undefined)],
       resourceLimits: {
-        maxYoungGenerationSizeMb: youngGenerationMb,
+        maxYoungGenerationSizeMb: options.youngGenerationMb,
         maxOldGenerationSizeMb: heapMbBase + heapPerBudget * (options.memoryBudgetBytes / 2 ** 20),
       },
     });
