@@ -12,15 +12,17 @@ import {
 t.test('a pause is four times what the piece took, until packing is behind', async (t) => {
   t.equal(pauseAfter(2, 1), 8);
   t.equal(pauseAfter(2, 1.5), 8);
-  t.equal(pauseAfter(2, 2.25), 4);
-  t.equal(pauseAfter(2, 3), 0);
+  t.equal(pauseAfter(2, 1.75), 4);
+  t.equal(pauseAfter(2, 2), 0);
   t.equal(pauseAfter(2, 100), 0);
 });
 
 t.test('the thread stands behind those who serve, until packing is behind', async (t) => {
   t.equal(nicenessFor(0), 12);
-  t.equal(nicenessFor(2.9), 12);
-  t.equal(nicenessFor(3), 5);
+  t.equal(nicenessFor(1.9), 12);
+  t.equal(nicenessFor(2), 19);
+  t.equal(nicenessFor(3.9), 19);
+  t.equal(nicenessFor(4), 5);
   t.equal(nicenessFor(100), 5);
 });
 
