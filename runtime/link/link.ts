@@ -6,17 +6,19 @@
  * the cost. A batch without a bound is no better: hundreds of requests that become readable together then reach the shard
  * when the last of them is parsed, their answers come back together, and each thread idles while the other works.
  */
-import type { MessagePort } from 'node:worker_threads';
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { packCopy, unpack } from '../../actors/model/codec.js';
 
 const itemsPerBatchMax = 32;
+/** Batches that are there already and taken together: whoever takes them in one by one commits, or answers, one by one as well. */
+const batchesAtOnceMax = 16;
 
 export interface Link<Out, In> {
   /** Queues an item for the next batch. */
   send(item: Out): void;
   /** Sends what is queued as one batch. Called by the owner at the end of its turn; cheap when nothing is queued. */
   flush(): void;
-  /** Sets the receiver; it is called once per batch. */
+  /** Sets the receiver; it is called with a batch, or with several that have come in, as one. */
   receive(onBatch: (items: readonly In[]) => void): void;
   close(): void;
 }
@@ -42,7 +44,15 @@ export class PortLink<Out, In> implements Link<Out, In> {
   }
 
   receive(onBatch: (items: readonly In[]) => void): void {
-    this.#port.on('message', (bytes: Uint8Array) => onBatch(unpack(bytes) as In[]));
+    this.#port.on('message', (bytes: Uint8Array) => {
+      const items = unpack(bytes) as In[];
+      for (let batches = 1; batches < batchesAtOnceMax; batches++) {
+        const next = receiveMessageOnPort(this.#port) as { readonly message: Uint8Array } | undefined;
+        if (next === undefined) break;
+        for (const item of unpack(next.message) as In[]) items.push(item);
+      }
+      onBatch(items);
+    });
   }
 
   close(): void {
