@@ -34,11 +34,17 @@ try {
 }
 
 async function run(): Promise<void> {
-  const store = await openStore(data.store.url, { ...data.store, clock: systemClock, report, lock: false });
+  const vitals = new ShardVitals(data.vitals, data.setup.index);
+  const store = await openStore(data.store.url, {
+    ...data.store,
+    clock: systemClock,
+    report,
+    lock: false,
+    blocking: vitals.blocking,
+  });
   const gateway = new PortLink<LinkAnswer, ShardItem>(data.gateway);
   const peers = data.peers.map((port) => port && new PortLink<ShardItem, ShardItem>(port));
   const activities = new RemoteActivities(data.activities);
-  const vitals = new ShardVitals(data.vitals, data.setup.index);
   const thread = new ShardThread({
     setup: data.setup,
     modules: await loadModuleFile(data.moduleUrl),

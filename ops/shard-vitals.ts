@@ -4,12 +4,15 @@
  *     pulse      odd while a turn is under way, changes with every edge of a turn
  *     placement  } hashes of the actor whose code ran last in this turn; both 0: none yet
  *     hash       }
+ *     waits      odd while the thread waits for its disk, changes with every edge of such a wait
  */
+import type { BlockingCall } from '../persistence/store-clock.js';
 import type { ActorHashes } from '../runtime/actor/strike-book.js';
 
-const fields = 3;
+const fields = 4;
 const pulseField = 0;
 const runningField = 1;
+const waitsField = 3;
 
 export type VitalsMemory = Int32Array;
 
@@ -22,17 +25,33 @@ export class ShardVitals {
   readonly running: Int32Array;
   readonly #memory: VitalsMemory;
   readonly #pulseIndex: number;
+  readonly #waitsIndex: number;
 
   constructor(memory: VitalsMemory, shard: number) {
     this.#memory = memory;
     this.#pulseIndex = shard * fields + pulseField;
-    this.running = memory.subarray(shard * fields + runningField, (shard + 1) * fields);
+    this.#waitsIndex = shard * fields + waitsField;
+    this.running = memory.subarray(shard * fields + runningField, shard * fields + waitsField);
   }
 
   /** Both edges of a turn move the number, so a parity and a value together say whether one turn goes on and on. */
   beat(isBusy: boolean): void {
     if (isBusy) this.running.fill(0);
     Atomics.add(this.#memory, this.#pulseIndex, 1);
+  }
+
+  /** Notes that the thread waits, outside of its turns. */
+  readonly blocking: BlockingCall = (call) => {
+    Atomics.add(this.#memory, this.#waitsIndex, 1);
+    try {
+      return call();
+    } finally {
+      Atomics.add(this.#memory, this.#waitsIndex, 1);
+    }
+  };
+
+  get waits(): number {
+    return Atomics.load(this.#memory, this.#waitsIndex);
   }
 
   get pulse(): number {

@@ -8,6 +8,7 @@
  *     that does not move. Looks are counted, not milliseconds, and those count little for which the process had hardly
  *     any processor time: one that was stopped for a minute, or starved, is not hung.
  * H3  A thread lost in the middle of a turn gives the actor whose code ran a strike, before the loss is reported.
+ * H4  A thread that waits for its disk is in no turn and looks at no clock: that an append has its deadline is seen from here.
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { Activities } from '../runtime/activity/activities.js';
@@ -73,6 +74,7 @@ class ThreadShard implements ShardHandle {
   readonly link: PortLink<ShardItem, LinkAnswer>;
   readonly opened: Promise<void>;
   readonly vitals: ShardVitals;
+  readonly appendDeadlineMs: number;
   /** Resolves when the thread has ended, however. */
   readonly gone: Promise<void>;
   readonly #worker: Worker;
@@ -96,6 +98,7 @@ class ThreadShard implements ShardHandle {
   ) {
     this.#index = setup.index;
     this.vitals = new ShardVitals(memory, setup.index);
+    this.appendDeadlineMs = setup.limits.appendDeadlineMs;
     this.#options = options;
     const { port1, port2 } = new MessageChannel();
     this.link = new PortLink(port1);
@@ -225,9 +228,9 @@ function portMesh(count: number): (MessagePort | undefined)[][] {
   return mesh;
 }
 
-/** Looks at every pulse (H2): odd means inside a turn, and a value seen before means still the same one. */
+/** Looks at every pulse (H2) and every wait (H4): odd means inside, and a value seen before means still the same one. */
 function watchPulse(shards: readonly ThreadShard[]): NodeJS.Timeout {
-  const seen = shards.map((shard) => ({ shard, pulse: 0, looks: 0 }));
+  const seen = shards.map((shard) => ({ shard, pulse: 0, looks: 0, waits: 0, waitedMs: 0 }));
   let processorMs = processorTimeMs();
   const look = (): void => {
     const before = processorMs;
@@ -238,6 +241,10 @@ function watchPulse(shards: readonly ThreadShard[]): NodeJS.Timeout {
       last.looks = pulse % 2 !== 0 && pulse === last.pulse ? last.looks + weight : 0;
       last.pulse = pulse;
       if (last.looks >= hungAfterLooks) last.shard.lost('shard-hung', hung());
+      const { waits } = last.shard.vitals;
+      last.waitedMs = waits % 2 !== 0 && waits === last.waits ? last.waitedMs + tickMs : 0;
+      last.waits = waits;
+      if (last.waitedMs >= last.shard.appendDeadlineMs) last.shard.lost('outcome-unknown', stuck());
     }
   };
   return setInterval(look, tickMs).unref();
@@ -252,6 +259,10 @@ function processorTimeMs(): number {
 /** With a code: another start may go well (F2 of start-refusal.ts). */
 function hung(): Error {
   return Object.assign(new Error('a turn of the shard does not end'), { code: 'shard-hung' });
+}
+
+function stuck(): Error {
+  return Object.assign(new Error('the disk does not return from a write'), { code: 'store-broken' });
 }
 
 function asError({ message, stack, code }: ErrorFacts): Error {

@@ -12,7 +12,7 @@ import type { PartitionCount } from './partition-count.js';
 import type { AcceptedRollback } from './redis/accept-rollback.js';
 import type { RedisTlsFiles } from './redis/redis-address.js';
 import type { Durability, Store } from './store.js';
-import type { StoreClock } from './store-clock.js';
+import type { BlockingCall, StoreClock } from './store-clock.js';
 import { StoreFailure } from './store-failure.js';
 import type { StoreReader } from './store-reader.js';
 import type { StoreReport } from './store-report.js';
@@ -27,6 +27,8 @@ export interface OpenStoreOptions {
   /** False in shard threads: the main thread has locked the store. Default true. */
   readonly lock?: boolean;
   readonly report?: StoreReport;
+  /** For a thread that has nothing to do but its appends; see `BlockingCall`. */
+  readonly blocking?: BlockingCall;
   readonly redis?: RedisOptions;
   /** Directory of the archive, where entries that were trimmed are read. */
   readonly archive?: string;

@@ -18,12 +18,15 @@ import {
   writeFileSync,
   writeSync,
   writev,
+  writevSync,
 } from 'node:fs';
 import path from 'node:path';
 import { errorCode } from '../../actors/model/error-code.js';
 import { flushPath } from '../flush-path.js';
 import type { Durability } from '../store.js';
+import type { BlockingCall } from '../store-clock.js';
 import { type AheadContent, type AheadRecord, decodeAheadRecords } from './ahead-record.js';
+import type { DiskPatience } from './disk-patience.js';
 import { machineMicros } from './machine-time.js';
 
 const folderName = 'ahead';
@@ -32,6 +35,9 @@ const readBytesAtFirst = 64 * 1024;
 /** In place of checksum and length of the first record. */
 const noRecord = Buffer.alloc(8);
 const empty: AheadContent = { firstNumber: 0, records: [], end: 0, isCut: false };
+
+/** Called once, never within the call. */
+type Written = (error?: Error) => void;
 
 export class AheadFile {
   readonly path: string;
@@ -82,15 +88,44 @@ export class AheadFile {
   }
 
   /** Behind what was written before. Writes may overlap; each calls back by itself. */
-  write(pieces: readonly Buffer[], done: (error?: Error) => void): void {
+  write(pieces: readonly Buffer[], done: Written): void {
+    const { at, check } = this.#place(pieces, done);
+    writev(this.#descriptor, pieces, at, (error, written) => {
+      if (error !== null) done(error);
+      else check(written);
+    });
+  }
+
+  /** The same, waited for by this thread, when what it is about has come to its end. */
+  writeBlocking(
+    pieces: readonly Buffer[],
+    blocking: BlockingCall,
+    patience: DiskPatience,
+    done: Written,
+  ): void {
+    const { at, check } = this.#place(pieces, done);
+    queueMicrotask(() => {
+      const begunAt = machineMicros();
+      let written: number;
+      try {
+        written = blocking(() => writevSync(this.#descriptor, pieces, at));
+      } catch (error) {
+        return done(error as Error);
+      }
+      patience.took((machineMicros() - begunAt) / 1_000);
+      check(written);
+    });
+  }
+
+  #place(pieces: readonly Buffer[], done: Written): { readonly at: number; check(written: number): void } {
     const byteCount = pieces.reduce((sum, piece) => sum + piece.length, 0);
     const at = this.#end;
     this.#end += byteCount;
-    writev(this.#descriptor, pieces, at, (error, written) => {
-      if (error !== null) done(error);
-      else if (written !== byteCount) done(new Error(`${written} of ${byteCount} bytes were written`));
-      else done();
-    });
+    const check = (written: number): void => {
+      if (written === byteCount) done();
+      else done(new Error(`${written} of ${byteCount} bytes were written`));
+    };
+    return { at, check };
   }
 
   close(): void {

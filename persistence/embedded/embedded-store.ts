@@ -14,7 +14,7 @@ import { noHash } from '../entry.js';
 import type { Ownership } from '../ownership.js';
 import { agreedPartitionCount, type PartitionCount } from '../partition-count.js';
 import type { Durability, Store } from '../store.js';
-import type { StoreClock } from '../store-clock.js';
+import type { BlockingCall, StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
 import { settleAheadFiles } from './ahead-recovery.js';
 import { Claims } from './claims.js';
@@ -47,6 +47,8 @@ export interface EmbeddedStoreOptions {
   readonly freeBytesMin?: number;
   /** False in every thread but the one that opened first. Default true. */
   readonly lock?: boolean;
+  /** Absent: appends never block the thread. */
+  readonly blocking?: BlockingCall;
 }
 
 /**
@@ -124,6 +126,7 @@ function embeddedStore(
     applier: new LogApplier(log, clock),
     claims,
     clock,
+    blocking: parts.blocking,
     onFailure: (isLate) => door.fail(isLate),
   });
   const common = { door, clock, sequence, partitionCount };

@@ -13,12 +13,13 @@
  */
 import { randomInt } from 'node:crypto';
 import type { Durability } from '../store.js';
-import type { StoreClock } from '../store-clock.js';
+import type { BlockingCall, StoreClock } from '../store-clock.js';
 import { StoreFailure } from '../store-failure.js';
 import { AheadFile, readAheadFiles } from './ahead-file.js';
 import { type AheadEntry, type AheadRecord, encodeAheadRecord } from './ahead-record.js';
 import type { Claims } from './claims.js';
 import { type BlockFate, type Condition, flushDeadlineMs } from './condition-block.js';
+import { DiskPatience } from './disk-patience.js';
 import type { Applied, LogApplier } from './log-applier.js';
 import { machineMicros } from './machine-time.js';
 
@@ -48,6 +49,8 @@ export interface WriteAheadOptions {
   readonly applier: LogApplier;
   readonly claims: Claims;
   readonly clock: StoreClock;
+  /** Absent: the thread never waits for a write. */
+  readonly blocking?: BlockingCall | undefined;
   /** `isLate`: nothing is known to have failed. */
   readonly onFailure: (isLate: boolean) => void;
 }
@@ -89,6 +92,7 @@ class Item {
 
 export class WriteAhead {
   readonly #options: WriteAheadOptions;
+  readonly #patience = new DiskPatience();
   #files: readonly [AheadFile, AheadFile] | undefined;
   #current = 0;
   /** Drawn, so that no bytes that somebody sent pass for a record behind the newest. */
@@ -137,12 +141,17 @@ export class WriteAhead {
     item.cancelDeadline = this.#options.clock.after(flushDeadlineMs, () => this.#fail(late()));
     this.#items.push(item);
     this.#gatheredBytes += item.byteCount;
-    file.write(encodeAheadRecord(this.#nextNumber++, item.group), (error) => {
+    const bytes = encodeAheadRecord(this.#nextNumber++, item.group);
+    const written = (error?: Error): void => {
       if (this.#failure !== undefined) return;
       if (error !== undefined) return this.#fail(broken(error));
       item.isWritten = true;
       this.#judge();
-    });
+    };
+    const { blocking } = this.#options;
+    if (blocking !== undefined && this.#patience.decide())
+      file.writeBlocking(bytes, blocking, this.#patience, written);
+    else file.write(bytes, written);
   }
 
   /**

@@ -1,4 +1,6 @@
-/** A node as a process: rules N1–N3 of `ops/start.ts`, P1 and P2 of `ops/serve.ts`, H1 and H2 of `ops/thread-shards.ts`. */
+/** A node as a process: rules N1–N3 of `ops/start.ts`, P1 and P2 of `ops/serve.ts`, H1, H2 and H4 of `ops/thread-shards.ts`. */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -146,6 +148,30 @@ t.test('H2: a shard whose turn does not end ends the process at once', async (t)
   const reply = await asked;
   t.match(reply.type === 'answer' ? reply.answer.body : 'outcome-unknown', 'outcome-unknown');
 });
+
+const canTrace = spawnSync('strace', ['-qq', '-o', '/dev/null', 'true']).status === 0;
+const skip = canTrace || process.env.CI === 'true' ? false : 'needs strace and the right to trace';
+
+t.test(
+  'H4: a shard whose disk does not return from a write ends the process, and nobody is blamed',
+  { skip },
+  async (t) => {
+    const server = await startServer(t, { args: ['--app', app, '--shards', '1', '--log-level', 'info'] });
+    const ask = await asker(t, server);
+    t.match(await ask({ id: 'a', command: 'add', payload: { amount: 1 } }), { answer: { status: 200 } });
+    const inject = 'inject=pwritev:delay_enter=8s';
+    const tracer = spawn('strace', ['-f', '-o', '/dev/null', '-e', inject, '-p', `${server.pid}`]);
+    t.teardown(() => tracer.kill('SIGKILL'));
+    await once(tracer.stderr, 'data');
+    const asked = ask({ id: 'a', command: 'add', payload: { amount: 1 } });
+    t.same(await server.ended, { code: null, signal: 'SIGKILL' });
+    t.match(server.output, 'does not return from a write');
+    t.notMatch(server.output, 'shard-hung');
+    t.notOk(existsSync(path.join(server.dataDirectory, 'strikes.json')));
+    const reply = await asked;
+    t.match(reply.type === 'answer' ? reply.answer.body : 'outcome-unknown', 'outcome-unknown');
+  },
+);
 
 t.test(
   'a killed server is started again by its parent, and stops in order when the parent is killed',

@@ -15,60 +15,69 @@ import { freeBytesMin, machineClock, temporaryDirectory } from './embedded-place
 const writer = fileURLToPath(new URL('./flush-writer.js', import.meta.url));
 const failingWriter = fileURLToPath(new URL('./failing-writer.js', import.meta.url));
 const groupCount = 20;
-/** After the real write, so that the next group is sent meanwhile. */
-const writeDelayUs = 30_000;
 
 const canTrace = spawnSync('strace', ['-qq', '-o', '/dev/null', 'true']).status === 0;
 const mustTrace = process.env.CI === 'true';
 const whyNot = 'needs strace and the right to trace (Debian: apt-get install strace)';
 
-t.test(
-  'no acknowledgement before its group, and all before it, are on the disk',
-  { skip: canTrace || mustTrace ? false : whyNot, timeout: 60_000 },
-  async (t) => {
-    const { directory, remove } = temporaryDirectory();
-    t.teardown(remove);
-    const { calls } = await trace({
-      directory,
-      program: [writer, path.join(directory, 'store'), `${groupCount}`],
-      inject: `pwritev:delay_exit=${writeDelayUs}`,
-    });
-    let writtenAt = 0;
-    for (let number = 0; number < groupCount; number++) {
-      const sent = calls.findIndex(({ mark }) => mark === `sent ${number}`);
-      const acknowledged = calls.findIndex(({ mark }) => mark === `acknowledged ${number}`);
-      const begins = calls.findIndex(({ ahead }) => ahead === `group ${number}.`);
-      const ends = calls.findIndex(
-        ({ thread, isEnd }, index) => index >= begins && isEnd && thread === calls[begins]?.thread,
-      );
-      t.ok(sent !== -1 && begins > sent && ends >= begins, `group ${number} is sent, then written`);
-      writtenAt = Math.max(writtenAt, ends);
-      t.ok(
-        acknowledged > writtenAt,
-        `group ${number} is acknowledged at ${acknowledged}, after ${writtenAt}`,
-      );
-    }
-    t.equal(calls.filter(({ ahead }) => ahead !== undefined).length, groupCount, 'one write a group');
-    const flushes = calls.filter(({ isFlush }) => isFlush).length;
-    t.ok(flushes <= groupCount + 2, `${flushes} flushes of LMDB: less than one a group`);
-  },
-);
+for (const [how, writeDelayUs] of [
+  // After the real write, so that the next group is sent meanwhile.
+  ['', 30_000],
+  // Not so long that the patience ends, but for one.
+  ['blocking', 5_000],
+] as const) {
+  t.test(
+    `no acknowledgement before its group, and all before it, are on the disk ${how}`,
+    { skip: canTrace || mustTrace ? false : whyNot, timeout: 60_000 },
+    async (t) => {
+      const { directory, remove } = temporaryDirectory();
+      t.teardown(remove);
+      const { calls, pid } = await trace({
+        directory,
+        program: [writer, path.join(directory, 'store'), `${groupCount}`, how],
+        inject: `pwritev:delay_exit=${writeDelayUs}`,
+      });
+      let writtenAt = 0;
+      let ownCount = 0;
+      for (let number = 0; number < groupCount; number++) {
+        const sent = calls.findIndex(({ mark }) => mark === `sent ${number}`);
+        const acknowledged = calls.findIndex(({ mark }) => mark === `acknowledged ${number}`);
+        const begins = calls.findIndex(({ ahead }) => ahead === `group ${number}.`);
+        const ends = calls.findIndex(
+          ({ thread, isEnd }, index) => index >= begins && isEnd && thread === calls[begins]?.thread,
+        );
+        t.ok(sent !== -1 && begins > sent && ends >= begins, `group ${number} is sent, then written`);
+        writtenAt = Math.max(writtenAt, ends);
+        t.ok(
+          acknowledged > writtenAt,
+          `group ${number} is acknowledged at ${acknowledged}, after ${writtenAt}`,
+        );
+        if (calls[begins]?.thread === `${pid}`) ownCount++;
+      }
+      if (how === 'blocking') t.ok(ownCount > 0, `${ownCount} writes are waited for`);
+      else t.equal(ownCount, 0, 'other threads write');
+      t.equal(calls.filter(({ ahead }) => ahead !== undefined).length, groupCount, 'one write a group');
+      const flushes = calls.filter(({ isFlush }) => isFlush).length;
+      t.ok(flushes <= groupCount + 2, `${flushes} flushes of LMDB: less than one a group`);
+    },
+  );
 
-t.test(
-  'a failed write leaves the outcome open, and nothing more is taken or shown',
-  { skip: canTrace || mustTrace ? false : whyNot, timeout: 60_000 },
-  async (t) => {
-    const { directory, remove } = temporaryDirectory();
-    t.teardown(remove);
-    const { lines } = await trace({
-      directory,
-      program: [failingWriter, path.join(directory, 'store')],
-      inject: 'pwritev:error=EIO',
-    });
-    t.same(lines, ['answer unknown', 'answer unknown', 'head 0']);
-    t.ok(existsSync(path.join(directory, 'store', 'LOCK.write-failed')), 'the next owner is told');
-  },
-);
+  t.test(
+    `a failed write leaves the outcome open, and nothing more is taken or shown ${how}`,
+    { skip: canTrace || mustTrace ? false : whyNot, timeout: 60_000 },
+    async (t) => {
+      const { directory, remove } = temporaryDirectory();
+      t.teardown(remove);
+      const { lines } = await trace({
+        directory,
+        program: [failingWriter, path.join(directory, 'store'), how],
+        inject: 'pwritev:error=EIO',
+      });
+      t.same(lines, ['answer unknown', 'answer unknown', 'head 0']);
+      t.ok(existsSync(path.join(directory, 'store', 'LOCK.write-failed')), 'the next owner is told');
+    },
+  );
+}
 
 t.test(
   'when LMDB cannot flush, or not note it, the next append hears of it, and what was acknowledged is there after a kill',
@@ -109,6 +118,8 @@ interface Call {
 }
 
 interface Traced {
+  /** Of the program, and of its first thread. */
+  readonly pid: number | undefined;
   readonly calls: readonly Call[];
   /** What the program printed after `ready`. */
   readonly lines: readonly string[];
@@ -156,7 +167,7 @@ async function trace(run: {
   clearTimeout(patience);
   await traced;
   if (code !== 0 && !run.program.includes('killed')) throw new Error(`the program ended with ${code}`);
-  return { calls: readFileSync(log, 'utf8').split('\n').flatMap(parse), lines };
+  return { pid: child.pid, calls: readFileSync(log, 'utf8').split('\n').flatMap(parse), lines };
 }
 
 async function firstLine(lines: AsyncIterable<string>): Promise<string | undefined> {

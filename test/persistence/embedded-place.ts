@@ -5,7 +5,7 @@ import path from 'node:path';
 import { openEmbeddedStore } from '../../persistence/embedded/embedded-store.js';
 import type { PartitionCount } from '../../persistence/partition-count.js';
 import type { Store } from '../../persistence/store.js';
-import type { StoreClock } from '../../persistence/store-clock.js';
+import type { BlockingCall, StoreClock } from '../../persistence/store-clock.js';
 import type { StorePlace } from '../contracts/store-contract.js';
 
 /** The machine's clock: LMDB's flushes take real time. */
@@ -26,7 +26,11 @@ export function temporaryDirectory(): { readonly directory: string; readonly rem
   return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }
 
-export function embeddedPlace(partitionCount: PartitionCount, clock = machineClock): StorePlace {
+export function embeddedPlace(
+  partitionCount: PartitionCount,
+  clock = machineClock,
+  blocking?: BlockingCall,
+): StorePlace {
   const { directory, remove } = temporaryDirectory();
   let openCount = 0;
   return {
@@ -39,6 +43,7 @@ export function embeddedPlace(partitionCount: PartitionCount, clock = machineClo
         clock,
         freeBytesMin,
         lock,
+        ...(blocking && { blocking }),
       });
       let isOpen = true;
       const close = async (): Promise<void> => {

@@ -1,6 +1,6 @@
 /**
  * Appends groups while its disk fails, and says what it was answered: `answer TYPE` on standard output. Waits for a line on standard
- * input before it begins. Arguments: directory; `killed` when it is to go on until it is not answered `appended`, and then to end
+ * input before it begins. Arguments: directory; `blocking` when it waits for its writes itself, `killed` when it is to go on until it is not answered `appended`, and then to end
  * without closing the store.
  */
 import { writeSync } from 'node:fs';
@@ -9,14 +9,17 @@ import { openEmbeddedStore } from '../../persistence/embedded/embedded-store.js'
 import { LogWriter } from '../contracts/log-writer.js';
 import { freeBytesMin, machineClock } from './embedded-place.js';
 
-const [directory = '', end] = process.argv.slice(2);
+const [directory = '', how] = process.argv.slice(2);
 const groupsMax = 2_000;
-const store = await openEmbeddedStore({ directory, partitionCount: 4, clock: machineClock, freeBytesMin });
+const store = await openEmbeddedStore({
+  ...{ directory, partitionCount: 4, clock: machineClock, freeBytesMin },
+  ...(how === 'blocking' && { blocking: (call) => call() }),
+});
 const owner = await LogWriter.take(store, [0, 1]);
 writeSync(1, 'ready\n');
 await new Promise((resolve) => process.stdin.once('data', resolve));
 process.stdin.destroy();
-if (end === 'killed') {
+if (how === 'killed') {
   for (let number = 0; number < groupsMax && (await append()) === 'appended'; number++) await pause(5);
   process.kill(process.pid, 'SIGKILL');
 }

@@ -1,7 +1,7 @@
 /**
  * Appends groups so that each is sent while the write of the one before it is under way, and marks in its system calls when each
  * is sent and when it is acknowledged: `sent N` and `acknowledged N` on standard output. Its records say `group N.`. Waits for a line on
- * standard input before it begins. Arguments: directory, number of groups.
+ * standard input before it begins. Arguments: directory, number of groups; `blocking` when it waits for its writes itself.
  */
 import { writeSync } from 'node:fs';
 import { openEmbeddedStore } from '../../persistence/embedded/embedded-store.js';
@@ -9,8 +9,11 @@ import type { GroupAppend } from '../../persistence/journal.js';
 import { LogWriter } from '../contracts/log-writer.js';
 import { freeBytesMin, machineClock } from './embedded-place.js';
 
-const [directory = '', groupText = ''] = process.argv.slice(2);
-const store = await openEmbeddedStore({ directory, partitionCount: 4, clock: machineClock, freeBytesMin });
+const [directory = '', groupText = '', how] = process.argv.slice(2);
+const store = await openEmbeddedStore({
+  ...{ directory, partitionCount: 4, clock: machineClock, freeBytesMin },
+  ...(how === 'blocking' && { blocking: (call) => call() }),
+});
 const owner = await LogWriter.take(store, [0, 1, 2, 3]);
 writeSync(1, 'ready\n');
 await new Promise((resolve) => process.stdin.once('data', resolve));
