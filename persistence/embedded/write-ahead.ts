@@ -10,6 +10,7 @@
  * W2  What is told to be durable without asking LMDB is in LMDB for whoever takes the partition (`claims.ts`).
  * W3  There are two files. One is written to from its beginning again only when all that it holds is flushed in LMDB.
  * W4  What gathers in files and memory has a bound: past it LMDB decides about each group, which is told when LMDB has it.
+ * W5  A thread that waits for its writes itself lets other events in between: what follows from a write may be the next one, for ever.
  */
 import { randomInt } from 'node:crypto';
 import type { Durability } from '../store.js';
@@ -26,6 +27,9 @@ import { machineMicros } from './machine-time.js';
 /** LMDB takes a hundred groups together at little more than the price of one; a tool that looks at it is late by so much. */
 const applyEveryMs = 50;
 const firstNumberMax = 2 ** 47;
+
+/** W5. */
+const blockingInARowMax = 8;
 
 /** As long as more than that has gathered, LMDB sets the pace. Half a second of its work; without it a disk that hung for 3 s gathered 0.6 GB. */
 const gatheredBytesMax = 64 * 1024 * 1024;
@@ -93,6 +97,8 @@ class Item {
 export class WriteAhead {
   readonly #options: WriteAheadOptions;
   readonly #patience = new DiskPatience();
+  /** Writes that this thread has waited for since it last looked at events. */
+  #blockingInARow = 0;
   #files: readonly [AheadFile, AheadFile] | undefined;
   #current = 0;
   /** Drawn, so that no bytes that somebody sent pass for a record behind the newest. */
@@ -149,7 +155,7 @@ export class WriteAhead {
       this.#judge();
     };
     const { blocking } = this.#options;
-    if (blocking !== undefined && this.#patience.decide())
+    if (blocking !== undefined && this.#mayBlock() && this.#patience.decide())
       file.writeBlocking(bytes, blocking, this.#patience, written);
     else file.write(bytes, written);
   }
@@ -196,6 +202,16 @@ export class WriteAhead {
       file.close();
       file.remove();
     }
+  }
+
+  /** W5. */
+  #mayBlock(): boolean {
+    if (this.#blockingInARow === 0) {
+      setImmediate(() => {
+        this.#blockingInARow = 0;
+      });
+    }
+    return ++this.#blockingInARow <= blockingInARowMax;
   }
 
   #gone(item: Item | undefined): Promise<Unknown | undefined> {

@@ -360,6 +360,38 @@ t.test(
 );
 
 /** From now on writes to write-ahead files wait until the returned function is called. */
+t.test(
+  'W5: other events come in between writes that are waited for, though each is followed by the next',
+  async (t) => {
+    let blocked = 0;
+    const store = await openEmbeddedStore({
+      ...{ directory: directoryFor(t), partitionCount, clock: machineClock, freeBytesMin },
+      blocking: (call) => {
+        blocked++;
+        return call();
+      },
+    });
+    const owner = await LogWriter.take(store, [0]);
+    const appended: number[] = [];
+    let isRunning = true;
+    let between = 0;
+    const look = (): void => {
+      between++;
+      if (isRunning) setImmediate(look);
+    };
+    setImmediate(look);
+    for (let number = 0; number < 200; number++) {
+      t.match(await store.journal.append(owner.group([0])), { type: 'appended' });
+      appended.push(between);
+    }
+    isRunning = false;
+    const longest = Math.max(...appended.map((seen) => appended.filter((each) => each === seen).length));
+    t.ok(longest <= 9, `${longest} appends without another event`);
+    t.ok(blocked > 0, `${blocked} writes are waited for`);
+    await store.close();
+  },
+);
+
 function holdWrites(t: Test): () => void {
   const { writev } = fs;
   const held: (() => void)[] = [];
