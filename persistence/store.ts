@@ -28,6 +28,8 @@ export interface Store {
    * the one before anyway, and pays for one of its own: what comes meanwhile makes a larger group instead.
    */
   readonly groupsInFlightMax: number;
+  /** Ms between two groups of one shard under load that are worth waiting for, by what a group costs here however small it is. */
+  readonly groupPaceMs: number;
   /**
    * A small document about the store itself (schema catalogue), replaced as a whole. `replaceManifest` resolves false
    * when the stored one is not `expected` (undefined = none yet). Durable when it resolves true.

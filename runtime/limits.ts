@@ -28,6 +28,12 @@ export interface Limits {
   readonly turnMs: number;
   /** Groups sent and not yet durable, if the store is good for so many. Two hide the flush behind the work; more only add latency. */
   readonly groupsInFlightMax: number;
+  /** Time between two groups while commands come in fast, if the store asks for so much; 0: each turn's group is sent at once. */
+  readonly groupPaceMs: number;
+  /** What fast is: commands per ms of the group before. */
+  readonly paceFromPerMs: number;
+  /** A group with so many waits no longer. */
+  readonly paceCommands: number;
   /** Activations that a shard keeps; the least recently used clean ones go first. */
   readonly activationsMax: number;
   /** Their estimated weight in memory (`weightOf`), bounded in the same way. */
@@ -88,6 +94,9 @@ export const defaultLimits: Limits = {
   internalHopsPerTurnMax: 1_000,
   turnMs: 2,
   groupsInFlightMax: 2,
+  groupPaceMs: 5,
+  paceFromPerMs: 25,
+  paceCommands: 300,
   activationsMax: 100_000,
   activationBytesMax: 256 * 1_048_576,
   sweepPeriodMs: 1_000,

@@ -139,6 +139,7 @@ export class Shard {
       host: options.host,
       events: {
         onDurable: (group, latencyMs) => this.#turns.run(() => this.#durable(group, latencyMs)),
+        onDue: () => this.#turns.run(() => undefined),
         onRefused: (reason, detail) => void this.#reset.run(reason, detail),
         onFatal: (cause) => this.#host.onFatal('outcome-unknown', cause),
       },
@@ -448,7 +449,7 @@ export class Shard {
   /** The end of a turn: what it has made goes to the store and to the links. */
   #send(): void {
     this.#activations.endTurn();
-    this.#gate.committer.send();
+    this.#gate.committer.sendInPace();
     if (this.#life.phase === 'open') this.#messages.armTimer();
     this.#host.flush();
   }

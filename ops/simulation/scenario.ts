@@ -52,5 +52,8 @@ function drawLimits(draw: SeededRandom): Partial<Limits> {
     tableLagEntriesMax: draw.pick([8, 250_000]),
     appendDeadlineMs: 100,
     callDeadlineMs: 500,
+    groupPaceMs: draw.pick([0, 0, 3, 20]),
+    paceFromPerMs: draw.pick([0.01, 25]),
+    paceCommands: draw.pick([3, 300]),
   };
 }

@@ -21,6 +21,8 @@ export function storeOnThread(store: Store, clock: ThreadClock): Store {
     failsWithProcess: store.failsWithProcess,
     hasOneLog: store.hasOneLog,
     groupsInFlightMax: store.groupsInFlightMax,
+    // The limits of the scenario say.
+    groupPaceMs: Number.POSITIVE_INFINITY,
     journal: {
       append: (group) => arriving(journal.append(group)),
       read: (partition, from, limits) => arriving(journal.read(partition, from, limits)),

@@ -58,6 +58,7 @@ export function createMemoryStore(options: MemoryStoreOptions): MemoryStore {
     failsWithProcess: options.failsWithProcess ?? false,
     hasOneLog: !(options.isServer ?? false),
     groupsInFlightMax: Number.POSITIVE_INFINITY,
+    groupPaceMs: 0,
     readManifest: async () => access.open().readManifest(),
     replaceManifest: async (expected, next) => {
       const open = access.open();

@@ -47,6 +47,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     failsWithProcess: false,
     hasOneLog: false,
     groupsInFlightMax: 1,
+    groupPaceMs: 5,
     readManifest: async () => ((await ask('GET', [keys.manifest])) as Buffer | null) ?? undefined,
     replaceManifest: async (expected, next) => {
       const condition = expected === undefined ? '0' : '1';

@@ -1,5 +1,6 @@
 /**
- * The commit loop: one open group that grows, at most two in flight, and the rule that says when a group is settled.
+ * The commit loop: one open group that grows until it is sent (`group-pace.ts`), at most two in flight, and the rule that says when a
+ * group is settled.
  *
  * Q1  Groups become durable in the order of their numbers.
  * Q2  A group whose append has no answer is settled by looking or by sending the same bytes again, never by guessing:
@@ -12,6 +13,7 @@ import type { AppendResult, Journal } from '../../persistence/journal.js';
 import type { Clock } from '../clock.js';
 import type { Limits } from '../limits.js';
 import { Group } from './group.js';
+import { GroupPace } from './group-pace.js';
 
 /** Pause before a group is sent for the third time, and longest pause between later ones. */
 const resendDelayMs = 10;
@@ -24,6 +26,8 @@ export interface CommitterEvents {
   onDurable(group: Group, latencyMs: number): void;
   /** Nothing of `refused` is in the log; groups after it were never accepted either. */
   onRefused(reason: RefusalReason, detail: string): void;
+  /** The open group, which a turn has left for the pace, is to be sent by another turn, now. */
+  onDue(): void;
   /** The store failed in a way that only a new process can settle. */
   onFatal(cause: unknown): void;
 }
@@ -34,6 +38,7 @@ export class Committer {
   readonly #limits: Limits;
   readonly #failsWithProcess: boolean;
   readonly #events: CommitterEvents;
+  readonly #pace: GroupPace;
   #open: Group;
   #inFlight: Group[] = [];
   readonly #appended = new Set<Group>();
@@ -42,6 +47,7 @@ export class Committer {
   #durableGroup = 0;
   #closed = false;
   #isWatched = false;
+  #isDueAwaited = false;
 
   constructor(options: {
     readonly journal: Journal;
@@ -56,6 +62,7 @@ export class Committer {
     this.#limits = options.limits;
     this.#failsWithProcess = options.failsWithProcess;
     this.#events = options.events;
+    this.#pace = new GroupPace(options.limits);
     this.#open = new Group(options.firstGroup);
     this.#durableGroup = options.firstGroup - 1;
   }
@@ -100,13 +107,31 @@ export class Committer {
       : this.#inFlight.find((group) => group.number === number);
   }
 
+  /** Sends the open group, if it can be sent, when the pace says so: now, or in a later turn. */
+  sendInPace(): void {
+    if (!this.#maySend) return;
+    const left = this.#pace.dueIn(this.#open.commandCount, this.#clock.monotonic());
+    if (left <= 0) return this.send();
+    if (this.#isDueAwaited) return;
+    this.#isDueAwaited = true;
+    this.#clock.after(left, () => {
+      this.#isDueAwaited = false;
+      if (!this.#closed) this.#events.onDue();
+    });
+  }
+
+  get #maySend(): boolean {
+    return !this.#closed && !this.#open.isEmpty && this.#inFlight.length < this.#limits.groupsInFlightMax;
+  }
+
   /** Seals and sends the open group if it has work and a place in flight is free. */
   send(): void {
-    if (this.#closed || this.#open.isEmpty || this.#inFlight.length >= this.#limits.groupsInFlightMax) return;
+    if (!this.#maySend) return;
     const group = this.#open;
     const predecessor = this.#inFlight.at(-1);
     group.seal();
     group.sentAt = this.#clock.monotonic();
+    this.#pace.sent(group.commandCount, group.sentAt);
     this.#open = new Group(group.number + 1);
     this.#inFlight.push(group);
     this.#append(group, predecessor);

@@ -73,6 +73,7 @@ export class OutputGate {
       limits: {
         ...limits,
         groupsInFlightMax: Math.min(limits.groupsInFlightMax, store.groupsInFlightMax),
+        groupPaceMs: Math.min(limits.groupPaceMs, store.groupPaceMs),
       },
       failsWithProcess: store.failsWithProcess,
       firstGroup,
