@@ -12,8 +12,8 @@ import {
 t.test('a pause is four times what the piece took, until packing is behind', async (t) => {
   t.equal(pauseAfter(2, 1), 8);
   t.equal(pauseAfter(2, 1.5), 8);
-  t.equal(pauseAfter(2, 1.75), 4);
-  t.equal(pauseAfter(2, 2), 0);
+  t.equal(pauseAfter(2, 2.25), 4);
+  t.equal(pauseAfter(2, 3), 0);
   t.equal(pauseAfter(2, 100), 0);
 });
 
