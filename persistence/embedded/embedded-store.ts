@@ -151,7 +151,7 @@ function embeddedStore(
     failsWithProcess: true,
     hasOneLog: true,
     groupsInFlightMax: Number.POSITIVE_INFINITY,
-    groupPaceMs: 3,
+    groupPaceMs: 2,
     readManifest: async () => parts.documents.readManifest(),
     replaceManifest: (expected, next) => {
       if (door.closed !== undefined) throw new StoreFailure('store-broken', door.closed);

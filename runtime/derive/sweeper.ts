@@ -32,8 +32,12 @@ import {
   stateTable,
 } from './partition-state.js';
 
-/** Partitions whose slices leave together: their commits share one flush. */
-const partitionsPerTick = 4;
+/**
+ * Shortest pause between two ticks, ms. A tick writes one slice, or more where a sweep of all partitions would else take longer than
+ * its period. Slices that leave together share a flush of the store, and hold up what comes meanwhile. One in place of four, transfers
+ * at 7,500/s, three rounds in turn (2 vCPU): p90 7.2 to 8.3 → 6.8 to 7.4 ms, p99 of the median second 10.6 to 13.5 → 10.8 to 11.7.
+ */
+const tickMsMin = 2;
 
 interface Sweep {
   readonly position: number;
@@ -80,11 +84,9 @@ export class Sweeper {
   /** Called after a commit: makes sure that the tables follow. */
   wake(): void {
     if (this.#cancelTick !== undefined || this.#stopped) return;
-    const { sweepPeriodMs, sweepBuckets } = this.#domain.limits;
-    const groups = Math.ceil(Math.max(1, this.#ownedCount()) / partitionsPerTick);
     // Slices under way wake it themselves: asking again and again whether they are written would write none sooner.
     const isHurried = this.#isBehind() && !this.#isHindered && this.#advancing.size === 0;
-    const delay = isHurried ? 0 : sweepPeriodMs / sweepBuckets / groups;
+    const delay = isHurried ? 0 : Math.max(tickMsMin, this.#sliceMs(this.#ownedCount()));
     const { clock } = this.#domain;
     const cancel = clock.after(delay, () =>
       // The store's answers that are ready do not wait for slices that are not urgent; meanwhile another tick may have been set.
@@ -121,8 +123,9 @@ export class Sweeper {
     this.#isHindered = false;
     if (this.#stopped) return;
     const owned = [...this.#domain.owned()];
+    const count = Math.min(owned.length, Math.ceil(tickMsMin / this.#sliceMs(owned.length)));
     let isBusy = false;
-    for (let count = 0; count < Math.min(partitionsPerTick, owned.length); count++) {
+    for (let index = 0; index < count; index++) {
       const partition = owned[this.#turn++ % owned.length] as Partition;
       if (this.#sweeps.has(partition) || this.#needsSweep(partition)) void this.#advance(partition);
     }
@@ -302,6 +305,12 @@ export class Sweeper {
     let count = 0;
     for (const _ of this.#domain.owned()) count++;
     return count;
+  }
+
+  /** From one slice to the next, which is of another partition. */
+  #sliceMs(partitions: number): number {
+    const { sweepPeriodMs, sweepBuckets } = this.#domain.limits;
+    return sweepPeriodMs / sweepBuckets / Math.max(1, partitions);
   }
 
   /** Sweeps follow each other without a pause. */

@@ -28,6 +28,33 @@ t.test('an actor whose row waits behind another slice of its bucket is not dropp
   await system.stop();
 });
 
+t.test('slices of a few partitions leave one by one', async (t) => {
+  const partitionCount = 4;
+  const limits = { sweepBuckets: 1, sweepPeriodMs: 400 };
+  const system = await TestSystem.start({ partitionCount, limits });
+  for (const id of idsOn(partitionCount)) await system.ask(add(id));
+  const slices: number[] = [];
+  for (let tick = 0; tick < partitionCount; tick++) {
+    await system.clock.advance(100);
+    slices.push((await system.metrics())[0]?.counters.slices ?? 0);
+  }
+  t.same(slices, [1, 2, 3, 4]);
+  await system.stop();
+});
+
+t.test('a sweep of many partitions takes no longer than its period', async (t) => {
+  const partitionCount = 256;
+  const limits = { sweepBuckets: 1, sweepPeriodMs: 128 };
+  const system = await TestSystem.start({ partitionCount, limits });
+  const ids = idsOn(partitionCount);
+  await Promise.all(ids.map((id) => system.ask(add(id))));
+  await system.clock.advance(128);
+  const [shard] = await system.metrics();
+  t.equal(shard?.tableLagEntries, 0);
+  t.equal(shard?.counters.slices, partitionCount);
+  await system.stop();
+});
+
 t.test('while a slice is under way a shard that is behind waits for it', async (t) => {
   const limits = { tableLagEntriesMax: 2, sweepBuckets: 1, sweepPeriodMs: 10 };
   const system = await TestSystem.start({ partitionCount: 1, limits });
