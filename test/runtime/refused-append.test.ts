@@ -190,9 +190,12 @@ t.test(
 t.test(
   'a store that breaks beside a write that it refused ends the process, and is not asked for ever',
   async (t) => {
-    const system = await TestSystem.start({ partitionCount: 2, failsWithProcess: true });
+    // Slices of both partitions leave in one tick.
+    const limits = { sweepBuckets: 1, sweepPeriodMs: 2 };
+    const system = await TestSystem.start({ partitionCount: 2, failsWithProcess: true, limits });
     const ids = ['a', 'b', 'c', 'd'];
-    for (const id of ids) t.match(await system.ask(add(id)), { type: 'reply' });
+    const answers = await Promise.all(ids.map((id) => system.ask(add(id))));
+    for (const answer of answers) t.match(answer, { type: 'reply' });
     // One partition's rows are refused, and the shard is reset; the flush of the other's fails, and nobody listens any more.
     system.script.onNextCommit({ type: 'refuse', detail: 'no room' });
     system.script.onNextCommit({ type: 'fail-flush' });
